@@ -92,8 +92,23 @@ impl<T: Clone + Ord> FileIndex<T> {
         self.names.push((path, thing));
     }
 
-    /// What a name belongs to: of several files with this name the one whose folders agree furthest.
+    /// What a name belongs to: of several files with this name the one whose folders agree furthest. A name may be the end of
+    /// a URL: where it is not found as it is, what is escaped in it is read.
     pub fn find(&self, name: &str) -> NameMatch<T> {
+        let found = self.find_spelled(name);
+        let is_found = matches!(found, NameMatch::One(..));
+        if is_found || !name.contains('%') || name.contains("://") {
+            return found;
+        }
+        let plain = percent_decode_str(name).decode_utf8();
+        let plain = plain.ok().filter(|plain| *plain != name);
+        match plain.map(|plain| self.find_spelled(&plain)) {
+            None | Some(NameMatch::None) => found,
+            Some(plain) => plain,
+        }
+    }
+
+    fn find_spelled(&self, name: &str) -> NameMatch<T> {
         let Some((wanted, last)) = Path::of(name) else {
             return NameMatch::None;
         };
@@ -327,6 +342,11 @@ mod tests {
             ("x/a.tif", 3),
             ("b.jpg", 4),
             ("B.jpg", 5),
+            ("https://x.example/MS%20A/12r.jpg", 6),
+            ("https://x.example/MS%20B/12r.jpg", 7),
+            ("Größe/GRö.jpg", 8),
+            ("100%25.jpg", 9),
+            ("100%.jpg", 10),
         ];
         for (name, thing) in names {
             index.add(name, thing);
@@ -336,6 +356,9 @@ mod tests {
             ("0001.jpg", NameMatch::Many(vec![1, 2])),
             ("a.jpg", NameMatch::One(3, 1)),
             ("x/a", NameMatch::One(3, 2)),
+            ("MS%20B/12r.jpg", NameMatch::One(7, 2)),
+            ("GR%C3%B6.jpg", NameMatch::One(8, 1)),
+            ("100%25.jpg", NameMatch::One(9, 1)),
             ("b.jpg", NameMatch::One(4, 1)),
             ("c.jpg", NameMatch::None),
             ("", NameMatch::None),

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod boxes;
+mod canvases;
 mod changes;
 mod fathomnet;
 mod large;

@@ -139,3 +139,29 @@ fn rows_without_an_image_are_rejected_by_row() {
         );
     }
 }
+
+#[test]
+fn members_of_one_object_belong_together() {
+    let answer = json!({"total": 2, "rows": [
+        {"row": {"url": "https://a.example/1.jpg", "class": "cat"}},
+        {"row": {"url": "https://a.example/2.jpg", "class": "dog"}}]});
+    for text in [
+        answer.to_string(),
+        serde_json::to_string_pretty(&answer).unwrap(),
+    ] {
+        let work = Workdir::new();
+        work.write("t.json", text);
+        let call = [
+            "table",
+            "t.json",
+            "--url-column",
+            "rows.row.url",
+            "--where",
+            "rows.row.class=cat",
+            "-o",
+            "digest.json",
+        ];
+        work.run("digest", &call).exits(0);
+        assert_eq!(texts(&work, "/id"), ["https://a.example/1.jpg"]);
+    }
+}

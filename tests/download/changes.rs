@@ -281,7 +281,7 @@ fn changes_list_hashes_of_this_run_only() {
     let row = &rows(&work, "changes.csv")[0];
     assert_eq!(
         (&*row[2], row[4].len(), &*row[5]),
-        ("changed", 64, ""),
+        ("unknown", 64, ""),
         "{row:?}"
     );
 }
@@ -548,4 +548,127 @@ fn what_a_refresh_that_was_killed_found_is_told_by_the_next() {
             );
         }
     }
+}
+
+#[test]
+fn a_server_that_answers_the_same_again_has_changed_nothing() {
+    let server = Server::start(|request, _| {
+        let date = (
+            "last-modified".to_owned(),
+            "Mon, 02 Nov 2026 10:00:00 GMT".to_owned(),
+        );
+        let tag = ("etag".to_owned(), "\"1\"".to_owned());
+        let headers = if request.path == "/a.jpg" {
+            vec![tag]
+        } else {
+            vec![date]
+        };
+        Answer::Full(200, headers, jpeg(1))
+    });
+    let work = Workdir::new();
+    let images = ["a", "b"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&[])).exits(0);
+    work.run("download", &args(&["--refresh"]))
+        .exits(0)
+        .says(&["--refresh: 2 unchanged, 0 changed"]);
+    assert!(rows(&work, "changes.csv").is_empty());
+}
+
+#[test]
+fn what_could_not_be_downloaded_again_is_not_told_as_changed() {
+    let later = Arc::new(AtomicUsize::new(0));
+    let now = later.clone();
+    let server = Server::start(move |request, _| {
+        let tag = |n: usize| vec![("etag".to_owned(), format!("\"{n}\""))];
+        match (now.load(Ordering::Relaxed), &*request.path) {
+            (0, _) => Answer::Full(200, tag(0), jpeg(1)),
+            (_, "/a.jpg") => Answer::Full(200, tag(1), b"<html>no</html>".to_vec()),
+            (_, "/b.jpg") => Answer::Full(200, tag(1), jpeg(1)),
+            (_, "/c.jpg") => Answer::Full(200, tag(1), jpeg(2)),
+            _ => Answer::Status(404),
+        }
+    });
+    let work = Workdir::new();
+    let images = |ids: &[&str]| {
+        let images = ids
+            .iter()
+            .map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+        set(images.collect())
+    };
+    work.write_json("localizations.json", &images(&["a", "b", "c"]));
+    work.run("download", &args(&[])).exits(0);
+    later.store(1, Ordering::Relaxed);
+    work.write_json("localizations.json", &images(&["a", "b", "c", "d"]));
+    work.run("download", &args(&["--refresh", "--retries", "0"]))
+        .exits(3);
+    let changes = rows(&work, "changes.csv");
+    let told: Vec<[&str; 2]> = changes.iter().map(|row| [&*row[0], &*row[2]]).collect();
+    assert_eq!(told, [["a", "unknown"], ["c", "changed"]]);
+}
+
+#[test]
+fn an_image_of_another_url_is_asked_about_there() {
+    let server = Server::start(|request, _| match &*request.path {
+        "/second.jpg" if request.headers.contains_key("if-none-match") => Answer::Status(304),
+        "/second.jpg" => Answer::Full(200, vec![("etag".into(), "\"1\"".into())], jpeg(1)),
+        _ => Answer::Status(404),
+    });
+    let mut image = plain("a", server.url("/first.jpg"));
+    image["image"]["fallbacks"] = json!([server.url("/second.jpg")]);
+    let work = one_of(image);
+    work.run("download", &args(&[])).exits(0);
+    work.run("download", &args(&["--refresh", "--prune"]))
+        .exits(0)
+        .says(&["--refresh: 1 unchanged, 0 changed, 0 gone"]);
+    assert_eq!(pictures(&work).len(), 1);
+}
+
+#[test]
+fn an_image_whose_second_url_is_down_for_now_is_asked_for_again() {
+    let is_up = Arc::new(AtomicUsize::new(0));
+    let now = is_up.clone();
+    let server =
+        Server::start(
+            move |request, _| match (&*request.path, now.load(Ordering::Relaxed)) {
+                ("/second.jpg", 0) => Answer::Status(503),
+                ("/second.jpg", _) => Answer::Serve(jpeg(1), "image/jpeg"),
+                _ => Answer::Status(404),
+            },
+        );
+    let mut image = plain("a", server.url("/first.jpg"));
+    image["image"]["fallbacks"] = json!([server.url("/second.jpg")]);
+    let work = one_of(image);
+    let call = args(&["--shard", "0/1", "--retries", "0"]);
+    work.run("download", &call).exits(75);
+    is_up.store(1, Ordering::Relaxed);
+    work.run("download", &call).exits(0);
+}
+
+#[test]
+fn images_in_one_answer_without_etag_are_asked_by_length_and_by_their_service() {
+    let origin = Origin {
+        width: 120,
+        height: 90,
+        ..Origin::default()
+    };
+    let other = Origin {
+        width: 130,
+        ..origin.clone()
+    };
+    let later = Arc::new(AtomicUsize::new(0));
+    let now = later.clone();
+    let server = Server::start(move |request, _| match now.load(Ordering::Relaxed) {
+        0 => origin.answer(request),
+        _ => other.answer(request),
+    });
+    let work = one_of(service("a", server.url("/iiif/a"), 2));
+    work.run("download", &args(&[])).exits(0);
+    work.run("download", &args(&["--refresh"]))
+        .exits(0)
+        .says(&["1 could not be checked"]);
+    later.store(1, Ordering::Relaxed);
+    work.run("download", &args(&["--refresh"]))
+        .exits(0)
+        .says(&["0 unchanged, 1 changed"]);
 }

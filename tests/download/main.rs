@@ -17,6 +17,7 @@ mod shards;
 mod strain;
 mod torture;
 mod truths;
+mod wire;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -392,11 +393,7 @@ fn a_dry_run_asks_nothing_and_says_what_it_would() {
     );
     ran.exits(0)
         .says(&["nothing was downloaded", "1 image declares no size"]);
-    assert!(
-        ran.stdout().contains("127.0.0.1\t2\t3-50\t"),
-        "{}",
-        ran.stdout()
-    );
+    assert!(ran.stdout().contains("\t2\t3-50\t"), "{}", ran.stdout());
     assert!(ran.stdout().contains("\t2-25\n"), "{}", ran.stdout());
     assert!(server.log().is_empty() && !work.exists("images") && !work.exists("image_map.json"));
 }

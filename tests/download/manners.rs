@@ -267,7 +267,7 @@ fn robots_txt_is_read_once_and_obeyed_unless_told_otherwise() {
 #[test]
 fn a_robots_txt_in_trouble_forbids_and_one_that_is_missing_allows() {
     // (status, how often it is answered before 404, exit code)
-    for (status, times, code) in [(404, 1, 0), (500, 99, 3), (503, 1, 0)] {
+    for (status, times, code) in [(404, 1, 0), (500, 99, 75), (503, 1, 0)] {
         let world = world(move |url, before| match url.ends_with("/robots.txt") {
             true if before < times => Answer::Status(status),
             true => Answer::Status(404),
@@ -277,7 +277,7 @@ fn a_robots_txt_in_trouble_forbids_and_one_that_is_missing_allows() {
         through(&world, &work, &["--retries", "1"]).exits(code);
         let asked = world.hits("http://pictures.museum.org/robots.txt");
         assert_eq!(asked, if status == 404 { 1 } else { 2 });
-        if code == 3 {
+        if code == 75 {
             let row = &rows(&work, "failures.csv")[0];
             assert!(
                 row[6].contains("could not be read (HTTP 500)"),
@@ -347,7 +347,8 @@ fn a_host_that_asks_for_a_long_quiet_is_quoted() {
 fn what_cannot_be_had_anew_is_told_from_what_can() {
     let server = Server::start(|request, before| match (&*request.path, before) {
         ("/b.jpg", 1..) => Answer::Serve(b"<html>closed</html>".into(), "text/html"),
-        _ => Answer::Full(200, vec![("etag".into(), "\"1\"".into())], jpeg(1)),
+        // Another tag each time, and the same bytes.
+        (_, before) => Answer::Full(200, vec![("etag".into(), format!("\"{before}\""))], jpeg(1)),
     });
     let work = Workdir::new();
     let images = ["a", "b"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
@@ -724,11 +725,7 @@ fn a_dry_run_leaves_out_what_is_there() {
     work.write_json("localizations.json", &set(images.to_vec()));
     let ran = work.run("download", &args(&["--dry-run"]));
     ran.exits(0).says(&["1 image is there already"]);
-    assert!(
-        ran.stdout().contains("127.0.0.1\t1\t1-1\t"),
-        "{}",
-        ran.stdout()
-    );
+    assert!(ran.stdout().contains("\t1\t1-1\t"), "{}", ran.stdout());
 }
 
 #[test]

@@ -772,3 +772,87 @@ fn edges_that_an_info_json_declares_too_far_are_had_as_they_are() {
         is_the_picture(&work, "a", &real);
     }
 }
+
+#[test]
+fn files_made_beforehand_are_found_however_they_are_declared() {
+    let info = |more: Value| {
+        let mut info = json!({"@context": "http://iiif.io/api/image/3/context.json", "id": "x", "type": "ImageService3",
+                              "protocol": "http://iiif.io/api/image", "profile": "level0", "width": 300, "height": 200});
+        info.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        info
+    };
+    let origin = Origin {
+        level: 0,
+        version: 3,
+        both_sides: true,
+        ..Origin::default()
+    };
+    let whole = || recto_testkit::dataset::picture(300, 200, 1, image::ImageFormat::Jpeg);
+    // What info.json says more; the requests that are answered with the whole image; whether tiles are.
+    let cases = [
+        (
+            json!({"tiles": {"width": 64, "scaleFactors": [1]}}),
+            "/nothing/",
+            true,
+        ),
+        (
+            json!({"height": 201, "sizes": [{"width": 300, "height": 200}]}),
+            "/full/300,200/",
+            false,
+        ),
+        (
+            json!({"tiles": [{"width": 64, "scaleFactors": [1]}]}),
+            "/full/max/",
+            false,
+        ),
+    ];
+    for (more, whole_at, has_tiles) in cases {
+        let (declared, origin) = (info(more.clone()), origin.clone());
+        let server = Server::start(move |request, _| match &*request.path {
+            path if path.ends_with("info.json") => {
+                Answer::Serve(declared.to_string().into(), "application/json")
+            }
+            path if path.contains(whole_at) => Answer::Serve(whole(), "image/jpeg"),
+            _ if has_tiles => origin.answer(request),
+            _ => Answer::Status(404),
+        });
+        let work = one_of(service("a", server.url("/iiif/a"), 3));
+        work.run("download", &args(&["--format", "png"])).exits(0);
+        assert_eq!(
+            work.json("image_map.json").as_object().unwrap().len(),
+            1,
+            "{more}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_begins_to_answer_smaller_is_followed() {
+    let origin = Origin {
+        width: 512,
+        height: 512,
+        cap: Some(128),
+        ..Origin::default()
+    };
+    let smaller = Origin {
+        cap: Some(64),
+        ..origin.clone()
+    };
+    let regions = AtomicUsize::new(0);
+    let server = Server::start(move |request, _| {
+        let is_region =
+            !request.path.ends_with("info.json") && !request.path.contains("/full/full/");
+        match is_region && regions.fetch_add(1, Ordering::Relaxed) > 6 {
+            true => smaller.answer(request),
+            false => origin.answer(request),
+        }
+    });
+    let work = one_of(service("a", server.url("/iiif/a"), 2));
+    work.run(
+        "download",
+        &args(&["--format", "png", "-j", "1", "--per-host", "1"]),
+    )
+    .exits(0);
+}

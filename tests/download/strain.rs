@@ -107,3 +107,26 @@ fn a_host_that_asks_for_an_hour_of_quiet_ends_the_run_at_once_and_is_named() {
         .collect();
     assert_eq!(kinds, ["server"; 5]);
 }
+
+#[test]
+fn a_host_that_refuses_most_as_too_much_is_tried_with_images_from_all_over() {
+    const REFUSED: usize = 100;
+    let number = |path: &str| path[1..].trim_end_matches(".jpg").parse::<usize>().unwrap();
+    let server = Server::start(move |request, _| match number(&request.path) < REFUSED {
+        true => Answer::Status(429),
+        false => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let images =
+        (0..2 * REFUSED).map(|n| plain(&format!("{n:03}"), server.url(&format!("/{n}.jpg"))));
+    work.write_json("localizations.json", &set(images.collect()));
+    let call = [
+        &["localizations.json", "images", "--rate", "0"][..],
+        &["--ignore-robots", "--backoff", "0.01"],
+    ];
+    work.run("download", &call.concat()).exits(75);
+    assert_eq!(
+        work.json("image_map.json").as_object().unwrap().len(),
+        REFUSED
+    );
+}

@@ -265,7 +265,10 @@ fn words(json: &Value, profile: &[&Value], names: &[&str]) -> Vec<String> {
 }
 
 fn members<'a>(json: &'a Value, name: &str) -> &'a [Value] {
-    json.get(name)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    match json.get(name) {
+        None | Some(Value::Null) => &[],
+        Some(Value::Array(all)) => all,
+        // Some servers leave out the brackets around a single one.
+        Some(one) => std::slice::from_ref(one),
+    }
 }

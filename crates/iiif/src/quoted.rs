@@ -11,6 +11,8 @@
 /// assert_eq!((request.base, request.region), ("https://a.example/iiif/p1", "10,20,300,400"));
 /// assert!(request.is_full_size());
 /// assert!(QuotedRequest::parse("https://a.example/iiif/p1/info.json").is_none());
+/// let request = QuotedRequest::parse("https://a.example/iip?IIIF=p1.tif/full/max/0/default.jpg").unwrap();
+/// assert_eq!(request.base, "https://a.example/iip?IIIF=p1.tif");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotedRequest<'a> {
@@ -30,9 +32,17 @@ const QUALITIES: [&str; 6] = [
 
 impl<'a> QuotedRequest<'a> {
     /// Splits a URI. None when it is not an image request: when its last segment does not begin with a quality of any
-    /// version, or its region has none of the known forms. A query or fragment behind it is ignored.
+    /// version, or its region has none of the known forms. A query or fragment behind it is ignored; a query before it is
+    /// part of the service's URI, as servers have it that name the image there (`iipsrv.fcgi?IIIF=a.tif/full/…`).
     pub fn parse(uri: &'a str) -> Option<Self> {
-        let uri = uri.split(['?', '#']).next()?;
+        let uri = uri.split('#').next()?;
+        let path = uri.split('?').next()?;
+        let of_path = Self::of_end(path);
+        of_path.or_else(|| Self::of_end(uri).filter(|_| path.len() < uri.len()))
+    }
+
+    /// The request that a URI ends with.
+    fn of_end(uri: &'a str) -> Option<Self> {
         let mut parts = uri.rsplitn(5, '/');
         let (quality, rotation, size, region, base) = (
             parts.next()?,

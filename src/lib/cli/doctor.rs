@@ -196,11 +196,11 @@ async fn host(client: &Client, url: &str) -> Check {
         max_retries: Some(0),
         ..Request::default()
     };
-    match client.status_and_length(&request).await {
-        Ok((status, _)) => Check::new(
+    match client.head_of_answer(&request).await {
+        Ok(head) => Check::new(
             "host",
             true,
-            format!("{url}: answered with status {status}"),
+            format!("{url}: answered with status {}", head.status),
         ),
         Err(error) => Check::new("host", false, format!("{url}: {}", error.message)),
     }

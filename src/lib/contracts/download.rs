@@ -132,7 +132,15 @@ pub fn read_failures(
             return Err(Error::new(format!("{}: cannot be read", path.display())).because(e));
         }
     };
+    let plain = |cell: String| files::plain_cell(&cell).to_owned();
     for row in csv::Reader::from_reader(file).into_deserialize() {
+        let row = row.map(|row: Failure| Failure {
+            id: plain(row.id),
+            url: plain(row.url),
+            path: plain(row.path),
+            message: plain(row.message),
+            ..row
+        });
         take(row.map_err(|e| {
             Error::new(format!("{}: not a list of failures", path.display())).because(e)
         }))?;
@@ -148,7 +156,7 @@ pub struct Change {
     /// What was requested for it: a URL, or the base URI of its service.
     pub url: String,
     /// `new` (downloaded for the first time), `changed` (at the server, and downloaded again), `gone` (from the server) or
-    /// `unknown` (the server did not say).
+    /// `unknown` (the server did not say, or its answer could not be used).
     #[schemars(extend("enum" = ["new", "changed", "gone", "unknown"]))]
     pub change: String,
     /// Path of its file, if there is one.

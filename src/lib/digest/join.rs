@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::contracts::{Annotation, ImageRef, Observation, Provenance, Region, Space};
+use crate::contracts::{Annotation, ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
 use crate::image_names::{IdIndex, far};
 use crate::selectors::{self, Part, fragment};
@@ -233,7 +233,8 @@ impl Joiner {
             }
             return None;
         }
-        if let Some(observation) = placed.image.take() {
+        if let Some(mut observation) = placed.image.take() {
+            image_of_service(&mut observation, &mut placed);
             let number = self.images_added;
             self.add(&observation);
             self.described.push(*observation);
@@ -428,6 +429,37 @@ fn nameless(document: String, target: String) -> Observation {
     }
 }
 
+/// Where a target requests a part of an image in its full size, makes it that part of the image of the service: its other pixels
+/// are there too.
+fn image_of_service(observation: &mut Observation, placed: &mut Placed) {
+    let image = &mut observation.image;
+    let Some(request) = image.url.as_deref().and_then(QuotedRequest::parse) else {
+        return;
+    };
+    if !request.is_full_size() || image.service.is_some() {
+        return;
+    }
+    let regions = placed.annotation.regions.iter();
+    let regions: Option<Vec<Region>> = regions.map(|region| in_service(&request, region)).collect();
+    let Some(regions) = regions else {
+        return;
+    };
+    let service = Service {
+        id: request.base.to_owned(),
+        version: 2,
+        level: None,
+        region: None,
+    };
+    let of_image = |region| Region {
+        frame: Space::Image,
+        ..region
+    };
+    placed.annotation.regions = regions.into_iter().map(of_image).collect();
+    observation.id = service.name();
+    (image.url, image.width, image.height) = (None, None, None);
+    image.service = Some(service);
+}
+
 /// A target without the end that makes an id of an image service the URL of its description.
 fn service_of(target: &str) -> &str {
     let service = target.trim_end_matches('/').strip_suffix("/info.json");
@@ -542,7 +574,6 @@ fn share(asked: &QuotedRequest, part: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contracts::Service;
 
     struct All {
         observations: Vec<Observation>,

@@ -35,6 +35,18 @@ pub struct Worklist<'a> {
     awaited: usize,
 }
 
+/// The longest way from an input to a document: pages that name a next one without end would be read for ever.
+const MAX_DEPTH: usize = 5000;
+
+fn endless() -> FetchFailure {
+    FetchFailure {
+        problem: format!(
+            "document is not read: {MAX_DEPTH} documents lead to it, one from the other"
+        ),
+        ..FetchFailure::default()
+    }
+}
+
 /// A document, and the request by which another one names it.
 type Reference = (usize, Arc<DocumentRequest>);
 
@@ -320,15 +332,17 @@ impl<'a> Worklist<'a> {
             if number == new {
                 let mut place = parent.to_vec();
                 place.push((first + at) as u32);
-                let is_awaited = request.is_about_annotations();
-                if !self.is_full || is_awaited {
+                let is_too_deep = place.len() > MAX_DEPTH;
+                let is_awaited = request.is_about_annotations() && !is_too_deep;
+                if (!self.is_full || is_awaited) && !is_too_deep {
                     self.ready.insert(place.clone(), number);
                 }
                 self.awaited += usize::from(is_awaited);
+                self.read += u64::from(is_too_deep);
                 self.nodes.push(Document {
                     request: request.clone(),
                     place,
-                    outcome: None,
+                    outcome: is_too_deep.then(|| Outcome::Failed(endless())),
                     next: Vec::new(),
                     wanted: Vec::new(),
                 });
@@ -577,6 +591,26 @@ mod tests {
     use super::*;
     use crate::contracts::Provenance;
     use crate::sources::Referrer;
+
+    #[test]
+    fn documents_that_go_on_without_end_are_given_up() {
+        let filter = Filter::default();
+        let mut work = Worklist::new(&Words, &filter, None, Spool::beside(Path::new("x")));
+        let mut asked = 0;
+        while let Some((number, request)) = work.take_next() {
+            let answer = Answer {
+                url: request.location.clone(),
+                bytes: format!("={asked} next{asked}").into_bytes(),
+                request,
+                media_type: None,
+            };
+            work.take(number, Ok(answer)).unwrap();
+            asked += 1;
+        }
+        assert!(work.is_done());
+        let harvest = work.finish().unwrap();
+        assert_eq!((asked, harvest.rejects.len()), (MAX_DEPTH, 1));
+    }
 
     #[test]
     fn locations_of_one_document_have_one_key() {

@@ -35,6 +35,8 @@ const SMALLEST_CAP: Limits = Limits {
 /// What a host would be asked.
 #[derive(Default)]
 struct HostEstimate {
+    /// Its name without a port.
+    domain: String,
     /// Hashes of services, whose info.json is requested once.
     services: HashSet<u64>,
     images: u64,
@@ -49,7 +51,9 @@ struct HostEstimate {
 
 /// What an image needs.
 struct Needed {
+    /// The host as it is shown: with its port where the URL has one.
     host: String,
+    domain: String,
     url: Option<String>,
     /// A hash of its service.
     service: Option<u64>,
@@ -86,13 +90,14 @@ pub fn estimate(
     let archives = Archives::open(options.http.archives.as_deref())?;
     let mut table = String::from("host\timages\trequests\tbytes\tseconds\n");
     for (host, estimate) in &hosts {
-        if let Some((limit, why)) = archives.find(host) {
+        let domain = &estimate.domain;
+        if let Some((limit, why)) = archives.find(domain) {
             summary.notes.push(format!(
                 "{host}: asks for at most {} at once and {} per second: {why}",
                 limit.at_once, limit.per_second
             ));
         }
-        let (per_second, note) = paced(pace(&archives, options, host), delays.get(host));
+        let (per_second, note) = paced(pace(&archives, options, host, domain), delays.get(host));
         summary
             .notes
             .extend(note.map(|note| format!("{host}: {note}")));
@@ -123,17 +128,22 @@ pub fn estimate(
     Ok(())
 }
 
-/// The requests per second that a host allows this worker; its port is not known here.
-fn pace(archives: &Archives, options: &Options, host: &str) -> f64 {
+/// The requests per second that a host allows this worker.
+fn pace(archives: &Archives, options: &Options, host: &str, domain: &str) -> f64 {
     let mut shared = options.http.shared.iter();
-    let is_it = |name: &str| {
-        name.rsplit_once(':')
-            .is_some_and(|(domain, _)| domain == host)
+    let is_it = |name: &str| match host == domain {
+        // Its port is that of the scheme, whichever that is.
+        true => name
+            .rsplit_once(':')
+            .is_some_and(|(shared, _)| shared == domain),
+        false => name == host,
     };
     let workers = shared
         .find(|(name, _)| is_it(name))
         .map_or(1, |(_, by)| *by);
-    archives.limit_for(&options.http, host, workers).per_second
+    archives
+        .limit_for(&options.http, domain, workers)
+        .per_second
 }
 
 /// The requests per second that a host receives, 0 for no limit, with what its robots.txt says about that.
@@ -205,8 +215,10 @@ impl Needed {
         let full = size.unwrap_or(USUAL);
         let [width, height] = output_size(full, options.output().scaling);
         let service = image.image.service.as_ref();
+        let (host, domain) = host(image, options);
         Needed {
-            host: host(image, options),
+            host,
+            domain,
             url: source_uri(image).map(str::to_owned),
             service: service.map(|service| names::hash_of(&service.id)),
             size: full,
@@ -219,6 +231,7 @@ impl Needed {
 impl HostEstimate {
     fn add(&mut self, needed: Needed) {
         self.images += 1;
+        self.domain = needed.domain;
         self.url = self.url.take().or(needed.url);
         self.guessed += u64::from(needed.is_guessed);
         self.bytes += needed.bytes;
@@ -251,11 +264,14 @@ impl HostEstimate {
     }
 }
 
-/// The host that is really asked: after `--rewrite`.
-fn host(image: &LocalizedImage, options: &Options) -> String {
+/// The host that is really asked, after `--rewrite`: with its port where the URL has one, and without.
+fn host(image: &LocalizedImage, options: &Options) -> (String, String) {
     let uri = source_uri(image).unwrap_or_default();
-    url::Url::parse(&options.http.rewritten(uri))
-        .ok()
-        .and_then(|u| u.host_str().map(str::to_owned))
-        .unwrap_or_else(|| "(no host)".into())
+    let url = url::Url::parse(&options.http.rewritten(uri)).ok();
+    let domain = url.as_ref().and_then(url::Url::host_str);
+    let domain = domain.unwrap_or("(no host)").to_owned();
+    match url.as_ref().and_then(url::Url::port) {
+        Some(port) => (format!("{domain}:{port}"), domain),
+        None => (domain.clone(), domain),
+    }
 }

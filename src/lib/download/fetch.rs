@@ -228,7 +228,11 @@ impl<'a> Journey<'a> {
                 }
                 Err(error) => {
                     let other = http::without_secrets(other);
-                    first.message += &format!("; {other}: {}", error.message);
+                    let message = format!("{}; {other}: {}", first.message, error.message);
+                    first = Error {
+                        message,
+                        ..more_hopeful(first, error)
+                    };
                 }
             }
         }
@@ -272,10 +276,13 @@ impl<'a> Journey<'a> {
                 )],
                 ..whole
             })),
-            Err(other) => Err(Error {
-                message: format!("{}; its own URL: {}", error.message, other.message),
-                ..error
-            }),
+            Err(other) => {
+                let message = format!("{}; its own URL: {}", error.message, other.message);
+                Err(Error {
+                    message,
+                    ..more_hopeful(error, other)
+                })
+            }
         }
     }
 
@@ -747,6 +754,14 @@ fn check_size(sound: &VerifiedFile, url: &str, known: KnownSize) -> Result<(), E
     match request.map(|request| request.size_of_answer([width, height], known.service)) {
         Some(AnswerSize::Other(wanted)) => other(format!("the request is for {wanted}")),
         _ => Ok(()),
+    }
+}
+
+/// Of the errors of two ways to one image the one by which it may be had in another run, else the first.
+fn more_hopeful(first: Error, other: Error) -> Error {
+    match other.kind.may_pass() && !first.kind.may_pass() {
+        true => other,
+        false => first,
     }
 }
 

@@ -236,7 +236,7 @@ impl Queue {
     /// The next image: the first one, or one from anywhere where many in a row were refused, which is a sample then.
     fn take(&mut self) -> Option<(u32, bool)> {
         let sample = self.host.as_ref();
-        let sample = sample.and_then(|host| host.pacing().judgment.wants_sample());
+        let sample = sample.and_then(|host| host.pacing().wants_sample());
         match sample {
             None => Some((self.images.pop_front()?, false)),
             Some(n) => {

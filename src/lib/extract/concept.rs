@@ -2,7 +2,7 @@
 //! as `concept`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -116,13 +116,9 @@ pub fn attributes(annotation: &Annotation) -> BTreeMap<String, Value> {
 
 fn tags(annotation: &Annotation) -> Vec<String> {
     let bodies = annotation.bodies.iter().filter(|b| is_tag(b, annotation));
-    let mut tags: Vec<String> = Vec::new();
-    for tag in bodies.filter_map(name) {
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    }
-    tags
+    let mut seen: HashSet<String> = HashSet::new();
+    let tags = bodies.filter_map(name);
+    tags.filter(|tag| seen.insert(tag.clone())).collect()
 }
 
 fn is_tag(body: &Body, annotation: &Annotation) -> bool {

@@ -50,7 +50,10 @@ pub fn collapsed(text: &str) -> String {
 /// Whether a text has elements of HTML, and all are closed that must be: editors write brackets too, `dom<i>nus`.
 fn is_evident(text: &str) -> bool {
     let mut open: Vec<String> = Vec::new();
-    let mut has_elements = false;
+    // Nobody writes these in a text that is not HTML.
+    let mut has_elements = ["&nbsp;", "&shy;"]
+        .iter()
+        .any(|reference| text.contains(reference));
     for token in TOKEN.captures_iter(text) {
         let Some(name) = token
             .name("name")
@@ -247,13 +250,26 @@ const PREFORMATTED: [&str; 3] = ["listing", "pre", "textarea"];
 /// Elements without content.
 const VOID: [&str; 7] = ["br", "hr", "img", "input", "link", "meta", "wbr"];
 /// Elements by which a text is known to be HTML.
-const ELEMENTS: [&str; 30] = [
+const ELEMENTS: [&str; 57] = [
     "a",
+    "abbr",
+    "article",
     "b",
     "blockquote",
     "br",
+    "center",
+    "cite",
+    "code",
+    "dd",
+    "del",
+    "details",
+    "dfn",
     "div",
+    "dl",
+    "dt",
     "em",
+    "figcaption",
+    "figure",
     "font",
     "h1",
     "h2",
@@ -264,28 +280,53 @@ const ELEMENTS: [&str; 30] = [
     "hr",
     "i",
     "img",
+    "ins",
+    "kbd",
     "li",
+    "mark",
     "ol",
     "p",
     "pre",
+    "q",
+    "ruby",
     "s",
+    "samp",
+    "script",
+    "section",
     "small",
     "span",
+    "strike",
     "strong",
+    "style",
     "sub",
+    "summary",
     "sup",
     "table",
     "td",
+    "template",
+    "tt",
     "u",
     "ul",
+    "var",
 ];
 /// Those of them that do not end by themselves.
-const MUST_CLOSE: [&str; 24] = [
+const MUST_CLOSE: [&str; 49] = [
     "a",
+    "abbr",
+    "article",
     "b",
     "blockquote",
+    "center",
+    "cite",
+    "code",
+    "del",
+    "details",
+    "dfn",
     "div",
+    "dl",
     "em",
+    "figcaption",
+    "figure",
     "font",
     "h1",
     "h2",
@@ -294,17 +335,31 @@ const MUST_CLOSE: [&str; 24] = [
     "h5",
     "h6",
     "i",
+    "ins",
+    "kbd",
+    "mark",
     "ol",
     "pre",
+    "q",
+    "ruby",
     "s",
+    "samp",
+    "script",
+    "section",
     "small",
     "span",
+    "strike",
     "strong",
+    "style",
     "sub",
+    "summary",
     "sup",
     "table",
+    "template",
+    "tt",
     "u",
     "ul",
+    "var",
 ];
 
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {

@@ -31,6 +31,8 @@ pub struct AddressedImages {
     by_name: IdIndex,
     /// Id of a canvas → images.
     by_canvas: IdIndex,
+    /// URLs of files that archives and tables name → images.
+    by_file_url: IdIndex,
     /// File name → id of the image.
     by_file: FileIndex<Arc<str>>,
     by_id: HashMap<Arc<str>, usize>,
@@ -50,6 +52,12 @@ enum Found {
 /// Whether an observation says where its image is.
 pub fn has_address(observation: &Observation) -> bool {
     observation.image.url.is_some() || observation.image.service.is_some()
+}
+
+/// Whether an observation is of boxes from elsewhere, or of an annotation list without a manifest: images that are only named.
+fn is_of_boxes(observation: &Observation) -> bool {
+    let source = &observation.source;
+    KINDS.contains(&source.kind.as_str()) || source.kind == "iiif" && source.canvas.is_none()
 }
 
 /// What an image is known by, without what is said of it.
@@ -123,6 +131,9 @@ impl AddressedImages {
         for name in names {
             self.by_name.add(whole_name(&name), number);
         }
+        if let Some(url) = image.url.as_ref().filter(|_| !is_of_boxes(&observation)) {
+            self.by_file_url.add(url, number);
+        }
         if let Some(canvas) = &observation.source.canvas {
             self.by_canvas.add(canvas.trim(), number);
         }
@@ -151,6 +162,12 @@ impl AddressedImages {
         if let Some(id) = self.id_by_names(observation) {
             return id;
         }
+        // Boxes spell the URL of a file in another way than the archive does.
+        let file = self.by_file_url.find(url).ok().flatten();
+        let file = file.filter(|_| is_of_boxes(observation));
+        if let Some(number) = file.and_then(|numbers| numbers.first()) {
+            return &self.get(*number).id;
+        }
         let others = |name: &str| {
             let found = self.by_name.find(whole_name(name));
             found.ok().flatten().into_iter().flatten()
@@ -163,7 +180,7 @@ impl AddressedImages {
         let request = request.filter(|request| request.region == "full" && request.rotation == "0");
         // Boxes on a reduced copy can be mapped only if its size is known.
         let is_full = request.as_ref().is_some_and(QuotedRequest::is_full_size);
-        if !is_full && image.declared().is_none() {
+        if !is_full && image.declared().is_none() && self.size_of_copy(observation).is_none() {
             return &observation.id;
         }
         let base = request.map(|request| request.base);
@@ -171,6 +188,32 @@ impl AddressedImages {
         let mut same = same.map(|number| self.get(*number));
         same.find(is_whole)
             .map_or(&observation.id, |other| &other.id)
+    }
+
+    /// The size of a reduced copy on which boxes were drawn, where its URL states one side and another digest knows the size of
+    /// the image: width and height in pixels.
+    pub fn size_of_copy(&self, observation: &Observation) -> Option<[u32; 2]> {
+        let image = &observation.image;
+        let is_candidate =
+            is_of_boxes(observation) && image.service.is_none() && image.declared().is_none();
+        let request = QuotedRequest::parse(image.url.as_deref().filter(|_| is_candidate)?)?;
+        if request.region != "full" || !request.is_upright() || request.size.contains('!') {
+            return None;
+        }
+        let numbers = self.by_name.find(request.base).ok()??;
+        let mut declared = numbers
+            .iter()
+            .filter_map(|number| self.get(*number).image.declared());
+        let [width, height] = declared.next()?.map(u64::from);
+        let share = |side: u32, of: u64, other: u64| {
+            u32::try_from((u64::from(side) * other + of / 2) / of.max(1)).ok()
+        };
+        match request.asked_size() {
+            (Some(w), Some(h)) => Some([w, h]),
+            (Some(w), None) => Some([w, share(w, width, height)?.max(1)]),
+            (None, Some(h)) => Some([share(h, height, width)?.max(1), h]),
+            (None, None) => None,
+        }
     }
 
     /// The id of an image that another digest knows by an id, URL or UUID that boxes from elsewhere state beside an address.

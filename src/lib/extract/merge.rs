@@ -80,7 +80,7 @@ impl Merge<'_> {
         observations: Vec<Observation>,
     ) -> Result<(), Error> {
         let (images, rules) = (&*self.images, self.rules);
-        let prepare = |(i, observation): (usize, Observation)| {
+        let prepare = |(i, mut observation): (usize, Observation)| {
             if let Some((field, problem)) = missing_address(&observation) {
                 let record = match observation.id.trim() {
                     "" => format!("observation {}", first + i + 1),
@@ -92,6 +92,10 @@ impl Merge<'_> {
                 return Ok(Prepared::Nameless);
             }
             let id = addressed.id_of(&observation).to_owned();
+            if let Some([width, height]) = addressed.size_of_copy(&observation) {
+                let image = &mut observation.image;
+                (image.width, image.height) = (Some(width), Some(height));
+            }
             let observation = Box::new(observation);
             if images.may_hold(&id) {
                 return Ok(Prepared::Known(id, observation));

@@ -32,7 +32,8 @@ pub use paths::{
 };
 pub use placed::place;
 pub use read_write::{
-    read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv, write_json,
+    plain_cell, read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv,
+    write_json,
 };
 pub use scratch::{Scratch, Span, unnamed};
 pub use store::{is_in_store, open};

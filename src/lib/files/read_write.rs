@@ -94,6 +94,15 @@ pub fn safe_cell(cell: &str) -> Cow<'_, str> {
     }
 }
 
+/// A cell as it was before [`safe_cell`].
+pub fn plain_cell(cell: &str) -> &str {
+    let plain = cell.strip_prefix('\'').unwrap_or(cell);
+    match safe_cell(plain) == cell {
+        true => plain,
+        false => cell,
+    }
+}
+
 /// CSV with every cell as [`safe_cell`] makes it, where `is_safe`; otherwise as it is.
 ///
 /// # Errors

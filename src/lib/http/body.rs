@@ -306,11 +306,12 @@ pub async fn save(
     let coding = opened.coding;
     let poured = pour(sender, request, part, opened, start).await;
     let (mut bytes, active) = poured.inspect_err(|error| {
-        // What does not fit on the disk must not stay there, or nothing else fits either.
-        if matches!(
+        // What does not fit on the disk must not stay there, or nothing else fits either; nor what no later run resumes.
+        let is_useless = matches!(
             error.kind,
             Kind::Disk | Kind::Unsupported | Kind::NotAnImage
-        ) {
+        );
+        if is_useless || part.held().is_none() {
             part.discard();
         }
     })?;

@@ -19,7 +19,7 @@ use super::judgment::SAMPLES;
 use super::login::Session;
 use super::options::Options;
 use super::proxies;
-use super::request::{Request, RequestLog, Response, SavedResponse};
+use super::request::{AnswerHead, Request, RequestLog, Response, SavedResponse};
 use super::retry::{FailedAttempt, LONGEST_WAIT, Next, after};
 use super::send::Sender;
 use super::stats::HostStats;
@@ -89,19 +89,22 @@ impl Client {
         .await
     }
 
-    /// Requests an answer for its status, and the length of its body in bytes where that is said; the body is not read.
+    /// Requests an answer for its head; the body is not read.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn status_and_length(&self, request: &Request) -> Result<(u16, Option<u64>), Error> {
+    pub async fn head_of_answer(&self, request: &Request) -> Result<AnswerHead, Error> {
         self.persist(request, async |attempt| {
             let opened = self
                 .sender
                 .open(request, HeaderMap::new(), attempt > 1)
                 .await?;
             let length = opened.response.content_length();
-            let length = length.filter(|_| opened.coding.is_none());
-            Ok((opened.response.status().as_u16(), length))
+            Ok(AnswerHead {
+                status: opened.response.status().as_u16(),
+                length: length.filter(|_| opened.coding.is_none()),
+                headers: opened.response.headers().clone(),
+            })
         })
         .await
     }

@@ -45,6 +45,9 @@ impl fmt::Debug for Simulated {
     }
 }
 
+/// The most header lines of an answer.
+const MOST_HEADERS: usize = 1000;
+
 /// A client that connects to any address, and one that connects to public ones alone.
 #[derive(Clone, Debug)]
 struct Clients {
@@ -178,4 +181,6 @@ fn builder(options: &Options, cookies: &Arc<Jar>) -> reqwest::ClientBuilder {
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
+        // Some send a cookie for everything that they know of a visitor.
+        .http1_max_headers(MOST_HEADERS)
 }

@@ -81,6 +81,7 @@ pub fn open(path: Option<&Path>) -> Result<Jar, Error> {
 
 fn read(bytes: &[u8], name: &str) -> Result<Vec<SetCookie>, Error> {
     let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_start_matches('\u{feff}');
     let mut cookies = Vec::new();
     for (i, line) in text.lines().enumerate() {
         // Cookies that scripts cannot see are marked by a prefix that looks like a comment.
@@ -88,7 +89,11 @@ fn read(bytes: &[u8], name: &str) -> Result<Vec<SetCookie>, Error> {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let columns: Vec<&str> = line.split('\t').collect();
+        let mut columns: Vec<&str> = line.split('\t').collect();
+        // Editors cut off the tab before an empty value.
+        if columns.len() == 6 {
+            columns.push("");
+        }
         let [domain, has_subdomains, path, is_secure, expires, key, value] = columns[..] else {
             let what = format!("{name}:{}: not a cookie in Netscape's format", i + 1);
             return Err(Error::new(what).hint(

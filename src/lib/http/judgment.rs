@@ -197,12 +197,17 @@ impl Judgment {
     /// the samples it is.
     pub fn wants_sample(&mut self) -> Option<u32> {
         // Those that are failing may be had in the end; but samples that are taken now are judged with them.
-        if self.samples == 0 || !self.has_many(self.refused.len() + self.failing.len()) {
-            return None;
+        match self.has_many(self.refused.len() + self.failing.len()) {
+            true => self.next_sample(),
+            false => None,
         }
+    }
+
+    /// Takes the next image from all over the set, where samples are taken at all: which of them it is.
+    pub fn next_sample(&mut self) -> Option<u32> {
         let sample = self.sampled;
-        self.sampled += 1;
-        Some(sample)
+        self.sampled += u32::from(self.samples > 0);
+        (self.samples > 0).then_some(sample)
     }
 
     /// Whether so many images are enough to sample others, and to give up the host.

@@ -54,7 +54,7 @@ pub use netrc::{Login, NetrcFile, login_for};
 pub use options::{Budget, Options, USUAL_PER_HOST, host_of, length, rewrite, rewritten, size};
 pub use pacing::{LEFT, RequestLimit, Turn};
 pub use redis_server::{Asked, News, REDIS_URL, RedisServer};
-pub use request::{Request, RequestLog, Response, SavedResponse};
+pub use request::{AnswerHead, Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.
 pub use reqwest::header;
 pub use stats::HostStats;

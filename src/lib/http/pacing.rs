@@ -126,6 +126,8 @@ const SLACK: Duration = Duration::from_millis(50);
 pub const BEHIND: Duration = Duration::from_millis(20);
 /// Pauses in a row, each longer than the one before, after which a host that is still overloaded is given up.
 const MAX_OVERLOADS: u32 = 10;
+/// Pauses in a row after which new images are taken from all over the set: those that come next in it may be refused for good.
+const SAMPLED_AFTER: u32 = 3;
 /// A host is given up when it could not be reached this often in a row…
 const MAX_UNREACHED: u32 = 8;
 /// …over at least this many times the first wait between retries.
@@ -190,6 +192,15 @@ impl Pacing {
             return Turn::Wait(now + BEHIND);
         }
         Turn::Go
+    }
+
+    /// Whether the next image should be taken from all over the set, to see whether the host refuses everything: which of
+    /// the samples it is.
+    pub fn wants_sample(&mut self) -> Option<u32> {
+        match self.overloads >= SAMPLED_AFTER {
+            true => self.judgment.next_sample(),
+            false => self.judgment.wants_sample(),
+        }
     }
 
     /// Takes the next turn, if there is one.

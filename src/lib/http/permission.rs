@@ -66,7 +66,17 @@ pub async fn check_robots(
         }
     };
     let message = format!("{why}; --ignore-robots sends the request anyway");
-    Err(Error::robots(message).into())
+    // That one is for now, and may be given in another run.
+    Err(match robots.unread {
+        None => Error::robots(message).into(),
+        Some(status) => {
+            let unread = Error {
+                kind: Error::of_status(status).kind,
+                ..Error::robots(message)
+            };
+            FailedAttempt::from(unread).at_most(0)
+        }
+    })
 }
 
 /// Gives up a public host that has received enough requests from a client that does not say who it is. Asked before each

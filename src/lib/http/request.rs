@@ -177,6 +177,17 @@ impl Request {
     }
 }
 
+/// The head of an answer, with status 2xx or 304.
+#[derive(Clone, Debug)]
+pub struct AnswerHead {
+    /// The status.
+    pub status: u16,
+    /// The length of the body in bytes, where that is said and is that of the file.
+    pub length: Option<u64>,
+    /// Its headers.
+    pub headers: HeaderMap,
+}
+
 /// An answer in memory, with status 2xx or 304, or 401 and 403 where the request accepts them.
 #[derive(Clone, Debug)]
 pub struct Response {

@@ -28,6 +28,14 @@ impl From<Error> for FailedAttempt {
 }
 
 impl FailedAttempt {
+    /// The same, at the URL that redirects led to, if they did.
+    pub fn at(self, moved: Option<&str>) -> Self {
+        FailedAttempt {
+            error: self.error.with_words("", moved),
+            ..self
+        }
+    }
+
     /// The same, with at most so many retries.
     pub fn at_most(self, max_retries: u32) -> Self {
         FailedAttempt {

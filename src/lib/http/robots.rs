@@ -25,20 +25,32 @@ impl Robots {
     pub fn read(text: &str, agent: &str) -> Self {
         let (mut named, mut general) = (None::<Robots>, None::<Robots>);
         let (mut is_named, mut is_general, mut in_head) = (false, false, false);
+        // A delay is said to the agents before it, and those after it begin anew, whatever the rules are said to.
+        let (mut delays_named, mut delays_general, mut has_delay) = (false, false, false);
         let text = text.trim_start_matches('\u{feff}');
         for (key, value) in text.split(['\r', '\n']).filter_map(line) {
             if key == "user-agent" {
                 if !in_head {
                     (is_named, is_general) = (false, false);
                 }
+                if !in_head || std::mem::take(&mut has_delay) {
+                    (delays_named, delays_general) = (false, false);
+                }
                 in_head = true;
-                is_named |= product(value).eq_ignore_ascii_case(agent);
-                is_general |= value == "*";
+                let (names, is_all) = (product(value).eq_ignore_ascii_case(agent), value == "*");
+                (is_named, is_general) = (is_named || names, is_general || is_all);
+                (delays_named, delays_general) = (delays_named || names, delays_general || is_all);
                 continue;
             }
             // Other records, such as `Sitemap`, must not end the list of agents (§2.2.4).
             in_head &= !["allow", "disallow"].contains(&&*key);
-            for (applies, group) in [(is_named, &mut named), (is_general, &mut general)] {
+            let is_delay = key == "crawl-delay";
+            has_delay |= is_delay;
+            let applies = match is_delay {
+                true => [delays_named, delays_general],
+                false => [is_named, is_general],
+            };
+            for (applies, group) in applies.into_iter().zip([&mut named, &mut general]) {
                 if applies {
                     group.get_or_insert_default().add(&key, value);
                 }
@@ -222,6 +234,9 @@ mod tests {
         }
         assert_eq!(Robots::read(TEXT, "nobody").delay, Some(2.0));
         assert_eq!(Robots::read(TEXT, "recto").delay, None);
+        let delays = "User-agent: *\nCrawl-delay: 1\n\nUser-agent: a\nCrawl-delay: 900\n\nUser-agent: b\nDisallow: /";
+        let robots = Robots::read(delays, "recto");
+        assert_eq!((robots.delay, robots.allows("/x")), (Some(1.0), false));
         assert!(Robots::read("", "recto").allows("/"));
         assert!(!Robots::forbidding(503).allows("/a"));
     }

@@ -182,9 +182,9 @@ impl Sender {
             };
             let again = again && hop == 0 || host.pacing().judgment.has_failed(request.log.id());
             let place = request.log.place_at(&host, again);
-            let slot = host
-                .slot(place, request.log.job(), &self.jobs, over_budget)
-                .await?;
+            let slot = host.slot(place, request.log.job(), &self.jobs, over_budget);
+            let moved = (hop > 0).then_some(&*published);
+            let slot = slot.await.map_err(|failed| failed.at(moved))?;
             let hop = Hop {
                 request,
                 url: &url,
@@ -198,7 +198,8 @@ impl Sender {
                     again,
                 },
             };
-            let answered = self.exchange(&host, &hop, &conditions).await?;
+            let answered = self.exchange(&host, &hop, &conditions).await;
+            let answered = answered.map_err(|failed| failed.at(moved))?;
             let Answered {
                 response,
                 wait,
@@ -284,12 +285,23 @@ impl Sender {
                 return Err(self.no_answer(host, hop.url, sent, patience).into());
             };
             match answer {
+                // It is answered on another connection (RFC 9110, section 15.5.20).
+                Ok(response) if response.status() == 421 && !way.is_fresh && hop.as_get_only() => {
+                    way.is_fresh = true;
+                }
                 Ok(response) => break response,
                 Err(e) if !way.is_old && says(&e, HTTP_1_1_REQUIRED) => way.is_old = true,
                 Err(e) if !way.is_fresh && hop.as_get_only() && is_stale(&e, host) => {
                     way.is_fresh = true;
                 }
-                Err(e) => return Err(self.no_connection(host, hop.url, sent, &e).into()),
+                Err(e) => {
+                    let failed = FailedAttempt::from(self.no_connection(host, hop.url, sent, &e));
+                    // What a server writes wrongly it seldom writes otherwise the next time.
+                    return Err(match is_unreadable(&e) {
+                        true => failed.at_most(1),
+                        false => failed,
+                    });
+                }
             }
         };
         let now = server_time(response.headers(), SystemTime::now());
@@ -506,7 +518,10 @@ impl Sender {
             });
         }
         if !e.is_connect() {
-            return Error::network(format!("{name} closed the connection{cause}"));
+            return Error::network(match is_unreadable(e) {
+                true => format!("the head of the answer of {name} is not valid HTTP{cause}"),
+                false => format!("{name} closed the connection{cause}"),
+            });
         }
         // That is not the host's fault, and passes when other requests have ended.
         if says(e, "os error 24") {
@@ -529,7 +544,11 @@ async fn refused(
 ) -> FailedAttempt {
     let status = response.status().as_u16();
     let said = answer::words_of(response).await;
-    let error = Error::of_status(status).with_words(&said, moved);
+    let mut error = Error::of_status(status).with_words(&said, moved);
+    if status == 407 {
+        error.message +=
+            ": the proxy asks for a password, as in HTTPS_PROXY=http://user:password@proxy:3128";
+    }
     let retries = match blame {
         Some(Blame::Url) => RETRIES_OF_URL,
         _ => u32::MAX,
@@ -576,6 +595,15 @@ impl Hop<'_> {
 fn is_stale(e: &reqwest::Error, host: &Host) -> bool {
     let is_broken = !e.is_timeout() && !e.is_connect();
     is_broken && host.pacing().stats.percentile(0.5).is_some()
+}
+
+/// Whether an answer came that could not be read.
+fn is_unreadable(e: &reqwest::Error) -> bool {
+    let mut causes = std::iter::successors(e.source(), |&cause| cause.source());
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<hyper::Error>();
+        cause.is_some_and(hyper::Error::is_parse)
+    })
 }
 
 /// Whether an error, or a cause of it, says something.

@@ -9,6 +9,11 @@ use ruzstd::decoding::StreamingDecoder;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
+/// A text without the byte-order mark of UTF-8, which some servers put before JSON.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// The first bytes of a document, at most `most`, decompressed if they are compressed, as far as that goes.
 pub fn beginning(bytes: &[u8], most: usize) -> Cow<'_, [u8]> {
     let mut unpacked = Vec::new();

@@ -312,3 +312,32 @@ fn images_of_one_file_name_are_told_apart_by_the_id_that_recto_wrote() {
         .collect();
     assert_eq!(boxes, [("one", 20.0), ("two", 100.0)]);
 }
+
+#[test]
+fn what_is_said_of_several_images_is_put_on_each() {
+    let said = |name: &str, id: &str| {
+        let mut result = rectangle(json!({}));
+        (result["to_name"], result["id"]) = (name.into(), id.into());
+        result
+    };
+    let results = json!([
+        said("left", "1"),
+        said("right", "2"),
+        said("right", "3"),
+        said("elsewhere", "4")
+    ]);
+    let data = json!({"left": "a.jpg", "right": "b.jpg", "note": "two pages"});
+    let work = read(json!([{"id": 1, "data": data, "annotations": [{"result": results}]}]));
+    let counts: Vec<(String, usize)> = observations(&work)
+        .iter()
+        .map(|o| {
+            (
+                o["id"].as_str().unwrap().to_owned(),
+                o["annotations"].as_array().unwrap().len(),
+            )
+        })
+        .collect();
+    assert_eq!(counts, [("a.jpg".to_owned(), 1), ("b.jpg".to_owned(), 2)]);
+    let rejects = rejects(&work).join("\n");
+    assert!(rejects.contains("to_name is not the name"), "{rejects}");
+}

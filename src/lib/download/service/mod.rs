@@ -133,6 +133,7 @@ pub async fn fetch(
         size_retries: None,
         named_by: None,
     };
+    fetch.believe_sizes();
     lock(wanted.sampled).size = [fetch.info.width, fetch.info.height];
     let fetched = fetch.run(resumed).await;
     fetched.map_err(|error| match &fetch.access {
@@ -175,6 +176,21 @@ struct ServiceFetch<'a> {
 impl ServiceFetch<'_> {
     /// The ways to get the image, one after the other.
     async fn run(&mut self, resumed: Option<RegionStore>) -> Result<Fetched, Error> {
+        let error = match self.run_as_declared(resumed).await {
+            Err(error) if may_go_another_way(&error) => error,
+            outcome => return outcome,
+        };
+        // Also those that have only files have to have the whole image (Image API 3.0, section 5), though many do not.
+        if self.info.level > 0 || self.info.tiles.is_empty() || !self.is_all() {
+            return Err(error);
+        }
+        match self.whole().await {
+            Ok(Some(whole)) => Ok(Fetched::Whole(whole)),
+            _ => Err(error),
+        }
+    }
+
+    async fn run_as_declared(&mut self, resumed: Option<RegionStore>) -> Result<Fetched, Error> {
         if let Some(store) = resumed.filter(|store| self.is_of_this_image(store.plan())) {
             match self.remaining_regions(store).await {
                 // The server no longer answers as it did when the store was begun.
@@ -205,12 +221,40 @@ impl ServiceFetch<'_> {
             return Ok(Fetched::Whole(whole));
         }
         let plan = store.plan().clone();
-        match self.remaining_regions(store).await {
-            Err(error) if may_be_off(&error) && self.is_off(&plan).await => {
-                let store = self.first_region().await?;
-                self.remaining_regions(store).await
-            }
-            outcome => outcome,
+        let error = match self.remaining_regions(store).await {
+            Err(error) if may_be_off(&error) => error,
+            outcome => return outcome,
+        };
+        let is_off = self.is_off(&plan).await;
+        if !is_off && error.kind != Kind::WrongSize {
+            return Err(error);
+        }
+        let store = self.first_region().await?;
+        // A server may begin to answer smaller than before: then regions are smaller now.
+        if !is_off && store.plan().tile == plan.tile {
+            store.discard();
+            return Err(error);
+        }
+        self.remaining_regions(store).await
+    }
+
+    /// Where there are only files made beforehand, and one of them is all of the image but for a pixel or two, `info.json`
+    /// declares these too much.
+    fn believe_sizes(&mut self) {
+        let info = &self.info;
+        if info.level != 0 || !info.tiles.is_empty() || !self.is_all() {
+            return;
+        }
+        let size = self.size;
+        let near = info
+            .sizes
+            .iter()
+            .copied()
+            .find(|listed| is_nearly(*listed, size));
+        if let Some(near) = near.filter(|_| !info.sizes.contains(&size)) {
+            self.note_other_size(near, true);
+            [self.info.width, self.info.height] = near;
+            (self.size, self.target) = (near, output_size(near, self.wanted.scaling));
         }
     }
 

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{Client, Kind, Request, RequestLog, id_without_secrets, without_secrets};
-use crate::iiif::{self, info::Info};
+use crate::iiif::{self, QuotedRequest, info::Info};
 
 /// What servers say about images that were downloaded before.
 #[derive(Debug, Default)]
@@ -64,25 +64,55 @@ pub struct Asked {
     entry: Download,
 }
 
+/// An image that was downloaded before.
+pub struct Before {
+    slot: Slot,
+    entry: Download,
+    /// Further URLs that a download would try.
+    others: Vec<String>,
+}
+
 /// What the journal says of an image that was downloaded before; none where it has none.
-pub fn known(index: &Index, image: &LocalizedImage) -> Option<(Slot, Download)> {
+pub fn known(index: &Index, image: &LocalizedImage) -> Option<Before> {
     let slot = index.find(&image.id)?;
     let mut entry = index.entry(slot)?;
     // The journal has URLs without passwords and signatures, and yesterday's signatures are of no use.
-    if let Some(url) = image.image.url.as_ref().filter(|_| entry.method == "bytes") {
-        entry.uri.clone_from(url);
+    if entry.method == "bytes" {
+        let urls = image.image.url.iter().chain(&image.image.fallbacks);
+        let taken = urls.clone().find(|url| without_secrets(url) == entry.uri);
+        if let Some(url) = taken.or(urls.clone().next()) {
+            entry.uri.clone_from(url);
+        }
     }
-    Some((slot, entry))
+    let others = image.image.url.iter().chain(&image.image.fallbacks);
+    let others = others.filter(|url| **url != entry.uri).cloned().collect();
+    Some(Before {
+        slot,
+        entry,
+        others,
+    })
 }
 
 /// Asks the server of an image that was downloaded before. `at` is its number in the set.
 pub async fn ask(
     client: &Client,
     at: u32,
-    (slot, entry): (Slot, Download),
+    Before {
+        slot,
+        entry,
+        others,
+    }: Before,
     log: RequestLog,
 ) -> Asked {
-    let since = since(client, &entry, &log).await;
+    let mut since = since(client, &entry, &log).await;
+    // What another URL still gives is not gone.
+    for url in others.iter().filter(|_| since == Since::Gone) {
+        let request = Request::image(url, MAX_REGION).logged(&log);
+        if client.head_of_answer(&request).await.is_ok() {
+            since = Since::Unknown;
+            break;
+        }
+    }
     Asked {
         at,
         since,
@@ -201,12 +231,39 @@ async fn since(client: &Client, entry: &Download, log: &RequestLog) -> Since {
                 last_modified: entry.last_modified.as_deref(),
                 sha256: None,
             };
-            let length = (entry.method == "bytes").then_some(entry.bytes);
+            let is_as_received = matches!(&*entry.method, "bytes" | "whole");
+            let length = is_as_received.then_some(entry.bytes);
             match known.etag.or(known.last_modified).is_some() {
                 true => compare(client, &known, log).await,
-                false => by_length(client, &known, length, log).await,
+                false => match by_length(client, &known, length, log).await {
+                    Since::Unknown => by_service(client, entry, log).await,
+                    said => said,
+                },
             }
         }
+    }
+}
+
+/// Whether the service of an image that came in one answer, in its full size, declares another size now.
+async fn by_service(client: &Client, entry: &Download, log: &RequestLog) -> Since {
+    let request = QuotedRequest::parse(&entry.uri);
+    let request = request.filter(|request| request.region == "full" && request.is_full_size());
+    let was_declared = !entry
+        .notes
+        .iter()
+        .any(|note| note.starts_with("info.json declares"));
+    match request.filter(|_| entry.method == "whole" && was_declared) {
+        Some(request) => {
+            let of_service = Download {
+                uri: request.base.to_owned(),
+                ..Download::default()
+            };
+            match has_size(client, &of_service, [entry.width, entry.height], log).await {
+                Since::Changed => Since::Changed,
+                _ => Since::Unknown,
+            }
+        }
+        None => Since::Unknown,
     }
 }
 
@@ -250,8 +307,8 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
         ..Request::image(known.uri, MAX_REGION).logged(log)
     };
     let Some(sha256) = known.sha256 else {
-        return match client.status_and_length(&request).await {
-            Ok((304, _)) => Since::Same,
+        return match client.head_of_answer(&request).await {
+            Ok(head) if head.status == 304 || is_same(known, &head.headers) => Since::Same,
             Ok(_) => Since::Changed,
             Err(error) => unanswered(&error),
         };
@@ -264,6 +321,20 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
     }
 }
 
+/// Whether an answer is what is known already, although its server does not answer conditions: by its ETag, else by its date.
+fn is_same(known: &Known<'_>, headers: &HeaderMap) -> bool {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (known.etag, said("etag")) {
+        (Some(before), Some(now)) => {
+            before.trim_start_matches("W/") == now.trim_start_matches("W/")
+        }
+        (None, None) => {
+            known.last_modified.is_some() && known.last_modified == said("last-modified")
+        }
+        _ => false,
+    }
+}
+
 /// Without anything that would prove that nothing changed: whether it is still there, and as long as before.
 async fn by_length(
     client: &Client,
@@ -272,9 +343,11 @@ async fn by_length(
     log: &RequestLog,
 ) -> Since {
     let request = Request::image(known.uri, MAX_REGION).logged(log);
-    match client.status_and_length(&request).await {
-        Ok((_, Some(now))) if length.is_some_and(|length| length != now) => Since::Changed,
-        Ok(_) => Since::Unknown,
+    match client.head_of_answer(&request).await {
+        Ok(head) => match (head.length, length) {
+            (Some(now), Some(before)) if now != before => Since::Changed,
+            _ => Since::Unknown,
+        },
         Err(error) => unanswered(&error),
     }
 }
@@ -300,9 +373,13 @@ fn list_of(ids: &[String]) -> Option<String> {
     }
 }
 
-/// Adds the hashes of what was downloaded again; `failed` are the ids of what could not be.
+/// Adds the hashes of what was downloaded again; `failed` are the ids of what could not be: what is new among them is not had, and
+/// of the rest it is not known whether it changed. What has the same bytes as before has not changed.
 pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &HashSet<String>) {
     for change in changes.values_mut() {
+        if change.change == Since::Changed.name() && failed.contains(&change.id) {
+            change.change = Since::Unknown.name().into();
+        }
         let is_fetched =
             matches!(&*change.change, "new" | "changed") && !failed.contains(&change.id);
         let slot = index.find(&change.id).filter(|_| is_fetched);
@@ -310,6 +387,10 @@ pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &
             (change.path, change.new_sha256) = (entry.path, entry.sha256);
         }
     }
+    changes.retain(|id, change| change.change != "new" || !failed.contains(id));
+    let is_same =
+        |change: &Change| change.old_sha256 == change.new_sha256 && !change.new_sha256.is_empty();
+    changes.retain(|_, change| !is_same(change));
 }
 
 /// What servers said has changed, until `changes.csv` tells of it: a run that is killed meanwhile has already downloaded some of

@@ -73,6 +73,8 @@ struct Found {
     at: u32,
     id: String,
     url: String,
+    /// Further URLs that are tried.
+    fallbacks: Vec<String>,
     origin: String,
     /// The file of a finished one.
     file: Option<(Slot, FileState)>,
@@ -88,6 +90,12 @@ impl Found {
         Found {
             at,
             url: without_secrets(url).into_owned(),
+            fallbacks: image
+                .image
+                .fallbacks
+                .iter()
+                .map(|url| without_secrets(url).into_owned())
+                .collect(),
             origin: origin_of(&requested).to_owned(),
             // It is downloaded again in any case, in the place of what is there.
             altered: match file {
@@ -139,6 +147,10 @@ pub fn sort(set: &Set, index: &Index, lookup: &Lookup) -> Result<Sorted, Error> 
                 let listed = hash_of(&id_without_secrets(&found.id));
                 if let Some(failure) = earlier.left.remove(&listed)
                     && failure.url == found.url
+                    && found
+                        .fallbacks
+                        .iter()
+                        .all(|url| failure.message.contains(&**url))
                 {
                     sorted.left.push((found.at, failure));
                 } else if let Some(attempts) = earlier.tried.get(&listed) {
@@ -194,13 +206,23 @@ impl Earlier {
 fn is_left(failure: &Failure, options: &Options) -> bool {
     match options.retry_failed.is_empty() {
         true if options.overwrite => false,
-        true => is_undecodable(failure, options) || options.leaves_missing && is_missing(failure),
+        true => {
+            is_undecodable(failure, options)
+                || is_too_small(failure, options)
+                || options.leaves_missing && is_missing(failure)
+        }
         false => !options.retry_failed.contains(&failure.kind),
     }
 }
 
 fn is_missing(failure: &Failure) -> bool {
     failure.kind == Kind::NotFound.name()
+}
+
+/// Whether an image was had and is smaller than the user still wants.
+fn is_too_small(failure: &Failure, options: &Options) -> bool {
+    let of_min_size = format!("--min-size is {}", options.min_size);
+    failure.kind == Kind::TooSmall.name() && failure.message.ends_with(&of_min_size)
 }
 
 /// Whether an image was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.

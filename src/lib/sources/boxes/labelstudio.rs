@@ -60,7 +60,108 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
         );
         return false;
     }
-    let Some(url) = image_of(&task) else {
+    let parts = by_image(document, place, &mut task);
+    if parts.is_empty() {
+        return read_image(document, place, task, None);
+    }
+    let mut has_both = false;
+    for (image, part) in parts {
+        let place = format!("{place}.data.{image}");
+        has_both |= read_image(document, &place, part, Some(&image));
+    }
+    has_both
+}
+
+/// A task about several images, as a task for each image about which something is said: `to_name` of the results is the name of
+/// its data. Results that cannot be told are rejected. None where the task is about one image.
+fn by_image(
+    document: &mut BoxDocument,
+    place: &str,
+    task: &mut Map<String, Value>,
+) -> Vec<(String, Map<String, Value>)> {
+    let Some(Value::Object(data)) = task.get("data") else {
+        return Vec::new();
+    };
+    let is_image = |value: &Value| value.as_str().is_some_and(crate::image_names::is_image);
+    let images: Vec<String> = data
+        .iter()
+        .filter(|(_, value)| is_image(value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut named: Vec<&str> = results_of(task)
+        .filter_map(|result| result["to_name"].as_str())
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    if images.len() < 2 || named.len() < 2 {
+        return Vec::new();
+    }
+    let is_told = |result: &Value| {
+        result["to_name"]
+            .as_str()
+            .is_none_or(|name| images.iter().any(|image| image == name))
+    };
+    let unclear: Vec<String> = results_of(task)
+        .filter(|result| !is_told(result))
+        .map(|result| {
+            format!(
+                "to_name is not the name of one of the images of the task: {}",
+                shown(&result["to_name"])
+            )
+        })
+        .collect();
+    unclear
+        .into_iter()
+        .for_each(|problem| document.reject(place, "to_name", problem));
+    let said: Vec<String> = images
+        .into_iter()
+        .filter(|image| named.contains(&image.as_str()))
+        .collect();
+    let of_image = |image: String| {
+        let mut part = task.clone();
+        for statement in said_in(&mut part) {
+            if let Some(Value::Array(results)) = statement.get_mut("result") {
+                results.retain(|result| result["to_name"].as_str() == Some(&image));
+            }
+        }
+        (image, part)
+    };
+    said.into_iter().map(of_image).collect()
+}
+
+/// The results of all annotations and predictions of a task.
+fn results_of(task: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let statements = STATEMENTS
+        .iter()
+        .filter_map(|name| task.get(*name)?.as_array())
+        .flatten();
+    statements
+        .filter_map(|statement| statement.get("result")?.as_array())
+        .flatten()
+}
+
+fn said_in(task: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
+    let members = task
+        .iter_mut()
+        .filter(|(name, _)| STATEMENTS.contains(&name.as_str()));
+    members
+        .filter_map(|(_, value)| value.as_array_mut())
+        .flatten()
+}
+
+/// The members of a task that hold annotations and predictions.
+const STATEMENTS: [&str; 3] = ["annotations", "completions", "predictions"];
+
+/// Reads what a task says about one image, by the name of its data; none: the only one. Returns whether that is both annotations
+/// and predictions.
+fn read_image(
+    document: &mut BoxDocument,
+    place: &str,
+    mut task: Map<String, Value>,
+    image: Option<&str>,
+) -> bool {
+    let named = image.and_then(|name| task.get("data")?.get(name)?.as_str());
+    let Some(url) = named.map(str::to_owned).or_else(|| image_of(&task)) else {
         document.reject(place, "data", "task does not have an image");
         return false;
     };
@@ -99,7 +200,7 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
     document.images.push(GivenImage {
         place: place.to_owned(),
         key: place.to_owned(),
-        id: id_of_recto(&task),
+        id: id_of_recto(&task).filter(|_| image.is_none()),
         url: Some(url.clone()).filter(|url| crate::sources::source::is_url(url)),
         names: names(&url, &task),
         size,

@@ -68,7 +68,8 @@ pub fn boxes(image: &Value) -> Vec<(String, &Value)> {
 
 /// The concept of a box.
 pub fn concept(value: &Value) -> Option<String> {
-    text(&value["concept"]).or_else(|| text(&value["label"]))
+    let name = text(&value["concept"]).or_else(|| text(&value["label"]))?;
+    Some(name.trim().to_owned())
 }
 
 /// Whether reviewers verified a box, and whether they rejected it. Services of several ages say so by `reviewState`, by
@@ -151,6 +152,16 @@ fn region(value: &Value) -> Result<Region, FieldProblem> {
         }
         false => [side("x")?, side("y")?, side("width")?, side("height")?],
     };
+    if numbers.iter().all(|number| (0.0..=1.0).contains(number))
+        && numbers[2] < 1.0
+        && numbers[3] < 1.0
+    {
+        let [x, y, width, height] = numbers;
+        let problem = format!(
+            "box is in shares of its image, pixels were expected: {x}, {y}, {width}, {height}"
+        );
+        return Err(("width", problem));
+    }
     let bbox = BBox::try_from(numbers).map_err(|_| {
         let sides = format!("{} x {}", numbers[2], numbers[3]);
         ("width", format!("box is empty: {sides}"))

@@ -16,6 +16,7 @@ use super::concept_options::ConceptOptions;
 use super::paging::{self, Divided, Span};
 use super::source::{Answer, DocumentRequest, FetchFailure, Found, Placed, Source, is_url};
 use super::taxonomy;
+use super::unpack::without_mark;
 use crate::contracts::{Annotation, Observation};
 use crate::error::Error;
 use crate::summary::{Reject, Rejects};
@@ -63,7 +64,8 @@ impl Source for FathomNet {
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         let url = &answer.request.location;
-        let document: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
+        let document: Value =
+            serde_json::from_slice(without_mark(&answer.bytes)).unwrap_or_default();
         let document = values::in_snake_case(document, &[]);
         let mut found = Found::default();
         let task = Task::of(&answer.request);

@@ -8,8 +8,8 @@ use super::hanging::{Hanging, PageStatements, granularity};
 use super::targets::{TargetPart, part, targets};
 use super::texts::{named_text, quoted};
 use super::values::{
-    NAME, absolute, all, id, kind, label, language_of_texts, list, local_name, members_of,
-    preference, spelled, spelled_as, texts,
+    NAME, absolute, all, id, is_language_map, kind, label, language_of_texts, list, local_name,
+    members_of, preference, spelled, spelled_as, texts,
 };
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Hung, Placed, is_url};
@@ -240,6 +240,17 @@ fn body(value: &Value) -> Vec<Body> {
                 .iter()
                 .filter_map(|text| text_body(text, None))
                 .collect();
+        }
+        Value::Object(_) if is_language_map(value) => {
+            let made = Body {
+                language: language_of_texts(value).map(str::to_owned),
+                ..Body::default()
+            };
+            let texts = texts(value);
+            let bodies = texts
+                .iter()
+                .filter_map(|text| text_body(text, Some(made.clone())));
+            return bodies.collect();
         }
         Value::Object(_) if !is_choice(value) => {}
         _ => return Vec::new(),
@@ -524,6 +535,8 @@ mod tests {
                 Some(("https://a/1", Some("classifying"))),
             ),
             (json!("https://a/1"), Some(("https://a/1", None))),
+            (json!({"de": ["Hund"], "en": ["dog"]}), Some(("dog", None))),
+            (json!({"none": "dog"}), Some(("dog", None))),
             (
                 json!({"id": "https://a/1.jpg", "type": "Image"}),
                 Some(("https://a/1.jpg", None)),

@@ -101,10 +101,7 @@ impl<'a> Reader<'a> {
             return self.member_of_page(annotation, Hanging::default(), &named.page, named.order);
         }
         let targets = list(annotation, "target");
-        let wanted: Vec<&Value> = targets
-            .into_iter()
-            .flat_map(|t| within(t, "manifest"))
-            .collect();
+        let wanted: Vec<&Value> = targets.into_iter().flat_map(manifests_of).collect();
         if wanted.is_empty() {
             self.refuse_document("document is a content state without a manifest");
         }
@@ -112,6 +109,24 @@ impl<'a> Reader<'a> {
             self.lead_to(manifest, "target of a content state", None, None);
         }
     }
+}
+
+/// The manifests that a target of a content state is, or is a part of; they may be named by their URLs alone.
+pub(super) fn manifests_of(target: &Value) -> Vec<&Value> {
+    let found = within(target, "manifest");
+    if !found.is_empty() {
+        return found;
+    }
+    let around = ["source", "partOf", "within"].into_iter();
+    let around: Vec<&Value> = around.flat_map(|member| list(target, member)).collect();
+    let named = around
+        .iter()
+        .copied()
+        .filter(|value| value.is_string() && target["source"] != **value);
+    let inner = around.iter().filter(|value| value.is_object());
+    named
+        .chain(inner.flat_map(|value| manifests_of(value)))
+        .collect()
 }
 
 /// Types of documents that hold or name images.

@@ -335,7 +335,11 @@ fn apply_own_url(found: &mut PaintedImage) {
     };
     let service = &mut found.image.service;
     service
-        .get_or_insert_with(|| named_service(asked.base))
+        .get_or_insert_with(|| Service {
+            // Only version 3 has `^`.
+            version: if asked.size.starts_with('^') { 3 } else { 2 },
+            ..named_service(asked.base)
+        })
         .region = part;
     found.rotation = Some(turn).filter(|t| *t != 0.0);
 }

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::annotations;
+use super::canvases::Canvases;
+use super::document;
 use super::hanging::{Hanging, PageStatements};
 use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
@@ -14,6 +16,7 @@ use super::values::{
     spelled, split_fragment, texts, within,
 };
 use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
+use crate::image_names::far;
 use crate::selectors::{self, Selection, fragment};
 use crate::sources::ImageName;
 
@@ -78,7 +81,9 @@ impl<'a> Reader<'a> {
         let name = name.unwrap_or_else(|| self.name.to_owned());
         object.group.clone_from(&name);
         object.manifest = Some(name);
+        self.bound(&mut object, manifest);
         object.shared_ids = shared_ids(manifest);
+        let around = std::mem::replace(&mut self.canvases, Canvases::of(manifest, &self.base));
         let mut seen = Vec::new();
         let first = self.found.observations.len();
         // Canvases are in `items` in Presentation 3, and in `sequences` before and in its drafts.
@@ -88,6 +93,8 @@ impl<'a> Reader<'a> {
         for sequence in members(manifest, "sequences") {
             self.sequence(sequence, &object, &mut seen);
         }
+        self.painted_elsewhere(&object);
+        self.canvases = around;
         let holds = ["items", "canvases", "sequences", "mediaSequences"];
         if holds.iter().all(|member| !has(manifest, member)) {
             self.not_used(manifest, "manifest does not have canvases");
@@ -105,6 +112,44 @@ impl<'a> Reader<'a> {
             }
         }
         self.text_of_manifest(manifest, object.manifest.as_deref(), first);
+    }
+
+    /// Leaves out texts of a manifest that would take too much memory, since each of its canvases has them.
+    fn bound(&mut self, object: &mut Object, manifest: &'a Value) {
+        let sequences = members(manifest, "sequences").into_iter();
+        let in_sequences = sequences.map(|s| members_of(s, &["canvases", "items"]).len());
+        let canvases =
+            members_of(manifest, &["items", "canvases"]).len() + in_sequences.sum::<usize>();
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let values = object.metadata.iter();
+        let metadata =
+            values.map(|(key, values)| key.len() + values.iter().map(String::len).sum::<usize>());
+        let sizes = [
+            ("metadata", metadata.sum::<usize>()),
+            ("label", of(&object.label)),
+            ("attribution", of(&object.attribution)),
+            ("rights", of(&object.rights)),
+            ("id", of(&object.manifest)),
+        ];
+        for (member, bytes) in sizes {
+            if bytes.saturating_mul(canvases) <= MOST_REPEATED {
+                continue;
+            }
+            match member {
+                "metadata" => object.metadata.clear(),
+                "label" => object.label = None,
+                "attribution" => object.attribution = None,
+                "rights" => object.rights = None,
+                _ => {
+                    object.manifest = Some(self.name.to_owned());
+                    object.group = self.name.to_owned();
+                }
+            }
+            let problem = format!(
+                "text of the manifest is left out: {bytes} bytes for each of {canvases} canvases are too many"
+            );
+            self.member_not_used("manifest", manifest, member, problem);
+        }
     }
 
     /// The annotations of a range, of the ranges in it and of the canvases that it names.
@@ -138,6 +183,15 @@ impl<'a> Reader<'a> {
 
     /// Reads a canvas that is a document of its own.
     pub(super) fn lone_canvas(&mut self, canvas: &'a Value) {
+        // The short form of a content state: a canvas that is only named, in its manifest.
+        let is_named = CONTENT.iter().all(|member| !has(canvas, member));
+        let manifests = document::manifests_of(canvas);
+        if is_named && self.from.is_none() && !manifests.is_empty() {
+            for manifest in manifests {
+                self.lead_to(manifest, "target of a content state", None, None);
+            }
+            return;
+        }
         let object = self.surroundings(canvas);
         self.canvas_of(canvas, &object, &mut Vec::new());
     }
@@ -170,17 +224,80 @@ impl<'a> Reader<'a> {
         self.annotations_on(range, on);
     }
 
-    /// Reads painting annotations of a canvas that are a document of their own. `memo` describes the canvas.
+    /// Reads painting annotations that are a document of their own. `memo` describes their canvas, or those that share them.
     pub(super) fn painting_document(&mut self, document: &'a Value, memo: &Value) {
         let mut object = object(&memo["manifest"]);
         object.group = texts(&memo["group"]).pop().unwrap_or_default();
         object.manifest = self.from.and_then(|from| from.manifest.clone());
         let base = self.from.map_or("", |from| &from.document);
-        let mut page = page(&memo["canvas"], &object, 0, base);
-        page.painting = memo["painting"].clone();
-        self.painting_page(document, &page);
-        let manifest = object.manifest.as_deref();
-        self.text_of_canvas(&Value::Null, (&page.id, manifest), page.frame, 0);
+        let sharing = members(memo, "canvases");
+        let annotations = annotations_of(document);
+        let canvases = Canvases::among(sharing.iter().copied(), base);
+        let named: Vec<_> = annotations
+            .iter()
+            .map(|a| canvases.named_by(a, base))
+            .collect();
+        // Where none of them is named, each of them is meant.
+        let is_by_name = named.iter().any(Option::is_some);
+        let on = sharing.into_iter().chain(list(memo, "canvas"));
+        for (number, canvas) in on.enumerate() {
+            let mut page = page(canvas, &object, number + 1, base);
+            page.painting = memo["painting"].clone();
+            let first = self.found.observations.len();
+            match is_by_name {
+                false => self.painting_page(document, &page),
+                true => {
+                    let own = Some(far(&page.id));
+                    let own = annotations
+                        .iter()
+                        .zip(&named)
+                        .filter(|(_, named)| **named == own);
+                    own.for_each(|(annotation, _)| self.painting_annotation(annotation, &page));
+                }
+            }
+            let manifest = object.manifest.as_deref();
+            self.text_of_canvas(&Value::Null, (&page.id, manifest), page.frame, first);
+        }
+        if is_by_name {
+            let nameless = annotations
+                .iter()
+                .zip(&named)
+                .filter(|(_, named)| named.is_none());
+            for (annotation, _) in nameless {
+                let problem =
+                    "painting annotation does not name one of the canvases that share its page";
+                self.not_used(annotation, problem);
+            }
+            for next in members(document, "next") {
+                let manifest = object.manifest.as_deref();
+                self.lead_to_with(next, PAINTING, manifest, None, self.memo.to_owned());
+            }
+        }
+    }
+
+    /// The painting annotations that stand at one canvas of a manifest and are about another one.
+    fn painted_elsewhere(&mut self, object: &Object) {
+        for (annotation, name) in std::mem::take(&mut self.canvases.elsewhere) {
+            let Some((number, canvas)) = self.canvases.get(&name) else {
+                continue;
+            };
+            let page = page(canvas, object, number, &self.base);
+            let first = self.found.observations.len();
+            self.painting_annotation(annotation, &page);
+            let manifest = object.manifest.as_deref();
+            self.text_of_canvas(&Value::Null, (&page.id, manifest), page.frame, first);
+        }
+    }
+
+    /// What stands where painting annotations of a canvas were expected.
+    fn painting_annotations(&mut self, annotations: Vec<&'a Value>, on: &Page) {
+        let others = self.canvases.of_others(&annotations, &on.id, &self.base);
+        for (annotation, other) in annotations.into_iter().zip(others) {
+            match other {
+                Some(name) => self.canvases.elsewhere.push((annotation, name)),
+                None => self.painting_annotation(annotation, on),
+            }
+        }
     }
 
     /// The manifest of a sequence or canvas that is a document of its own, as far as it describes it.
@@ -253,9 +370,7 @@ impl<'a> Reader<'a> {
         let page = page(canvas, object, number, &self.base);
         let first = self.found.observations.len();
         // `images`, before version 1 `resources`, since version 3 `items`.
-        for annotation in members_of(canvas, &["images", "resources"]) {
-            self.painting_annotation(annotation, &page);
-        }
+        self.painting_annotations(members_of(canvas, &["images", "resources"]), &page);
         for painting in members(canvas, "items") {
             self.painting_page(painting, &page);
         }
@@ -277,9 +392,7 @@ impl<'a> Reader<'a> {
                 if PAGE_LISTS.iter().any(holds) =>
             {
                 self.misplaced_annotations(page, on);
-                for annotation in annotations_of(page) {
-                    self.painting_annotation(annotation, on);
-                }
+                self.painting_annotations(annotations_of(page), on);
                 for next in members(page, "next") {
                     self.follow_painting(next, on);
                 }
@@ -353,7 +466,20 @@ impl<'a> Reader<'a> {
 
     /// Follows a reference to painting annotations, with what is known of their canvas.
     fn follow_painting(&mut self, reference: &'a Value, on: &Page) {
-        self.follow_painted(reference, &NO_ANNOTATION, on);
+        let Some((name, canvases)) = self.canvases.that_share(reference) else {
+            return self.follow_painted(reference, &NO_ANNOTATION, on);
+        };
+        let canvases: Vec<Value> = canvases.iter().map(|canvas| statements(canvas)).collect();
+        if !self.canvases.followed.insert(name) {
+            return;
+        }
+        let memo = serde_json::json!({
+            "group": on.object.group,
+            "manifest": on.object.statements,
+            "canvases": canvases,
+        });
+        let manifest = on.object.manifest.as_deref();
+        self.lead_to_with(reference, PAINTING, manifest, None, memo.to_string());
     }
 
     /// Follows a reference to what an annotation paints.
@@ -489,6 +615,9 @@ impl<'a> Reader<'a> {
         names.extend(aliases.into_iter().map(|name| of(name, true)));
     }
 }
+
+/// The most bytes that a text of a manifest may take in all, when each of its canvases has it.
+const MOST_REPEATED: usize = 64 << 20;
 
 /// Members of a canvas that show that it is one, and not a reference.
 const CONTENT: [&str; 7] = [

@@ -5,12 +5,14 @@
 
 mod annotation_pages;
 mod annotations;
+mod canvases;
 pub mod change_discovery;
 mod collection;
 mod curation;
 mod document;
 mod hanging;
 mod images;
+mod json;
 mod manifest;
 mod paths;
 mod reader;
@@ -31,6 +33,7 @@ use super::source::{
 };
 use super::text::{self, Granularity};
 use super::text_options::TextChoice;
+use super::unpack::without_mark;
 use crate::error::Error;
 use crate::summary::Reject;
 use reader::Reader;
@@ -89,20 +92,22 @@ impl Source for Iiif {
             found.texts.push((answer.request.location.clone(), text));
             return Ok(found);
         }
-        let bytes = answer
-            .bytes
-            .strip_prefix(b"\xef\xbb\xbf")
-            .unwrap_or(&answer.bytes);
-        let document = serde_json::from_slice::<Value>(bytes).or_else(|e| {
+        let bytes = without_mark(&answer.bytes);
+        let document = json::read(bytes).or_else(|e| {
             let repaired = surrogates::replaced(bytes).ok_or(e)?;
             let name = &answer.request.location;
             let note = "unpaired surrogates (half of a \\uXXXX pair) are read as U+FFFD";
             found.notes.push(format!("{name}: {note}"));
-            serde_json::from_slice(&repaired)
+            json::read(&repaired)
         });
         match document {
             Err(e) => found.rejects.push(not_json(answer, bytes, &e)),
-            Ok(document) => {
+            Ok((document, repeated)) => {
+                found.rejects.extend(repeated.into_iter().map(|path| {
+                    let problem =
+                        "member stands twice in its object with different values: the last is used";
+                    Reject::new(&answer.request.location, &path, &path, problem)
+                }));
                 let mut reader = Reader::new(answer, &document, &mut found);
                 match serde_json::from_str::<Value>(&answer.request.memo) {
                     Ok(memo) if answer.request.is_for(manifest::PAINTING) => {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::canvases::Canvases;
 use super::paths::paths;
 use super::values::{self, id};
 use crate::sources::{Answer, DocumentRequest, Found, Placed, Referrer, is_url};
@@ -21,6 +22,8 @@ pub struct Reader<'a> {
     pub(super) found: &'a mut Found,
     /// Number of annotations read so far: names those that do not have an id.
     pub(super) annotations_read: usize,
+    /// The canvases of the manifest that is read.
+    pub(super) canvases: Canvases<'a>,
     /// Images that stand in the document, and the numbers of the observations that they became.
     pub(super) painted: Vec<(&'a Value, usize)>,
     /// What stands in the document and is not used.
@@ -60,6 +63,7 @@ impl<'a> Reader<'a> {
             memo: &answer.request.memo,
             found,
             annotations_read: 0,
+            canvases: Canvases::default(),
             painted: Vec::new(),
             unused: Vec::new(),
             led: Vec::new(),

@@ -22,6 +22,12 @@ struct TextMemo {
     declared: Option<String>,
     /// The canvases that it may be about.
     canvases: Vec<TextCanvas>,
+    /// The number of the only one among those of its manifest, counted from 1, and how many these are.
+    #[serde(default)]
+    position: Option<(usize, usize)>,
+    /// The fragment of the link: the id of a page.
+    #[serde(default)]
+    page: Option<String>,
 }
 
 /// A canvas that a transcription may be about, or an image on it.
@@ -125,11 +131,14 @@ impl<'a> Reader<'a> {
         canvas: Option<&str>,
     ) {
         let mut memo = TextMemo {
-            declared: None,
             canvases,
+            position: canvas.and_then(|canvas| self.canvases.position(canvas)),
+            ..TextMemo::default()
         };
         for (link, kind) in links {
             memo.declared = kind.map(|kind| kind.word().to_owned());
+            let fragment = id(link).and_then(|id| id.split_once('#'));
+            memo.page = fragment.map(|(_, page)| page.to_owned());
             self.lead_to_transcription(link, &memo, manifest, canvas);
         }
     }
@@ -312,6 +321,7 @@ pub fn choose(choice: TextChoice, found: &mut Found) {
         kinds.extend(offer.kind.map(|kind| (&offer.image, kind)));
     }
     let mut notes = Vec::new();
+    let mut taken: HashMap<_, Vec<&Option<String>>> = HashMap::new();
     let mut is_chosen = offers.iter().map(|offer| {
         let kinds = offered.get(&offer.place).into_iter().flatten();
         // What is offered for the canvas is offered for each image on it.
@@ -324,6 +334,12 @@ pub fn choose(choice: TextChoice, found: &mut Found) {
             .collect();
         let chosen = choice.among(&kinds);
         let Some(kind) = offer.kind else {
+            if let Some(chosen) = chosen.filter(|_| choice == TextChoice::Auto) {
+                notes.push(format!(
+                    "XML of unknown kind in seeAlso is not read beside {}: --text page and --text hocr try it",
+                    chosen.name()
+                ));
+            }
             return choice != TextChoice::None && chosen.is_none();
         };
         if let Some(chosen) = chosen.filter(|c| choice == TextChoice::Auto && *c != kind) {
@@ -332,6 +348,15 @@ pub fn choose(choice: TextChoice, found: &mut Found) {
                 chosen.name()
             ));
         }
+        let before = taken.entry(&offer.place).or_default();
+        if chosen == Some(kind) && before.iter().any(|image| is_same(image)) && offer.place.1.is_some() {
+            notes.push(format!(
+                "further transcriptions of an image in one format are not read: {}",
+                kind.name()
+            ));
+            return false;
+        }
+        before.extend((chosen == Some(kind)).then_some(&offer.image));
         chosen == Some(kind)
     });
     found
@@ -393,6 +418,9 @@ pub fn read(answer: &Answer, choice: TextChoice, granularity: &[Granularity]) ->
     if !choice.takes(file.kind) {
         return found;
     }
+    if let Some(own) = own_page(&file, &memo) {
+        file.pages = vec![file.pages.swap_remove(own)];
+    }
     file.pages
         .iter_mut()
         .for_each(|page| page.keep(granularity));
@@ -418,6 +446,28 @@ pub fn read(answer: &Answer, choice: TextChoice, granularity: &[Granularity]) ->
 fn page_name(page: &TextPage) -> String {
     let named = page.image_file.clone().or_else(|| page.id.clone());
     named.unwrap_or_else(|| "page".into())
+}
+
+/// Which page of a file is that of the only canvas that links to it, where each canvas of a manifest links to the whole file: the
+/// one that the link names, else by the name of the image, else by position, if there are as many pages as canvases.
+fn own_page(file: &TextFile, memo: &TextMemo) -> Option<usize> {
+    let [_] = &memo.canvases[..] else {
+        return None;
+    };
+    if file.pages.len() < 2 {
+        return None;
+    }
+    let named = memo.page.as_ref();
+    let is_named = |page: &TextPage| named.is_some() && page.id.as_ref() == named;
+    if let Some(at) = file.pages.iter().position(is_named) {
+        return Some(at);
+    }
+    let by_name = assigned(file, &memo.canvases);
+    if let Some(at) = by_name.iter().position(Option::is_some) {
+        return Some(at);
+    }
+    let (number, all) = memo.position?;
+    (all == file.pages.len()).then(|| number - 1)
 }
 
 /// The canvas of each page: the only one; else by the name of the image; else by position, if there are as many.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::values::{id, kind, label, list, resolve, texts};
+use super::values::{id, kind, label, list, resolve, spelled_as, texts};
 use crate::contracts::SeeAlso;
 use crate::sources::text::TextKind;
 
@@ -17,11 +17,17 @@ pub enum Declared {
     Other,
 }
 
+/// What a link says of itself, also with the prefixes of Dublin Core.
+fn stated<'v>(link: &'v Value, member: &str) -> &'v Value {
+    let spelled = spelled_as(link, std::slice::from_ref(&member)).next();
+    spelled.map_or(&Value::Null, |(_, value)| value)
+}
+
 /// What other documents a resource links to by `seeAlso` and `rendering`.
 pub fn links(resource: &Value, base: &str) -> Vec<SeeAlso> {
     let members = ["seeAlso", "rendering"];
     let links = members.iter().flat_map(|m| list(resource, m));
-    let text = |link: &Value, member: &str| texts(&link[member]).into_iter().next();
+    let text = |link: &Value, member: &str| texts(stated(link, member)).into_iter().next();
     let read = links.filter_map(|link| {
         let own = id(link)?;
         Some(SeeAlso {
@@ -41,7 +47,7 @@ pub fn is_text(link: &Value) -> bool {
 
 /// What such a link declares. Addresses of annotations may have any words in them: only a suffix counts.
 pub fn among_annotations(link: &Value) -> Declared {
-    let says = |member: &str| !texts(&link[member]).is_empty();
+    let says = |member: &str| !texts(stated(link, member)).is_empty();
     let address = id(link).unwrap_or_default().to_ascii_lowercase();
     let path = unpacked(address.split(['?', '#']).next().unwrap_or_default());
     let is_file = [".xml", ".hocr"]
@@ -55,12 +61,14 @@ pub fn among_annotations(link: &Value) -> Declared {
 
 /// What a link declares, by its profile, format, label and address. Annotation pages are JSON and are none of them.
 pub fn declared(link: &Value) -> Declared {
-    let mut said = texts(&link["profile"]);
+    let mut said = texts(stated(link, "profile"));
     said.extend(list(link, "label").into_iter().flat_map(all_texts));
-    said.extend(texts(&link["format"]));
+    // A word that other texts have in another sense.
+    let is_page = said.iter().any(|text| text.trim() == "PAGE");
+    said.extend(texts(stated(link, "format")));
     let said = said.join("\n").to_ascii_lowercase();
     let address = id(link).unwrap_or_default().to_ascii_lowercase();
-    let format = texts(&link["format"]).join(" ").to_ascii_lowercase();
+    let format = texts(stated(link, "format")).join(" ").to_ascii_lowercase();
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let path = unpacked(path);
     let is_packed = ["gzip", "zstd"].iter().any(|word| format.contains(word));
@@ -92,6 +100,9 @@ pub fn declared(link: &Value) -> Declared {
             ],
         ),
     ];
+    if is_page && !is_html {
+        return Declared::Kind(TextKind::Page);
+    }
     // What is said counts before what an address happens to contain.
     for text in [&said, path] {
         let named = |(kind, words): &(TextKind, &[&str])| {
@@ -154,8 +165,8 @@ fn is_json(link: &Value, path: &str) -> bool {
     is_embedded
         || PAGES.contains(&kind(link).as_str())
             && !path.ends_with(".xml")
-            && texts(&link["format"]).is_empty()
-            && texts(&link["profile"]).is_empty()
+            && texts(stated(link, "format")).is_empty()
+            && texts(stated(link, "profile")).is_empty()
 }
 
 /// All texts of a label, in all languages.
@@ -263,6 +274,14 @@ mod tests {
                 page,
             ),
             (
+                json!({"id": "https://a/1", "label": {"en": ["PAGE"]}}),
+                page,
+            ),
+            (
+                json!({"id": "https://a/1", "format": "text/xml", "profile": "PAGE"}),
+                page,
+            ),
+            (
                 json!({"id": "https://a/1", "format": "application/gzip", "profile": "http://www.loc.gov/standards/alto/ns-v4#"}),
                 alto,
             ),
@@ -298,6 +317,10 @@ mod tests {
             ),
             (
                 json!({"id": "https://a/contralto/1", "format": "text/html"}),
+                Declared::Other,
+            ),
+            (
+                json!({"id": "https://a/1", "format": "text/html", "label": "PAGE"}),
                 Declared::Other,
             ),
             (json!(null), Declared::Other),

@@ -156,14 +156,29 @@ pub fn read(answer: &Answer) -> FetchedText {
         return Err("text is not in the encoding that it states, or not UTF-8".into());
     }
     let start = text.trim_start().to_ascii_lowercase();
-    if start.starts_with(['{', '['])
-        && let Ok(value) = serde_json::from_str::<Value>(&text)
-        && let Some(resource) = of_resource(&value)
-    {
-        return Ok(resource);
+    if start.is_empty() {
+        return Err("text is empty".into());
     }
-    let is_html =
-        is_stated("text/html") || start.starts_with("<!doctype html") || start.starts_with("<html");
+    if (start.starts_with(['{', '[']) || start.starts_with('"') && is_stated("application/json"))
+        && let Ok(value) = serde_json::from_str::<Value>(&text)
+    {
+        if let Some(resource) = of_resource(&value) {
+            return Ok(resource);
+        }
+        // What is said to be plain text is one, whatever it looks like.
+        let is_structure =
+            value.as_object().is_some_and(|members| !members.is_empty()) || value.is_array();
+        if is_structure && !is_stated("text/plain") {
+            return Err(format!(
+                "text was expected: found JSON without a text, {}",
+                described(&value)
+            ));
+        }
+    }
+    let is_html = is_stated("text/html")
+        || is_stated("application/xhtml")
+        || start.starts_with("<!doctype html")
+        || start.starts_with("<html");
     if start.starts_with('<') && !is_html && !is_stated("text/plain") {
         return Err("text was expected: found XML".into());
     }
@@ -175,6 +190,17 @@ pub fn read(answer: &Answer) -> FetchedText {
 }
 
 fn of_resource(value: &Value) -> Option<TextResource> {
+    if let Value::String(text) = value {
+        return Some(TextResource {
+            text: text.clone(),
+            ..TextResource::default()
+        });
+    }
+    // Several, of which one is a text: as bodies of annotations are written.
+    if let Value::Array(values) = value {
+        let texts: Vec<TextResource> = values.iter().filter_map(of_resource).collect();
+        return Some(texts).filter(|texts| texts.len() == 1)?.pop();
+    }
     let text = HELD.iter().find_map(|member| match &value[*member] {
         Value::String(text) => Some(text.clone()),
         value => texts(value).into_iter().next(),

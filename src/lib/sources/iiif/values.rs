@@ -82,7 +82,7 @@ pub fn local_name(name: &str) -> &str {
 
 /// One or many, as a list: nothing for null, the elements of an array, else the value itself.
 pub fn all(value: &Value) -> Vec<&Value> {
-    match value {
+    match without_wrapper(value) {
         Value::Null => Vec::new(),
         Value::Array(values) => values.iter().filter(|v| !v.is_null()).collect(),
         value => vec![value],
@@ -91,11 +91,19 @@ pub fn all(value: &Value) -> Vec<&Value> {
 
 /// Everything that stands in a member of a resource: as [`list`], but an element of an array may be null.
 pub fn members<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
-    match &value[member] {
+    match without_wrapper(&value[member]) {
         Value::Null => Vec::new(),
         Value::Array(values) => values.iter().collect(),
         value => vec![value],
     }
+}
+
+/// What a list of JSON-LD holds that is written as an object (JSON-LD 1.1, section 4.3).
+fn without_wrapper(value: &Value) -> &Value {
+    let held = ["@list", "@set"].iter().map(|name| &value[*name]);
+    held.into_iter()
+        .find(|held| !held.is_null())
+        .unwrap_or(value)
 }
 
 /// Everything that stands in one of some members.
@@ -210,6 +218,19 @@ fn is_tag(name: &str) -> bool {
     let first = name.split('-').next().unwrap_or_default();
     let is_code = (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic());
     is_code || matches!(name, "none" | "@none" | "")
+}
+
+/// Whether a value is a text in several languages and nothing else: `{"en": ["dog"]}`. What has an `id` is not.
+pub fn is_language_map(value: &Value) -> bool {
+    let is_text = |value: &Value| value.is_string();
+    let are_texts = |value: &Value| {
+        is_text(value) || value.as_array().is_some_and(|all| all.iter().all(is_text))
+    };
+    value.as_object().is_some_and(|map| {
+        let mut members = map.iter();
+        !map.is_empty()
+            && members.all(|(name, value)| is_tag(name) && name != "id" && are_texts(value))
+    })
 }
 
 fn texts_of_object(value: &Value) -> Vec<String> {

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::concept_names::{below, encoded, unknown};
 use super::source::{About, Answer, DocumentRequest, FetchFailure, Found, Source};
+use super::unpack::without_mark;
 use super::{paging, taxonomy};
 use crate::error::Error;
 use crate::summary::{Reject, Rejects};
@@ -224,7 +225,8 @@ impl M3 {
     /// It cannot be used: what follows instead.
     fn document(&self, task: &Task, answer: &Answer) -> Result<Value, Box<Found>> {
         let request = &answer.request;
-        let document = serde_json::from_slice(&answer.bytes).map_err(|e| {
+        let bytes = without_mark(&answer.bytes);
+        let document = serde_json::from_slice(bytes).map_err(|e| {
             let problem = format!("not JSON: {e}");
             Box::new(match task {
                 Task::Page { name, span } => {

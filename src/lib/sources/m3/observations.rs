@@ -120,17 +120,17 @@ impl<'a> ObservationRow<'a> {
     /// Why the row cannot be read at all.
     pub fn problem(&self) -> Option<String> {
         let shown = |value: &Value| excerpt(&value.to_string());
-        match (
-            self.observation.is_object(),
-            &self.observation["associations"],
-        ) {
-            (false, _) => Some(format!(
-                "observation is not an object: {}",
-                shown(self.observation)
-            )),
-            (true, Value::Null | Value::Array(_)) => None,
-            (true, other) => Some(format!("associations are not a list: {}", shown(other))),
+        if !self.observation.is_object() {
+            let shown = shown(self.observation);
+            return Some(format!("observation is not an object: {shown}"));
         }
+        let lists = [
+            ("associations", &self.observation["associations"]),
+            ("image references", &self.moment["image_references"]),
+        ];
+        let is_other = |value: &Value| !matches!(value, Value::Null | Value::Array(_));
+        let other = lists.into_iter().find(|(_, value)| is_other(value));
+        other.map(|(what, value)| format!("{what} are not a list: {}", shown(value)))
     }
 
     /// Reads images and boxes, and with `--unboxed` also observations without boxes, as labels of the whole image.

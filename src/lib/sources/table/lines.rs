@@ -1,6 +1,6 @@
 //! Tables with a row per line or item: JSON Lines, JSON lists, and plain lists of URLs.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::rows::{LIST, NumberedRow, Row, RowProblem, Rows, cells, name_columns};
 use crate::sources::is_url;
@@ -19,21 +19,27 @@ const ENDINGS: [&str; 10] = [
     "info.json",
 ];
 
-/// JSON Lines: an object per line, or a URL in quotes.
-pub fn json_lines(text: &[u8]) -> Rows<'_> {
+/// JSON Lines: an object per line, or a URL in quotes. `column` names the images: where it leads through a list of objects,
+/// each of these is a row.
+pub fn json_lines<'a>(text: &'a [u8], column: Option<&'a str>) -> Rows<'a> {
     // What columns there are, only all lines show.
     let (mut columns, mut is_named) = (Vec::new(), false);
     for (_, line) in lines_of(text) {
         let value = serde_json::from_slice::<Value>(line);
         is_named |= value.as_ref().is_ok_and(Value::is_object);
-        if let Ok(row) = json_row(value.map_err(|e| e.to_string()), "line") {
-            name_columns(&mut columns, &row);
+        for row in json_rows(value.map_err(|e| e.to_string()), "line", None)
+            .iter()
+            .flatten()
+        {
+            name_columns(&mut columns, row);
         }
     }
-    let rows = lines_of(text).map(|(number, line)| {
+    let is_one_answer = lines_of(text).nth(1).is_none();
+    let rows = lines_of(text).flat_map(move |(number, line)| {
         let value = serde_json::from_slice::<Value>(line);
         let value = value.map_err(|e| format!("line is not a JSON object: {e}"));
-        (number, json_row(value, "line"))
+        let rows = json_rows(value, "line", column).into_iter().enumerate();
+        rows.map(move |(n, row)| (if is_one_answer { n + 1 } else { number }, row))
     });
     Rows {
         is_list: !is_named && columns == [LIST],
@@ -46,25 +52,54 @@ fn lines_of(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     lines.filter(|(_, line)| !line.trim_ascii().is_empty())
 }
 
-/// A JSON list of objects or of URLs.
+/// A JSON list of objects or of URLs; `column` as in [`json_lines`].
 ///
 /// # Errors
 /// It is not JSON, or another thing than a list.
-pub fn json_list(text: &[u8]) -> Result<Rows<'static>, String> {
+pub fn json_list(text: &[u8], column: Option<&str>) -> Result<Rows<'static>, String> {
     let items: Vec<Value> =
         serde_json::from_slice(text).map_err(|e| format!("document is not a JSON list: {e}"))?;
     let is_named = items.iter().any(Value::is_object);
-    let rows: Vec<NumberedRow> = (1..)
-        .zip(items)
-        .map(|(number, item)| (number, json_row(Ok(item), "item")))
-        .collect();
-    let mut columns = Vec::new();
-    let good = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
-    good.for_each(|row| name_columns(&mut columns, row));
+    let rows = (1..).zip(items).flat_map(|(number, item)| {
+        let rows = json_rows(Ok(item), "item", column).into_iter();
+        rows.map(move |row| (number, row))
+    });
+    let rows: Vec<NumberedRow> = rows.collect();
+    let columns = columns_of(&rows);
     Ok(Rows {
         is_list: !is_named && columns == [LIST],
         ..Rows::new(columns, rows.into_iter())
     })
+}
+
+/// A JSON object that holds a list of rows, as APIs answer: `column` leads through it.
+///
+/// # Errors
+/// It is not JSON, or the column does not lead through a list.
+pub fn json_object(text: &[u8], column: Option<&str>) -> Result<Rows<'static>, String> {
+    const EXPECTED: &str = "document is one JSON object: an object per line was expected, or with --url-column results.url a row per object of a list in it";
+    let value = serde_json::from_slice(text).map_err(|e| format!("document is not JSON: {e}"))?;
+    let rows = match (value, column) {
+        (Value::Object(object), Some(column)) => unfolded(object, column),
+        _ => Vec::new(),
+    };
+    if rows.len() < 2
+        && !rows
+            .iter()
+            .any(|row| column.is_some_and(|column| leads_through(row, column)))
+    {
+        return Err(EXPECTED.into());
+    }
+    let rows = (1..).zip(rows.into_iter().map(|row| Ok(cells(row))));
+    let rows: Vec<NumberedRow> = rows.collect();
+    Ok(Rows::new(columns_of(&rows), rows.into_iter()))
+}
+
+fn columns_of(rows: &[NumberedRow]) -> Vec<String> {
+    let mut columns = Vec::new();
+    let good = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
+    good.for_each(|row| name_columns(&mut columns, row));
+    columns
 }
 
 /// Whether a text that begins like JSON Lines is one JSON object over several lines.
@@ -80,13 +115,69 @@ pub fn is_json_text(text: &[u8]) -> bool {
     serde_json::from_slice::<String>(first).is_ok_and(|url| is_url(url.trim()))
 }
 
-/// The row of a JSON value; `what` is what messages call it.
-fn json_row(value: Result<Value, String>, what: &str) -> Result<Row, RowProblem> {
-    match value? {
-        Value::Object(object) => Ok(cells(object)),
-        Value::String(text) => Ok(vec![(LIST.to_owned(), vec![text])]),
-        _ => Err(format!("{what} is not a JSON object or a URL").into()),
+/// The rows of a JSON value: one, or where `column` leads through a list of objects one for each of these. `what` is what
+/// messages call the value.
+fn json_rows(
+    value: Result<Value, String>,
+    what: &str,
+    column: Option<&str>,
+) -> Vec<Result<Row, RowProblem>> {
+    match (value, column) {
+        (Err(problem), _) => vec![Err(problem.into())],
+        (Ok(Value::Object(object)), Some(column)) => {
+            let rows = unfolded(object, column).into_iter();
+            rows.map(|row| Ok(cells(row))).collect()
+        }
+        (Ok(Value::Object(object)), None) => vec![Ok(cells(object))],
+        (Ok(Value::String(text)), _) => vec![Ok(vec![(LIST.to_owned(), vec![text])])],
+        (Ok(_), _) => vec![Err(format!("{what} is not a JSON object or a URL").into())],
     }
+}
+
+/// A JSON object, once for each object of the lists that a column leads through: what stands around a list is the same in all,
+/// what stands in it is that of one of them.
+fn unfolded(mut object: Map<String, Value>, column: &str) -> Vec<Map<String, Value>> {
+    let on_the_way = object.iter().find_map(|(name, value)| {
+        let rest = column.strip_prefix(name.as_str())?.strip_prefix('.')?;
+        let holds_objects = match value {
+            Value::Object(_) => true,
+            Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_object),
+            _ => false,
+        };
+        holds_objects.then(|| (name.clone(), rest))
+    });
+    let Some((name, rest)) = on_the_way else {
+        return vec![object];
+    };
+    let inner = match object.insert(name.clone(), Value::Null) {
+        Some(Value::Array(items)) => items,
+        Some(value) => vec![value],
+        None => Vec::new(),
+    };
+    let inner = inner.into_iter().filter_map(|value| match value {
+        Value::Object(inner) => Some(unfolded(inner, rest)),
+        _ => None,
+    });
+    let with = |inner| {
+        let mut row = object.clone();
+        row.insert(name.clone(), Value::Object(inner));
+        row
+    };
+    inner.flatten().map(with).collect()
+}
+
+/// Whether an object has a member to which a column leads.
+fn leads_through(object: &Map<String, Value>, column: &str) -> bool {
+    object
+        .iter()
+        .any(|(name, value)| match column.strip_prefix(name.as_str()) {
+            Some("") => true,
+            Some(rest) => {
+                let inner = value.as_object().zip(rest.strip_prefix('.'));
+                inner.is_some_and(|(inner, rest)| leads_through(inner, rest))
+            }
+            None => false,
+        })
 }
 
 /// Whether a text is a list of URLs: no header, and a URL in its first line that is not a comment.
@@ -134,6 +225,46 @@ pub fn list(text: &[u8]) -> Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objects_of_a_list_are_rows() {
+        let answer = br#"{"total": 2, "results": [
+            {"species": "A", "media": [{"url": "u1", "licence": "x"}, {"url": "u2"}]},
+            {"species": "B", "media": [{"url": "u3", "licence": "y"}]}]}"#;
+        let rows = json_object(answer, Some("results.media.url")).ok().unwrap();
+        let rows: Vec<Vec<String>> = rows
+            .into_rows()
+            .map(|(number, row)| {
+                let cells = row
+                    .unwrap()
+                    .into_iter()
+                    .map(|(name, values)| format!("{name}={}", values.join("|")));
+                std::iter::once(number.to_string()).chain(cells).collect()
+            })
+            .collect();
+        let wanted = [
+            vec![
+                "1",
+                "total=2",
+                "results.species=A",
+                "results.media.url=u1",
+                "results.media.licence=x",
+            ],
+            vec!["2", "total=2", "results.species=A", "results.media.url=u2"],
+            vec![
+                "3",
+                "total=2",
+                "results.species=B",
+                "results.media.url=u3",
+                "results.media.licence=y",
+            ],
+        ];
+        assert_eq!(rows, wanted);
+        for column in [None, Some("total.url"), Some("results.nothing.url")] {
+            let is_read = json_object(br#"{"total": 1, "results": []}"#, column).is_ok();
+            assert!(!is_read, "{column:?}");
+        }
+    }
 
     #[test]
     fn lists_of_urls_are_told_from_tables_without_header() {

@@ -200,20 +200,23 @@ fn parquet_rows(_: &str, _: Vec<u8>, _: u64) -> Result<Rows<'static>, String> {
     Err("document is a Parquet file, which this recto was built without: build it with --features parquet".into())
 }
 
-fn text_rows<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Rows<'a>, String> {
+fn text_rows<'a>(
+    name: &str,
+    text: &'a [u8],
+    options: &'a TableOptions,
+) -> Result<Rows<'a>, String> {
+    let column = options.naming_column().map(|(_, column)| column);
     let start = text.trim_ascii_start();
     let is_page = |word: &[u8]| start.get(..5).is_some_and(|s| s.eq_ignore_ascii_case(word));
     match start.first() {
         None => Err("document is empty: a table was expected".into()),
-        Some(b'{') if lines::is_one_object(start) => {
-            Err("document is one JSON object: an object per line was expected".into())
-        }
-        Some(b'{') => Ok(lines::json_lines(text)),
-        Some(b'[') => lines::json_list(text),
+        Some(b'{') if lines::is_one_object(start) => lines::json_object(text, column),
+        Some(b'{') => Ok(lines::json_lines(text, column)),
+        Some(b'[') => lines::json_list(text, column),
         Some(b'<') if is_page(b"<html") || is_page(b"<!doc") => {
             Err("document is an HTML page: a table was expected".into())
         }
-        Some(b'"') if lines::is_json_text(start) => Ok(lines::json_lines(text)),
+        Some(b'"') if lines::is_json_text(start) => Ok(lines::json_lines(text, column)),
         _ if options.delimiter.is_none() && lines::is_list(text) => Ok(lines::list(text)),
         _ => separated::read(name, text, options),
     }

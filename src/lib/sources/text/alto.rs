@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
+
 use super::draft::{Draft, Drafts};
 use super::numbers::{ellipse, number, points};
 use super::page::{Granularity, TextFile, TextKind, TextPage};
@@ -31,6 +33,7 @@ pub fn read(text: &str) -> Result<TextFile, String> {
 enum Capture {
     Unit,
     FileName,
+    Alternative,
 }
 
 #[derive(Default)]
@@ -42,10 +45,12 @@ struct Alto {
     is_length: bool,
     image_file: Option<String>,
     capture: Option<(Capture, String)>,
+    /// That of the page.
+    language: Option<String>,
     /// Id of a tag → its label.
     tags: HashMap<String, String>,
-    /// Ids of blocks, each with that of the block that follows it (ALTO 1 and 2).
-    next: Vec<(String, String)>,
+    /// Ids of blocks in the order of the file, each with that of the block that follows it (ALTO 1 and 2).
+    blocks: Vec<(String, Option<String>)>,
     /// Elements of a reading order that are open (ALTO 4.3).
     in_order: usize,
     /// Extents of the print space and the margins: right and bottom edge, and how many there are.
@@ -72,11 +77,15 @@ const MARGINS: [&str; 5] = [
     "PrintSpace",
 ];
 
+/// The attributes that name a language.
+const LANGUAGE: [&str; 3] = ["LANG", "language", "lang"];
+
 impl Visitor for Alto {
     fn open(&mut self, element: &Element) -> Result<(), String> {
         let captured = match element.name {
             "MeasurementUnit" => Some(Capture::Unit),
             "fileName" if self.image_file.is_none() => Some(Capture::FileName),
+            "ALTERNATIVE" => Some(Capture::Alternative),
             _ => None,
         };
         if let Some(captured) = captured {
@@ -91,10 +100,12 @@ impl Visitor for Alto {
                     self.tags.insert(id.to_owned(), label.to_owned());
                 }
             }
-            "OrderedGroup" | "UnorderedGroup" => self.in_order += 1,
-            "ElementRef" => {
-                let place = self.drafts.ranks.len() as i64;
-                if let Some(id) = element.get(&["REF"]) {
+            // Groups may name what they are about, and references several elements one after the other.
+            "OrderedGroup" | "UnorderedGroup" | "ElementRef" => {
+                self.in_order += usize::from(element.name != "ElementRef");
+                let ids = element.get(&["REF"]).unwrap_or_default();
+                for id in ids.split_whitespace() {
+                    let place = self.drafts.ranks.len() as i64;
                     self.drafts.ranks.entry(id.to_owned()).or_insert(place);
                 }
             }
@@ -104,7 +115,7 @@ impl Visitor for Alto {
             }
             "HYP" => self.line.hyphen(element.get(&["CONTENT"]).unwrap_or("-")),
             "Polygon" | "Ellipse" | "Circle" => self.shape(element),
-            "ALTERNATIVE" | "Variant" => {}
+            "Variant" => {}
             name if role(name).is_none() => return self.unknown(element),
             _ => return self.item(element),
         }
@@ -124,7 +135,7 @@ impl Visitor for Alto {
     }
 
     fn close(&mut self, name: &str) {
-        if matches!(name, "MeasurementUnit" | "fileName")
+        if matches!(name, "MeasurementUnit" | "fileName" | "ALTERNATIVE")
             && let Some((captured, text)) = self.capture.take()
         {
             return self.captured(captured, text.trim());
@@ -171,11 +182,23 @@ impl Alto {
                 self.is_length = unit.starts_with("mm") || unit.starts_with("inch");
             }
             Capture::FileName => self.image_file = text.map(str::to_owned),
+            Capture::Alternative => {
+                let draft = self.drafts.current();
+                if let Some((draft, text)) = draft.zip(text) {
+                    let others = draft.attributes.entry("alternatives");
+                    let others = others.or_insert_with(|| Value::Array(Vec::new()));
+                    others
+                        .as_array_mut()
+                        .into_iter()
+                        .for_each(|all| all.push(text.into()));
+                }
+            }
         }
     }
 
     fn begin_page(&mut self, element: &Element) {
         self.end_page();
+        self.language = element.get(&LANGUAGE).map(str::to_owned);
         let side = |name| element.get(&[name]).and_then(|text| number(text).ok());
         let size = side("WIDTH").zip(side("HEIGHT"));
         self.page = Some(TextPage {
@@ -197,8 +220,9 @@ impl Alto {
             page.size = page.size.or(Frame::try_from([right, bottom]).ok());
         }
         let mut drafts = std::mem::take(&mut self.drafts);
+        drafts.language = self.language.take();
         if drafts.ranks.is_empty() {
-            drafts.ranks = chained(&std::mem::take(&mut self.next));
+            drafts.ranks = chained(&std::mem::take(&mut self.blocks));
         }
         drafts.finish(&mut page);
         self.pages.push(page);
@@ -220,9 +244,7 @@ impl Alto {
         let mut draft = Draft::new(element.name, granularity, class);
         draft.id = element.get(&["ID"]).map(str::to_owned);
         draft.bbox = position(element);
-        draft.language = element
-            .get(&["LANG", "language", "lang"])
-            .map(str::to_owned);
+        draft.language = element.get(&LANGUAGE).map(str::to_owned);
         self.classify(element, &mut draft);
         match granularity {
             Granularity::Line => {
@@ -243,9 +265,8 @@ impl Alto {
                 draft.text = element.get(&["CONTENT"]).map(str::to_owned);
             }
             _ => {
-                if let (Some(id), Some(next)) = (element.get(&["ID"]), element.get(&["IDNEXT"])) {
-                    self.next.push((id.to_owned(), next.to_owned()));
-                }
+                let own = |name| element.get(&[name]).map(str::to_owned);
+                self.blocks.extend(own("ID").map(|id| (id, own("IDNEXT"))));
             }
         }
         self.drafts.open(draft)
@@ -282,6 +303,7 @@ impl Alto {
             ("SUBS_CONTENT", "subs_content"),
             ("SUBS_TYPE", "subs_type"),
             ("ROTATION", "rotation"),
+            ("BASEDIRECTION", "text_direction"),
             ("FILEID", "file"),
         ] {
             if let Some(text) = element.get(&[attribute]) {
@@ -382,12 +404,19 @@ fn confidence(text: Option<&str>) -> Option<f64> {
     (0.0..=1.0).contains(&number).then_some(number)
 }
 
-/// Places in reading order by the names of those that follow: chains from blocks that follow no other.
-fn chained(next: &[(String, String)]) -> HashMap<String, i64> {
-    let follows: HashMap<&str, &str> = next.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-    let followers: HashSet<&str> = next.iter().map(|(_, b)| b.as_str()).collect();
+/// Places in reading order by the names of those that follow: a chain stands where its first block does; none where no block
+/// names another.
+fn chained(blocks: &[(String, Option<String>)]) -> HashMap<String, i64> {
+    let named = blocks
+        .iter()
+        .filter_map(|(id, next)| Some((id.as_str(), next.as_deref()?)));
+    let follows: HashMap<&str, &str> = named.collect();
+    let followers: HashSet<&str> = follows.values().copied().collect();
     let mut ranks = HashMap::new();
-    for (start, _) in next {
+    if follows.is_empty() {
+        return ranks;
+    }
+    for (start, _) in blocks {
         let mut at = Some(start.as_str()).filter(|id| !followers.contains(id));
         while let Some(id) = at.filter(|id| !ranks.contains_key(*id)) {
             ranks.insert(id.to_owned(), ranks.len() as i64);

@@ -92,6 +92,8 @@ pub struct Drafts {
     open: Vec<usize>,
     /// Id of an item → its place in the reading order that the file states.
     pub ranks: HashMap<String, i64>,
+    /// The language of what does not state one.
+    pub language: Option<String>,
 }
 
 impl Drafts {
@@ -179,7 +181,10 @@ impl Drafts {
     fn inherit_languages(&mut self) {
         for n in 0..self.drafts.len() {
             let above = self.drafts[n].parent;
-            let inherited = above.and_then(|parent| self.drafts[parent].language.clone());
+            let inherited = match above {
+                Some(parent) => self.drafts[parent].language.clone(),
+                None => self.language.clone(),
+            };
             let draft = &mut self.drafts[n];
             draft.language = draft.language.take().or(inherited);
         }
@@ -233,16 +238,46 @@ impl Drafts {
     /// The number of each item among those of its granularity, counted from 1 in reading order.
     fn orders(&self) -> Vec<usize> {
         let (children, roots) = self.children();
-        let mut counts: BTreeMap<Granularity, usize> = BTreeMap::new();
-        let mut orders = vec![0; self.drafts.len()];
+        let mut sequence = Vec::with_capacity(self.drafts.len());
         let mut stack: Vec<usize> = roots.into_iter().rev().collect();
         while let Some(n) = stack.pop() {
+            sequence.push(n);
+            stack.extend(children[n].iter().rev());
+        }
+        self.read_across_blocks(&mut sequence);
+        let mut counts: BTreeMap<Granularity, usize> = BTreeMap::new();
+        let mut orders = vec![0; self.drafts.len()];
+        for n in sequence {
             let count = counts.entry(self.drafts[n].granularity).or_default();
             *count += 1;
             orders[n] = *count;
-            stack.extend(children[n].iter().rev());
         }
         orders
+    }
+
+    /// Brings lines, words and glyphs into the order that the file states for them, if it does: it may go from one block to
+    /// another and back. What has no place of its own has that of what contains it.
+    fn read_across_blocks(&self, sequence: &mut [usize]) {
+        let own = |draft: &Draft| draft.id.as_ref().and_then(|id| self.ranks.get(id)).copied();
+        let is_finer = |draft: &Draft| draft.granularity >= Granularity::Line;
+        if self.ranks.is_empty()
+            || !self
+                .drafts
+                .iter()
+                .any(|draft| is_finer(draft) && own(draft).is_some())
+        {
+            return;
+        }
+        let mut ranks: Vec<i64> = Vec::with_capacity(self.drafts.len());
+        for draft in &self.drafts {
+            let above = draft.parent.map(|parent| ranks[parent]);
+            ranks.push(own(draft).or(above).unwrap_or(i64::MAX));
+        }
+        // Stable: blocks keep their order, and what has one place the order in which it stands.
+        sequence.sort_by_key(|n| match is_finer(&self.drafts[*n]) {
+            true => ranks[*n],
+            false => i64::MIN,
+        });
     }
 
     /// Which items only hold others together: they have no place on the page, and something that they contain has one.

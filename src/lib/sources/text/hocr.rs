@@ -200,6 +200,9 @@ impl Hocr {
         let mut draft = Draft::new(class, granularity, &class_name);
         draft.id = attribute(tag, "id");
         draft.language = attribute(tag, "lang").or_else(|| attribute(tag, "xml:lang"));
+        if let Some(direction) = attribute(tag, "dir") {
+            draft.attributes.insert("text_direction", direction.into());
+        }
         title.describe(&mut draft);
         self.drafts.open(draft)?;
         self.texts.push(ItemText {
@@ -314,19 +317,47 @@ fn meaning(class: &str) -> (Option<Granularity>, String) {
 /// The properties in a `title`: `bbox 10 20 300 40; baseline 0.01 -5; image "a;b.png"`.
 struct Title(Vec<(String, String)>);
 
+/// The properties of hOCR of which several stand in a title.
+const PROPERTIES: [&str; 12] = [
+    "baseline",
+    "bbox",
+    "image",
+    "order",
+    "poly",
+    "ppageno",
+    "textangle",
+    "x_bboxes",
+    "x_conf",
+    "x_confs",
+    "x_size",
+    "x_wconf",
+];
+
+/// Whether a text begins with the name of a property.
+fn is_before_name(text: &str) -> bool {
+    let name = text.split_whitespace().next().unwrap_or_default();
+    PROPERTIES.contains(&name)
+}
+
 impl Title {
     fn read(text: &str) -> Self {
         let mut parts = vec![String::new()];
         let mut quote = None;
-        for c in text.chars() {
+        for (at, c) in text.char_indices() {
+            let is_end = match c {
+                ';' => quote.is_none(),
+                // Versions of kraken before 2020 write commas.
+                ',' => quote.is_none() && is_before_name(&text[at + 1..]),
+                _ => false,
+            };
             match quote {
-                None if c == ';' => parts.push(String::new()),
                 None if c == '"' || c == '\'' => quote = Some(c),
                 Some(open) if open == c => quote = None,
                 _ => {}
             }
-            if quote.is_some() || c != ';' {
-                parts.last_mut().into_iter().for_each(|part| part.push(c));
+            match (is_end, parts.last_mut()) {
+                (false, Some(part)) => part.push(c),
+                _ => parts.push(String::new()),
             }
         }
         let pair = |part: String| {
@@ -358,6 +389,28 @@ impl Title {
         self.bbox().is_some() || self.get("poly").is_some()
     }
 
+    /// The confidence from 0 to 1: of a word, of a character, the mean of those of each character. They are hundredths; kraken
+    /// writes those of characters from 0 to 1.
+    fn confidence(&self) -> Option<f64> {
+        let of_one = ["x_wconf", "x_conf"].into_iter();
+        let of_one = of_one
+            .filter_map(|name| self.numbers(name)?.first().copied())
+            .next();
+        let of_each = || {
+            let all = self.numbers("x_confs").filter(|all| !all.is_empty())?;
+            let scale = if all.iter().all(|confidence| *confidence <= 1.0) {
+                100.0
+            } else {
+                1.0
+            };
+            Some(scale * all.iter().sum::<f64>() / all.len() as f64)
+        };
+        of_one
+            .or_else(of_each)
+            .filter(|percent| (0.0..=100.0).contains(percent))
+            .map(|percent| (percent * 1e4).round() / 1e6)
+    }
+
     /// Puts position, baseline, confidence and angle into an item.
     fn describe(&self, draft: &mut Draft) {
         if let Some((name, text)) = self.bbox() {
@@ -375,13 +428,7 @@ impl Title {
             Some(Err(problem)) => draft.lose("outline", &problem),
             None => {}
         }
-        // Of a word, of a character, of each character.
-        let confidences = ["x_wconf", "x_conf", "x_confs"].into_iter();
-        let mut confidences = confidences.filter_map(|name| self.numbers(name));
-        let percent = confidences.next().and_then(|n| n.first().copied());
-        draft.confidence = percent
-            .filter(|percent| (0.0..=100.0).contains(percent))
-            .map(|percent| (percent * 1e4).round() / 1e6);
+        draft.confidence = self.confidence();
         draft.index = self.get("order").and_then(|text| text.trim().parse().ok());
         let angle = self.numbers("textangle").and_then(|n| n.first().copied());
         if let Some(angle) = angle.filter(|angle| *angle != 0.0) {

@@ -154,6 +154,30 @@ fn page_of_transkribus_is_read() {
 }
 
 #[test]
+fn a_chain_of_alto_stands_where_its_first_block_does() {
+    let block = |id: &str, next: &str| {
+        format!(r#"<TextBlock ID="{id}" {next} HPOS="1" VPOS="1" WIDTH="9" HEIGHT="9"/>"#)
+    };
+    let blocks = [
+        block("top", ""),
+        block("a", r#"IDNEXT="c""#),
+        block("b", ""),
+        block("c", ""),
+    ];
+    let word = r#"<TextBlock ID="d"><TextLine><String ID="w" HPOS="1" VPOS="1" WIDTH="9" HEIGHT="9" CONTENT="Hauf"><ALTERNATIVE>Haus</ALTERNATIVE><ALTERNATIVE> Hans</ALTERNATIVE></String></TextLine></TextBlock>"#;
+    let alto = format!(
+        r#"<alto><Layout><Page WIDTH="10" HEIGHT="10"><PrintSpace>{}{word}</PrintSpace></Page></Layout></alto>"#,
+        blocks.concat()
+    );
+    let page = page(&alto);
+    let orders = ["top", "a", "c", "b"].map(|id| item(&page, id).order);
+    assert_eq!(orders, [1, 2, 3, 4]);
+    let word = item(&page, "w");
+    assert_eq!(word.text.as_deref(), Some("Hauf"));
+    assert_eq!(word.attributes["alternatives"], json!(["Haus", "Hans"]));
+}
+
+#[test]
 fn page_of_ground_truth_is_read() {
     let page = page(samples::PAGE_GROUND_TRUTH);
     assert_eq!(
@@ -233,6 +257,52 @@ fn hocr_in_xhtml_is_read() {
         (Some(0.41), Some("deu"))
     );
     assert!(item(&pages[0], "line_1_2").baseline.is_empty());
+}
+
+#[test]
+fn hocr_of_kraken_is_read() {
+    let hocr = r#"<html><body><div class="ocr_page" title="bbox 0 0 2000 1600, image 'a, b.png'">
+        <span class="ocr_line" id="l" dir="rtl" title="bbox 10 10 110 60, x_bboxes 10 10 50 60">
+        <span class="ocrx_word" id="w" title="bbox 10 10 50 60, x_confs 0.98 0.99 0.97">אב</span>
+        <span class="ocrx_word" id="v" title="bbox 60 10 110 60; x_confs 50 90">b</span></span></div></body></html>"#;
+    let page = page(hocr);
+    assert_eq!(page.image_file.as_deref(), Some("a, b.png"));
+    assert_eq!(page.size.map(|size| size.width), Some(2000.0));
+    let confidence = |id: &str| item(&page, id).confidence;
+    assert_eq!((confidence("w"), confidence("v")), (Some(0.98), Some(0.7)));
+    assert_eq!(item(&page, "l").attributes["text_direction"], json!("rtl"));
+}
+
+#[test]
+fn alto_reads_lines_across_blocks() {
+    let line = |id: &str| {
+        format!(
+            r#"<TextLine ID="{id}" HPOS="1" VPOS="1" WIDTH="9" HEIGHT="9"><String ID="w{id}" HPOS="1" VPOS="1" WIDTH="9" HEIGHT="9" CONTENT="{id}"/></TextLine>"#
+        )
+    };
+    let block = |id: &str, lines: &[&str]| {
+        let lines: String = lines.iter().map(|id| line(id)).collect();
+        format!(
+            r#"<TextBlock ID="{id}" HPOS="1" VPOS="1" WIDTH="9" HEIGHT="9">{lines}</TextBlock>"#
+        )
+    };
+    let blocks = [
+        block("b1", &["a", "c"]),
+        block("b2", &["b", "d"]),
+        block("b3", &["e"]),
+    ];
+    let order = r#"<ReadingOrder><OrderedGroup ID="g"><ElementRef ID="r1" REF="a b"/><ElementRef ID="r2" REF="c d"/></OrderedGroup></ReadingOrder>"#;
+    let alto = format!(
+        r#"<alto><Layout>{order}<Page LANG="he" WIDTH="10" HEIGHT="10"><PrintSpace>{}</PrintSpace></Page></Layout></alto>"#,
+        blocks.concat()
+    );
+    let page = page(&alto);
+    let orders = |ids: [&str; 5]| ids.map(|id| item(&page, id).order);
+    assert_eq!(orders(["a", "b", "c", "d", "e"]), [1, 2, 3, 4, 5]);
+    assert_eq!(orders(["wa", "wb", "wc", "wd", "we"]), [1, 2, 3, 4, 5]);
+    let blocks = ["b1", "b2", "b3"].map(|id| item(&page, id).order);
+    assert_eq!(blocks, [1, 2, 3]);
+    assert_eq!(item(&page, "we").language.as_deref(), Some("he"));
 }
 
 #[test]
