@@ -87,7 +87,7 @@ impl Set<'_> {
             single: self.single,
             voc_inclusive: options.voc_inclusive,
             no_val: options.no_val,
-            crop_margin: options.crop_margin.clamp(0.0, 10.0),
+            crop_margin: options.crop_margin,
             crop_square: options.crop_square,
             rectify: options.rectify,
             line_mask: options.line_mask,
