@@ -329,5 +329,6 @@ fn a_transcription_of_all_pages_is_divided_among_the_canvases_that_link_to_it() 
             boxes[0]["bbox"][0].as_f64().unwrap()
         });
         assert_eq!(lefts.collect::<Vec<_>>(), wanted.map(f64::from), "{named}");
+        assert_eq!(server.hits("/alto.xml"), 1, "it is fetched once");
     }
 }

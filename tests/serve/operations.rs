@@ -314,3 +314,53 @@ fn memory_that_is_not_given_is_not_used() {
     let kept: u64 = kept.unwrap().parse().unwrap();
     assert!(0 < kept && kept <= 16 << 20, "{kept}");
 }
+
+#[test]
+fn classes_of_requests_have_limits_and_ages_of_their_own() {
+    let work = folder();
+    work.write(
+        "recto.toml",
+        "[requests.images]\nrate = {per_second = 0.01, burst = 2}\nmax_age = 86400\n[requests.info]\nmax_age = 60\n",
+    );
+    let server = Serving::start(&work, &["pictures", "-c", "recto.toml"]);
+    let statuses = [0; 3].map(|_| server.get("/iiif/3/a/full/max/0/default.jpg"));
+    assert_eq!(statuses.each_ref().map(|got| got.status), [200, 200, 429]);
+    assert_eq!(
+        statuses[0].headers["cache-control"],
+        "public, max-age=86400"
+    );
+    assert!(statuses[2].headers.contains_key("retry-after"));
+    let info = server.get("/iiif/3/a/info.json");
+    assert_eq!(
+        (info.status, &*info.headers["cache-control"]),
+        (200, "public, max-age=60")
+    );
+    let collection = server.get("/iiif/presentation/3/collection.json");
+    assert_eq!(
+        (collection.status, &*collection.headers["cache-control"]),
+        (200, "no-cache")
+    );
+}
+
+#[test]
+fn paths_may_begin_with_something() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures", "--path-prefix", "/api/iiif/"]);
+    assert_eq!(server.get("/iiif/3/a/info.json").status, 404);
+    assert_eq!(server.get("/health").status, 200);
+    let info = server.json("/api/iiif/iiif/3/a/info.json");
+    let id = info["id"].as_str().unwrap();
+    assert!(id.ends_with("/api/iiif/iiif/3/a"), "{id}");
+    server.image("/api/iiif/iiif/3/a/full/max/0/default.jpg");
+    let moved = server.get("/api/iiif");
+    assert_eq!(
+        (moved.status, &*moved.headers["location"]),
+        (303, "/api/iiif/")
+    );
+    let collection = server.json("/api/iiif/iiif/presentation/3/collection.json");
+    let manifest = collection["items"][0]["id"].as_str().unwrap();
+    assert!(
+        manifest.contains("/api/iiif/iiif/presentation/"),
+        "{manifest}"
+    );
+}

@@ -19,7 +19,7 @@ const FILE: &str = "recto.toml";
 const SECRETS: [&str; 2] = ["bearer", "header"];
 
 /// Tables of what `recto-serve -c` reads: a file of this name may be that, or both.
-const SERVER: [&str; 5] = ["presets", "pdf", "prepare", "cache", "auth"];
+const SERVER: [&str; 6] = ["presets", "pdf", "prepare", "cache", "auth", "requests"];
 
 /// The value of an option, and where it stands.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,7 +16,7 @@ pub struct Cache {
 }
 
 /// A document as it was received.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CachedDocument {
     /// Its URL after redirects.
     pub final_url: String,

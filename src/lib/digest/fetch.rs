@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::cache::{Cache, CachedDocument};
 use super::changes::Changes;
 use super::document_limits::DocumentLimits;
+use super::recent::Recent;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -23,6 +24,7 @@ pub struct Fetcher {
     expects: &'static str,
     changes: Changes,
     counts: Mutex<FetchCounts>,
+    recent: Recent,
 }
 
 /// Documents by how they were had.
@@ -34,6 +36,11 @@ pub struct FetchCounts {
     pub unchanged: u64,
     /// In the cache, and not asked for: no activity says that they changed.
     pub not_requested: u64,
+}
+
+/// Whether a document may be named in several places, each with something else to know for reading it.
+fn is_shared(request: &DocumentRequest) -> bool {
+    request.is_for(TEXT)
 }
 
 impl Fetcher {
@@ -64,6 +71,7 @@ impl Fetcher {
             expects,
             changes,
             counts: Mutex::default(),
+            recent: Recent::default(),
         })
     }
 
@@ -112,6 +120,7 @@ impl Fetcher {
     ) -> Result<Result<Answer, FetchFailure>, Error> {
         let location = request.location.trim();
         let had = match is_url(location) {
+            true if is_shared(&request) => self.fetch_once(location, &request).await?,
             true => self.fetch(location, &request).await?,
             false => self
                 .read_file(location)
@@ -135,6 +144,23 @@ impl Fetcher {
                 request,
             })
         }))
+    }
+
+    /// Fetches a document that others may name too.
+    async fn fetch_once(
+        &self,
+        location: &str,
+        request: &DocumentRequest,
+    ) -> Result<Result<CachedDocument, FetchFailure>, Error> {
+        let place = self.recent.place(location);
+        let mut place = place.lock().await;
+        if let Some(had) = &*place {
+            return Ok(had.clone());
+        }
+        let had = self.fetch(location, request).await?;
+        self.recent.add(&had);
+        *place = Some(had.clone());
+        Ok(had)
     }
 
     fn read_file(&self, location: &str) -> Result<Vec<u8>, String> {

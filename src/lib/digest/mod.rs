@@ -18,6 +18,7 @@ mod images;
 mod join;
 mod no_images;
 mod options;
+mod recent;
 mod reviews;
 mod select;
 mod spool;

@@ -1,4 +1,4 @@
-//! Requests to a service that the configuration of a server names: one POST, one answer, within a time limit. The limits
+//! Requests to a service that the configuration of a server names: one request, one answer, within a time limit. The limits
 //! kept towards archives do not apply: whoever runs the server runs the service.
 
 use std::time::Duration;
@@ -47,18 +47,34 @@ impl Webhook {
             .header("content-type", "application/json")
             .header("accept", "application/json")
             .body(json);
-        let response = request.send().await.map_err(|e| e.to_string())?;
-        if response.status().as_u16() != 200 {
-            return Err(format!("it answered {}", response.status()));
-        }
-        let mut body = Vec::new();
-        let mut parts = response.bytes_stream();
-        while let Some(part) = parts.next().await {
-            body.extend_from_slice(&part.map_err(|e| e.to_string())?);
-            if body.len() > most {
-                return Err("its answer is too long".into());
-            }
-        }
-        Ok(body)
+        answer(request, most).await
     }
+
+    /// Returns the body of the answer.
+    ///
+    /// # Errors
+    /// As [`Webhook::post`].
+    pub async fn get(&self, most: usize) -> Result<Vec<u8>, String> {
+        let request = self
+            .client
+            .get(&self.url)
+            .header("accept", "application/json");
+        answer(request, most).await
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder, most: usize) -> Result<Vec<u8>, String> {
+    let response = request.send().await.map_err(|e| e.to_string())?;
+    if response.status().as_u16() != 200 {
+        return Err(format!("it answered {}", response.status()));
+    }
+    let mut body = Vec::new();
+    let mut parts = response.bytes_stream();
+    while let Some(part) = parts.next().await {
+        body.extend_from_slice(&part.map_err(|e| e.to_string())?);
+        if body.len() > most {
+            return Err("its answer is too long".into());
+        }
+    }
+    Ok(body)
 }

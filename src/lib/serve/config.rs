@@ -11,6 +11,7 @@ use super::cache::settings::CacheSettings;
 use super::image::pdf::PdfSettings;
 use super::image::prepared::PrepareSettings;
 use super::image::preset::Preset;
+use super::web::request_class::{ClassSettings, RequestClass};
 use crate::error::Error;
 use crate::files;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub cache: CacheSettings,
     /// Who may see what.
     pub auth: Option<AuthSettings>,
+    /// How many requests of each class a client may send, and how long answers are fresh.
+    pub requests: BTreeMap<RequestClass, ClassSettings>,
 }
 
 /// Reads a configuration file.

@@ -37,6 +37,7 @@ use site::Classes;
 use web::access_log::AccessLog;
 use web::base_url::BaseUrl;
 use web::documents::Documents;
+use web::request_class::RequestClasses;
 use web::router::Router;
 use web::server::{Server, ServerSettings};
 
@@ -157,9 +158,12 @@ fn stage(
         renderer: renderer.clone(),
         reviews: reviews.clone(),
     };
-    let router = router(
-        options, renderer, presets, classes, reviews, review_key, auth,
-    );
+    let router = Router {
+        request_classes: RequestClasses::new(config.requests),
+        ..router(
+            options, renderer, presets, classes, reviews, review_key, auth,
+        )
+    };
     let runtime = runtime()?;
     let ended = runtime.block_on(run(options, router, rescan, announce));
     // Rendering for clients that are gone need not end.
@@ -208,8 +212,10 @@ fn router(
         reviews,
         review_key,
         auth,
+        request_classes: RequestClasses::default(),
         base_url: BaseUrl {
             configured: options.base_url.clone(),
+            prefix: options.path_prefix.clone(),
             address: options.listen.addresses()[0],
             own: options.own_hosts(),
         },

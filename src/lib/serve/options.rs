@@ -39,6 +39,9 @@ pub struct Options {
     /// The start of all URIs that are served [default: http:// and the Host of the request]
     #[arg(long, value_name = "URL", value_parser = base_url)]
     pub base_url: Option<String>,
+    /// What all paths begin with, such as /api/iiif, where a proxy passes paths on as they are
+    #[arg(long, value_name = "PATH", default_value = "", value_parser = path_prefix, hide_default_value = true)]
+    pub path_prefix: String,
     /// Answer to this host too, and take corrections from its pages; `*`: any host; may be repeated. Without --base-url, a
     /// server that only this machine can reach answers to addresses, `localhost` and names without a dot
     #[arg(long, value_name = "HOST")]
@@ -132,6 +135,18 @@ fn base_url(text: &str) -> Result<String, String> {
         _ => Err(format!(
             "`{text}` is not a URL such as https://images.example"
         )),
+    }
+}
+
+/// A path without a slash at its end.
+fn path_prefix(text: &str) -> Result<String, String> {
+    let path = text.trim_end_matches('/');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    match path.is_empty()
+        || path.starts_with('/') && !path.contains("//") && path.chars().all(is_plain)
+    {
+        true => Ok(path.to_owned()),
+        false => Err(format!("`{text}` is not a path such as /api/iiif")),
     }
 }
 

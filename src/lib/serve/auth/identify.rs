@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::accounts::{self, Account};
 use super::credentials::{self, Credential};
+use super::issuer::Issuer;
 use super::jwt;
 use super::permissions::challenge;
 use super::rate::{self, Buckets, Rate};
@@ -37,7 +38,7 @@ const SHORTEST_SECRET: usize = 16;
 #[derive(Debug)]
 pub struct Identities {
     accounts: Arc<Vec<Account>>,
-    jwt: Option<(jwt::Key, jwt::Settings)>,
+    issuer: Option<Issuer>,
     /// Seals and opens sessions and access tokens.
     pub tickets: Tickets,
     /// Whether names and passwords are accepted in HTTP Basic.
@@ -111,19 +112,14 @@ impl Identities {
     /// # Errors
     /// A key or a secret cannot be read.
     pub fn open(settings: &AuthSettings, folder: &Path) -> Result<Self, Error> {
-        let jwt = settings.jwt.as_ref().map(|jwt| {
-            let jwt = jwt.get_ref();
-            let path = folder.join(&jwt.key);
-            let key = jwt::Key::read(jwt.algorithm, &files::read(&path)?)
-                .map_err(|why| Error::new(format!("{}: {why}", path.display())))?;
-            Ok::<_, Error>((key, jwt.clone()))
-        });
+        let jwt = settings.jwt.as_ref();
+        let issuer = jwt.map(|jwt| Issuer::open(jwt.get_ref(), folder));
         let secret = (settings.secret.as_ref()).map(|path| secret(&folder.join(path)));
         let tickets = Tickets::new(secret.transpose()?.as_deref());
         let accounts = settings.accounts.iter().map(|a| a.get_ref().clone());
         Ok(Identities {
             accounts: Arc::new(accounts.collect()),
-            jwt: jwt.transpose()?,
+            issuer: issuer.transpose()?,
             tickets: tickets.map_err(|_| Error::new("the system provides no random numbers"))?,
             basic: settings.basic,
             mistakes: Buckets::new(MISTAKES),
@@ -196,8 +192,9 @@ impl Identities {
             Credential::Token(secret) => (None, secret),
             Credential::Session(_) => return Err(self.unauthorized("a session is not a token")),
         };
-        if let (Some((key, settings)), None, true) = (&self.jwt, user, jwt::is_one(secret)) {
-            let bearer = jwt::verify(secret, key, settings, now / 1000)
+        if let (Some(issuer), None, true) = (&self.issuer, user, jwt::is_one(secret)) {
+            let bearer = issuer.verify(secret, now / 1000).await;
+            let bearer = bearer
                 .map_err(|why| self.unauthorized(&format!("the token is not accepted: {why}")))?;
             return Ok(Person {
                 user: bearer.user,
@@ -285,7 +282,7 @@ impl Identities {
     /// The user of a ticket, as the configuration knows the user now; none if the account was removed since.
     pub fn holder(&self, ticket: &Ticket) -> Option<Person> {
         if ticket.vouched {
-            return self.jwt.is_some().then(|| Person {
+            return self.issuer.is_some().then(|| Person {
                 user: ticket.user.clone(),
                 groups: ticket.groups.clone(),
                 vouched_until: Some(ticket.ends),

@@ -58,7 +58,7 @@ pub struct Settings {
     /// How it is signed.
     pub algorithm: Algorithm,
     /// The file of the key: for HS256 the secret, at least 32 bytes; else a public key in PEM, or a set of them
-    /// (JWKS, RFC 7517) from which the token's `kid` chooses.
+    /// (JWKS, RFC 7517) from which the token's `kid` chooses; or the URL at which such a set is published.
     pub key: std::path::PathBuf,
     /// `iss` must be this.
     pub issuer: Option<String>,
@@ -186,6 +186,11 @@ pub fn is_one(text: &str) -> bool {
     text.matches('.').count() == 2 && text.starts_with("ey")
 }
 
+/// Why a token is nobody's whose key is not among those that are known.
+pub const UNKNOWN_KEY: &str = "its key is not known";
+/// Why a token is nobody's that another key has signed.
+pub const WRONG_SIGNATURE: &str = "its signature is wrong";
+
 /// Whose token it is at a time, in seconds since 1970.
 ///
 /// # Errors
@@ -211,7 +216,7 @@ pub fn verify(
     if head.crit.is_some() {
         return Err("its header has an unknown critical parameter");
     }
-    let key = key.of(&head).ok_or("its key is not known")?;
+    let key = key.of(&head).ok_or(UNKNOWN_KEY)?;
     // Another call has installed it before.
     let _ = RING.install_default();
     let token = jsonwebtoken::decode::<Map<String, Value>>(token, key, &validation(settings));
@@ -250,7 +255,7 @@ fn validation(settings: &Settings) -> Validation {
 fn why(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Base64(_) => "its signature cannot be read",
-        ErrorKind::InvalidSignature => "its signature is wrong",
+        ErrorKind::InvalidSignature => WRONG_SIGNATURE,
         ErrorKind::InvalidIssuer => "its issuer does not match",
         ErrorKind::InvalidAudience => "its audience does not match",
         ErrorKind::MissingRequiredClaim(name) | ErrorKind::InvalidClaimFormat(name) => {

@@ -30,6 +30,7 @@ pub mod credentials;
 pub mod delegate;
 pub mod flow;
 pub mod identify;
+mod issuer;
 pub mod jwt;
 pub mod network;
 pub mod permissions;

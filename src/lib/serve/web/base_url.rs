@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use hyper::http::request::Parts;
+
 use super::forwarded::Forwarded;
 use super::host::{Host, OwnHosts};
-use super::message::header_text;
+use super::message::{Response, error_response, header_text, redirect};
 use crate::http::header::{self, HeaderMap};
 use crate::serve::presentation::uris::Uris;
 
@@ -13,6 +15,8 @@ use crate::serve::presentation::uris::Uris;
 pub struct BaseUrl {
     /// The base URL of `--base-url`; none: it follows from each request.
     pub configured: Option<String>,
+    /// What all paths begin with, such as `/iiif-api`; empty: nothing.
+    pub prefix: String,
     /// The address the server listens on, for requests without a `Host`.
     pub address: SocketAddr,
     /// The hosts that it answers to.
@@ -44,7 +48,42 @@ impl BaseUrl {
         Uris::below(&self.base(origin))
     }
 
+    /// Removes from the path of a request what all paths begin with. `/health` and `/metrics` are also there without.
+    ///
+    /// # Errors
+    /// The response to a request for another path.
+    pub fn strip_prefix(&self, head: &mut Parts) -> Result<(), Response> {
+        let path = head.uri.path();
+        if self.prefix.is_empty() || matches!(path, "/health" | "/metrics") {
+            return Ok(());
+        }
+        let rest = path.strip_prefix(&*self.prefix);
+        let rest = match rest {
+            Some("") => return Err(redirect(&format!("{}/", self.prefix))),
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => {
+                let why = format!(
+                    "nothing is here; the paths of this server begin with {}/",
+                    self.prefix
+                );
+                return Err(error_response(404, &why));
+            }
+        };
+        let query = head.uri.query().map(|query| format!("?{query}"));
+        let uri = format!("{rest}{}", query.unwrap_or_default()).parse();
+        head.uri = uri.map_err(|e| error_response(400, &format!("not a valid address: {e}")))?;
+        Ok(())
+    }
+
     fn base(&self, origin: &Origin) -> String {
+        let base = self.base_of_host(origin);
+        match base.ends_with(&*self.prefix) {
+            true => base,
+            false => base + &self.prefix,
+        }
+    }
+
+    fn base_of_host(&self, origin: &Origin) -> String {
         if let Some(base) = &self.configured {
             return base.clone();
         }

@@ -12,6 +12,7 @@ pub mod listen;
 pub mod message;
 pub mod metrics;
 pub mod range;
+pub mod request_class;
 pub mod router;
 pub mod routes;
 pub mod server;

@@ -23,12 +23,14 @@ use super::host::Host;
 use super::message::{
     Body, Query, Request, Response, error_response, header_text, not_modified, uncached,
 };
+use super::request_class::RequestClasses;
 use super::routes::{self, Topic};
 use super::{coding, metrics, range};
 use crate::http::header;
 use crate::serve::auth::Auth;
 use crate::serve::auth::flow::LoginRequest;
 use crate::serve::auth::permissions::Permissions;
+use crate::serve::auth::rate;
 use crate::serve::cache::purge;
 use crate::serve::catalogue::{Catalogue, SharedCatalogue};
 use crate::serve::image::cap::Cap;
@@ -66,6 +68,8 @@ pub struct Router {
     pub review_key: Option<String>,
     /// The rules about who may see what; none: everybody may see everything.
     pub auth: Option<Auth>,
+    /// What is set for classes of requests.
+    pub request_classes: RequestClasses,
     /// The base of all URIs.
     pub base_url: BaseUrl,
     /// How long the body of a request may take to arrive.
@@ -90,10 +94,15 @@ impl Router {
         body: Incoming,
         client: IpAddr,
     ) -> (Response, Bytes) {
-        let (response, bytes) = match turn_to_page(head) {
+        let turned = self
+            .base_url
+            .strip_prefix(head)
+            .and_then(|()| turn_to_page(head).map_err(|why| error_response(400, &why)));
+        let (response, bytes) = match turned {
             Ok(()) => unless_panicking(self.handle(head, body, client)).await,
-            Err(why) => with_text(error_response(400, &why)),
+            Err(response) => with_text(response),
         };
+        let response = self.request_classes.aged(head.uri.path(), response);
         let accepted = header_text(&head.headers, header::ACCEPT_ENCODING);
         let (response, bytes) = coding::coded(response, bytes, accepted);
         let Some(auth) = &self.auth else {
@@ -114,6 +123,9 @@ impl Router {
             Ok(permissions) => permissions,
             Err(response) => return with_text(response),
         };
+        if let Err(response) = self.count(head, client, &permissions) {
+            return with_text(response);
+        }
         let call = Call {
             head,
             client,
@@ -122,6 +134,23 @@ impl Router {
             uris,
         };
         self.route(&call, body).await
+    }
+
+    /// Counts a request among those of its class and its sender.
+    fn count(
+        &self,
+        head: &Parts,
+        client: IpAddr,
+        permissions: &Permissions,
+    ) -> Result<(), Response> {
+        let auth = self.auth.as_ref();
+        let address = auth.map_or(client, |auth| auth.address(&head.headers, client));
+        let sender = match &permissions.visitor.user {
+            Some(user) => format!("user:{user}"),
+            None => rate::client(address),
+        };
+        let now = jiff::Timestamp::now().as_millisecond();
+        self.request_classes.take(head.uri.path(), &sender, now)
     }
 
     /// The host that a request is for, and what trusted proxies say about it.

@@ -60,10 +60,9 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
         );
         return false;
     }
-    let parts = by_image(document, place, &mut task);
-    if parts.is_empty() {
+    let Some(parts) = by_image(document, place, &mut task) else {
         return read_image(document, place, task, None);
-    }
+    };
     let mut has_both = false;
     for (image, part) in parts {
         let place = format!("{place}.data.{image}");
@@ -78,9 +77,9 @@ fn by_image(
     document: &mut BoxDocument,
     place: &str,
     task: &mut Map<String, Value>,
-) -> Vec<(String, Map<String, Value>)> {
+) -> Option<Vec<(String, Map<String, Value>)>> {
     let Some(Value::Object(data)) = task.get("data") else {
-        return Vec::new();
+        return None;
     };
     let is_image = |value: &Value| value.as_str().is_some_and(crate::image_names::is_image);
     let images: Vec<String> = data
@@ -94,7 +93,7 @@ fn by_image(
     named.sort_unstable();
     named.dedup();
     if images.len() < 2 || named.len() < 2 {
-        return Vec::new();
+        return None;
     }
     let is_told = |result: &Value| {
         result["to_name"]
@@ -126,7 +125,7 @@ fn by_image(
         }
         (image, part)
     };
-    said.into_iter().map(of_image).collect()
+    Some(said.into_iter().map(of_image).collect())
 }
 
 /// The results of all annotations and predictions of a task.
