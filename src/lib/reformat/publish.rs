@@ -9,7 +9,7 @@ use super::counts::part_count;
 use super::croissant;
 use super::description::{self, Made};
 use super::options::Options;
-use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
+use super::output::{DatasetFolder, Placing, SingleFile};
 use super::split_options::NearDuplicates;
 use super::tile_table;
 use super::write::Images;
@@ -87,7 +87,7 @@ impl Set<'_> {
             single: self.single,
             voc_inclusive: options.voc_inclusive,
             no_val: options.no_val,
-            crop_margin: options.crop_margin.clamp(0.0, 10.0),
+            crop_margin: options.crop_margin,
             crop_square: options.crop_square,
             rectify: options.rectify,
             line_mask: options.line_mask,
@@ -176,8 +176,7 @@ impl Set<'_> {
         if !self.options.no_croissant {
             self.put_croissants(&made, &mut out)?;
         }
-        let description = description::description(&made, out.written()?)?;
-        out.put(MARKER, &description)?;
+        description::put(&made, &mut out)?;
         if self.options.rejects.is_some() {
             report::write_rejects(&rejects, &summary.rejects, &self.options.common)?;
         }
@@ -237,11 +236,16 @@ impl Set<'_> {
                 "" => String::new(),
                 folder => format!("{folder}/"),
             };
-            let written = out.written()?.iter();
-            let own: Vec<_> = written
-                .filter_map(|file| Some((file.path.strip_prefix(&prefix)?, file)))
-                .collect();
-            let croissant = croissant::croissant(made, *format, &own);
+            let contents = format.contents(&made.assembled.dataset);
+            let mut named = Vec::new();
+            out.each_written(|file| {
+                let path = file.path.strip_prefix(&prefix);
+                if let Some(path) = path.filter(|path| croissant::is_named(&contents, path)) {
+                    named.push((path.to_owned(), file.clone()));
+                }
+                Ok(())
+            })?;
+            let croissant = croissant::croissant(made, *format, &contents, &named);
             out.go_below(below, Placing::None);
             out.put(croissant::CROISSANT, &pretty_ascii_json(&croissant))?;
         }
