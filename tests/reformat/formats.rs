@@ -397,6 +397,33 @@ fn a_sheet_shows_as_many_pictures_as_asked() {
 }
 
 #[test]
+fn the_letters_of_a_sheet_tell_classes_apart_in_any_script() {
+    // One box and one class: the first colour, so that what differs are the letters.
+    let sheet = |class: &str| {
+        let boxes = vec![boxed("b", class, [10.0, 30.0, 60.0, 20.0])];
+        let work = one([100, 60], [100, 60], boxes);
+        reformat(&work, "sheet", &[]).exits(0);
+        work.read("out/sheet.png")
+    };
+    let classes = [
+        "alef",
+        "\u{5d0}",
+        "\u{5d1}",
+        "\u{5e9}\u{5dc}",
+        "\u{633}\u{644}",
+        "\u{915}\u{94d}\u{937}",
+        "\u{3b1}",
+    ];
+    let sheets: Vec<Vec<u8>> = classes.iter().map(|class| sheet(class)).collect();
+    for (at, one) in sheets.iter().enumerate() {
+        assert!(*one == sheet(classes[at]), "{} again", classes[at]);
+        for (other, two) in sheets.iter().enumerate().skip(at + 1) {
+            assert!(one != two, "{} and {}", classes[at], classes[other]);
+        }
+    }
+}
+
+#[test]
 fn every_format_keeps_splits_apart() {
     let work = groups();
     let split = ["--split", "train=0.5,val=0.25,test=0.25"];

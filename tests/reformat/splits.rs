@@ -137,6 +137,10 @@ fn the_source_may_name_splits_and_groups() {
             .len(),
         3
     );
+    let others = ["--split-by", "set", "--split", "train=0.9,val=0.1"];
+    reformat(&work, "csv", &others)
+        .exits(0)
+        .says(&["train 50 % instead of 90 %; 12 images are in splits that --split does not name"]);
     reformat(&work, "csv", &["--split-by", "colour"])
         .exits(1)
         .says(&["no image has the key `colour`", "Scribe"]);

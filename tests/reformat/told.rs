@@ -409,3 +409,91 @@ fn what_a_merged_box_says_more_is_kept() {
     assert_eq!(found[0]["area"], json!(600));
     assert!(found[0].to_string().contains("alef"), "{coco}");
 }
+
+#[test]
+fn an_outline_that_crosses_itself_is_written_in_the_rings_that_it_consists_of() {
+    let bow = json!({ "id": "p", "concept": "a", "bbox": [10, 10, 80, 80],
+        "polygon": [[10, 10], [90, 90], [90, 10], [10, 90]] });
+    let work = one([100, 100], [100, 100], vec![bow]);
+    reformat(&work, "coco", &[]).exits(0);
+    let coco = work.json("out/annotations/instances_default.json");
+    let annotation = &coco["annotations"][0];
+    assert_eq!(annotation["area"], 3200);
+    let mut rings: Vec<Vec<f64>> =
+        serde_json::from_value(annotation["segmentation"].clone()).unwrap();
+    rings.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    let wanted = [
+        [10.0, 10.0, 50.0, 50.0, 10.0, 90.0],
+        [50.0, 50.0, 90.0, 90.0, 90.0, 10.0],
+    ];
+    assert_eq!(rings, wanted);
+}
+
+#[test]
+fn images_that_lose_all_boxes_with_their_class_are_told() {
+    let work = Workdir::new();
+    let images = [
+        image(
+            "u",
+            "g",
+            [50, 50],
+            vec![boxed("1", "rare", [1.0, 1.0, 9.0, 9.0])],
+        ),
+        image(
+            "v",
+            "g",
+            [50, 50],
+            vec![
+                boxed("2", "often", [1.0, 1.0, 9.0, 9.0]),
+                boxed("3", "often", [20.0, 1.0, 9.0, 9.0]),
+            ],
+        ),
+        image("w", "g", [50, 50], vec![]),
+    ];
+    let picture = |seed| picture(50, 50, seed, ImageFormat::Png);
+    let files = [
+        ("u", "u.png", picture(1)),
+        ("v", "v.png", picture(2)),
+        ("w", "w.png", picture(3)),
+    ];
+    lay_out(&work, &images, &files);
+    reformat(&work, "coco", &["--min-count", "2"])
+        .exits(0)
+        .says(&[
+            "classes left out by --min-count: 1 (`rare`, 1)",
+            "1 image is written without boxes: all of theirs are of these classes",
+        ]);
+}
+
+#[test]
+fn crops_keep_sixteen_bits_and_lines_say_that_they_do_not() {
+    let mut line = boxed("b", "a", [2.0, 2.0, 8.0, 4.0]);
+    line["attributes"] = json!({ "text": "alef" });
+    let work = one([20, 10], [20, 10], vec![line]);
+    let deep = image::ImageBuffer::from_fn(20, 10, |x, y| image::Luma([(x * 20 + y) as u16]));
+    let mut png = std::io::Cursor::new(Vec::new());
+    let deep = image::DynamicImage::ImageLuma16(deep);
+    deep.write_to(&mut png, ImageFormat::Png).unwrap();
+    work.write("a.png", &png.into_inner());
+    reformat(&work, "crops", &[]).exits(0);
+    let crop = image::load_from_memory(&work.read("out/train/a/1_1.png")).unwrap();
+    assert_eq!(crop, deep.crop_imm(2, 2, 8, 4));
+    reformat(&work, "lines", &[])
+        .exits(0)
+        .says(&["1 image has more than 8 bits per sample, of which the lines keep 8"]);
+    reformat(&work, "crops", &["--crop-margin", "11"])
+        .exits(2)
+        .says(&["is not a number from 0 to 10"]);
+}
+
+#[test]
+fn the_problem_of_a_damaged_file_is_one_line() {
+    let work = one([20, 10], [20, 10], vec![]);
+    work.write("a.png", b"\xff\xd8\xff\xe0garbage");
+    let ran = reformat(&work, "coco", &[]);
+    ran.exits(1);
+    let said = ran.stderr();
+    let problem = said.lines().find(|line| line.contains("u1, file")).unwrap();
+    assert!(problem.trim_end() == problem, "{said}");
+    assert!(!said.contains("\n\n"), "{said}");
+}

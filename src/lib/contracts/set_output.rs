@@ -138,9 +138,13 @@ fn write_folder(
         mut parts,
         ..
     } = sink;
-    for (part, written) in parts.iter_mut().zip(folder.written()?) {
-        part.sha256 = files::hex(&written.sha256);
-    }
+    let mut unhashed = parts.iter_mut();
+    folder.each_written(|written| {
+        if let Some(part) = unhashed.next() {
+            part.sha256 = files::hex(&written.sha256);
+        }
+        Ok(())
+    })?;
     let head = without(&head, list).and_then(|head| Ok(serde_json::value::to_raw_value(&head)?));
     let head = head.map_err(|e| files::cannot_write(path, e))?;
     let set = SetFolder {

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::paths::{cannot_write, folder_of};
 use super::system::sync_folder;
+use super::written::{WrittenFile, WrittenFiles};
 use super::{mount, owner};
 use crate::error::Error;
 
@@ -22,20 +23,9 @@ pub struct Folder {
     /// Whether it is built within its target, whose entries are exchanged: it cannot be renamed.
     is_within: bool,
     open: HashMap<String, OpenFile>,
-    written: Vec<WrittenFile>,
+    written: WrittenFiles,
     /// Folders that are there already.
     made: HashSet<PathBuf>,
-}
-
-/// A file that was written into a [`Folder`].
-#[derive(Clone, Debug)]
-pub struct WrittenFile {
-    /// Path relative to the folder, `/` as separator.
-    pub path: Box<str>,
-    /// Size in bytes.
-    pub bytes: u64,
-    /// SHA-256.
-    pub sha256: [u8; 32],
 }
 
 #[derive(Debug)]
@@ -65,7 +55,7 @@ impl Folder {
             temporary,
             is_within,
             open: HashMap::new(),
-            written: Vec::new(),
+            written: WrittenFiles::beside(target),
             made: HashSet::new(),
         })
     }
@@ -104,8 +94,7 @@ impl Folder {
         };
         let ended = open.file.into_inner();
         ended.map_err(|e| cannot_write(&self.target.join(path), e.into_error()))?;
-        self.record(path, open.bytes, open.sha256.finalize().into());
-        Ok(())
+        self.record(path, open.bytes, open.sha256.finalize().into())
     }
 
     /// Writes a whole file.
@@ -116,8 +105,7 @@ impl Folder {
         let mut file = self.create_file(path)?;
         let written = file.write_all(bytes);
         written.map_err(|e| cannot_write(&self.target.join(path), e))?;
-        self.record(path, bytes.len() as u64, Sha256::digest(bytes).into());
-        Ok(())
+        self.record(path, bytes.len() as u64, Sha256::digest(bytes).into())
     }
 
     /// Puts a hard link to a file at `path`, or a copy where the disk cannot link. `sha256` is that of the file, if it is
@@ -173,18 +161,39 @@ impl Folder {
             Some(sha256) => (fs::metadata(&place).map_err(cannot)?.len(), sha256),
             None => hash(&place).map_err(cannot)?,
         };
-        self.record(path, bytes, sha256);
-        Ok(())
+        self.record(path, bytes, sha256)
     }
 
-    /// Ends all files and returns every file written so far, in path order.
+    /// Ends all files, and calls `take` with every file written so far, in path order.
     ///
     /// # Errors
-    /// A file cannot be written.
-    pub fn written(&mut self) -> Result<&[WrittenFile], Error> {
+    /// A file cannot be written, or `take` fails.
+    pub fn each_written(
+        &mut self,
+        take: impl FnMut(&WrittenFile) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.close_all()?;
-        self.written.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(&self.written)
+        self.written.each(take)
+    }
+
+    /// Writes a whole file that lists every file written so far, in path order: `head`, what `entry` makes of each, and `tail`.
+    ///
+    /// # Errors
+    /// As for [`Folder::append`], or `entry` fails.
+    pub fn put_list(
+        &mut self,
+        path: &str,
+        head: &[u8],
+        mut entry: impl FnMut(&WrittenFile) -> Result<Vec<u8>, Error>,
+        tail: &[u8],
+    ) -> Result<(), Error> {
+        self.close_all()?;
+        let mut written = std::mem::replace(&mut self.written, WrittenFiles::beside(&self.target));
+        self.append(path, head)?;
+        written.each(|file| self.append(path, &entry(file)?))?;
+        self.append(path, tail)?;
+        self.written = written;
+        self.close(path)
     }
 
     /// Flushes everything to the disk and gives the folder its name.
@@ -207,12 +216,12 @@ impl Folder {
         open.iter().try_for_each(|path| self.close(path))
     }
 
-    fn record(&mut self, path: &str, bytes: u64, sha256: [u8; 32]) {
+    fn record(&mut self, path: &str, bytes: u64, sha256: [u8; 32]) -> Result<(), Error> {
         self.written.push(WrittenFile {
             path: path.into(),
             bytes,
             sha256,
-        });
+        })
     }
 
     fn create_file(&mut self, path: &str) -> Result<File, Error> {

@@ -19,10 +19,11 @@ mod scratch;
 mod store;
 mod stored_folder;
 mod system;
+mod written;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
 pub use csv_rows::write_csv_through;
-pub use folder::{Folder, WrittenFile, files_below, is_same_file, may_replace};
+pub use folder::{Folder, files_below, is_same_file, may_replace};
 pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file};
 pub use names::SafeName;
 pub use part::{Held, Part};
@@ -41,3 +42,4 @@ pub use system::{
     are_too_many_open, free_space, most_open, move_to, open_regular, open_to_append, place_of,
     remove_others, sync_folder,
 };
+pub use written::WrittenFile;

@@ -67,6 +67,7 @@ pub struct ImageFacts<'a> {
 /// How often each class occurs on an image.
 #[derive(Clone, Copy, Debug)]
 pub struct ClassCounts<'a> {
+    kinds: u32,
     bytes: &'a [u8],
     classes: &'a [Option<u32>],
 }
@@ -100,13 +101,20 @@ impl Facts {
     /// Adds an image.
     pub fn push(&mut self, new: &NewFacts) {
         let counts = self.counts.len() as u32;
-        for number in new.shapes {
+        // Most images have no shapes, and most classes on them a single box.
+        let has_shapes = new.shapes != [0; 3];
+        put_number(
+            &mut self.counts,
+            flagged(new.classes.len() as u32, has_shapes),
+        );
+        for number in new.shapes.into_iter().filter(|_| has_shapes) {
             put_number(&mut self.counts, number);
         }
-        put_number(&mut self.counts, new.classes.len() as u32);
         for &(class, n) in &new.classes {
-            put_number(&mut self.counts, class);
-            put_number(&mut self.counts, n);
+            put_number(&mut self.counts, flagged(class, n != 1));
+            if n != 1 {
+                put_number(&mut self.counts, n);
+            }
         }
         let known = self
             .media_types
@@ -145,7 +153,11 @@ impl Facts {
     pub fn get(&self, at: usize) -> ImageFacts<'_> {
         let entry = &self.entries[at];
         let mut bytes = &self.counts[entry.counts as usize..];
-        let [outlines, texts, pointed] = [(); 3].map(|()| take_number(&mut bytes));
+        let (kinds, has_shapes) = unflagged(take_number(&mut bytes));
+        let [outlines, texts, pointed] = match has_shapes {
+            true => [(); 3].map(|()| take_number(&mut bytes)),
+            false => [0; 3],
+        };
         ImageFacts {
             file: self.files.get(entry.file),
             group: entry.group,
@@ -161,6 +173,7 @@ impl Facts {
             texts,
             pointed,
             classes: ClassCounts {
+                kinds,
                 bytes,
                 classes: &self.classes,
             },
@@ -264,13 +277,29 @@ impl<'a> ClassCounts<'a> {
     /// Each class that occurs, and how often.
     pub fn iter(self) -> impl Iterator<Item = (u32, u32)> + 'a {
         let mut bytes = self.bytes;
-        let n = take_number(&mut bytes);
-        let pairs = (0..n).map(move |_| (take_number(&mut bytes), take_number(&mut bytes)));
+        let pairs = (0..self.kinds).map(move |_| {
+            let (class, is_counted) = unflagged(take_number(&mut bytes));
+            let n = if is_counted {
+                take_number(&mut bytes)
+            } else {
+                1
+            };
+            (class, n)
+        });
         pairs.filter_map(move |(class, n)| match self.classes {
             [] => Some((class, n)),
             classes => Some((classes[class as usize]?, n)),
         })
     }
+}
+
+/// A number below 2^31, and whether something is true.
+fn flagged(number: u32, is: bool) -> u32 {
+    number << 1 | u32::from(is)
+}
+
+fn unflagged(flagged: u32) -> (u32, bool) {
+    (flagged >> 1, flagged & 1 == 1)
 }
 
 /// Numbers in as few bytes as they need: seven bits in each, the lowest first.

@@ -92,6 +92,7 @@ impl Format for Lines {
             stems: file_names::stems(dataset),
             characters: BTreeSet::new(),
             textless: 0,
+            deep: 0,
             written: 0,
             notes: Vec::new(),
         }))
@@ -106,6 +107,8 @@ struct LineWriter<'a> {
     characters: BTreeSet<char>,
     /// How many lines have no text.
     textless: u64,
+    /// How many images with lines have more than 8 bits per sample.
+    deep: u64,
     written: u64,
     notes: Vec<String>,
 }
@@ -119,6 +122,8 @@ impl Writer for LineWriter<'_> {
         if lines.is_empty() {
             return Ok(());
         }
+        let depth = self.dataset.facts.get(image.index()).depth;
+        self.deep += u64::from(depth > 8);
         let crop = match Crop::open(&image.read()?) {
             Ok(crop) => crop,
             Err(cause) => {
@@ -150,6 +155,12 @@ impl Writer for LineWriter<'_> {
                 "lines without text are",
             );
             notes.push(format!("lines: {left_out} left out"));
+        }
+        if self.deep > 0 {
+            let deep = counted(self.deep, "image has", "images have");
+            notes.push(format!(
+                "lines: {deep} more than 8 bits per sample, of which the lines keep 8"
+            ));
         }
         if self.written == 0 {
             notes.push(

@@ -11,6 +11,7 @@ pub mod coco;
 mod contents;
 pub mod counts;
 pub mod crops;
+mod crossings;
 pub mod csv;
 pub mod cvat;
 mod dataset;

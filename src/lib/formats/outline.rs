@@ -1,6 +1,7 @@
 //! Outlines of several rings: what any part encloses, without what a hole encloses. A ring that crosses itself encloses by the
-//! even-odd rule.
+//! even-odd rule, and becomes several where these lie side by side, as those of a bow tie do.
 
+use super::crossings;
 use crate::contracts::Polygon;
 
 /// An outline in pixels: rings that are closed.
@@ -18,6 +19,7 @@ const MOST_POINTS: usize = 3000;
 impl Outline {
     /// An outline of parts and holes; none without parts.
     pub fn new(parts: Vec<Polygon>, holes: Vec<Polygon>) -> Option<Self> {
+        let parts: Vec<Polygon> = parts.into_iter().flat_map(apart).collect();
         (!parts.is_empty()).then_some(Outline { parts, holes })
     }
 
@@ -113,6 +115,27 @@ impl Outline {
         }
         runs.push(u32::try_from(run).unwrap_or(u32::MAX));
         runs
+    }
+}
+
+/// A ring that crosses itself as the rings that it consists of, if these enclose the same without lying over each other.
+fn apart(ring: Polygon) -> Vec<Polygon> {
+    if ring.points().len() > MOST_POINTS {
+        return vec![ring];
+    }
+    let Some(loops) = crossings::loops(ring.points()) else {
+        return vec![ring];
+    };
+    let loops = loops.into_iter().map(Polygon::try_from);
+    let loops: Vec<Polygon> = loops.filter_map(Result::ok).collect();
+    let areas: f64 = loops.iter().map(Polygon::area).sum();
+    let whole = Outline {
+        parts: vec![ring],
+        holes: Vec::new(),
+    };
+    match loops.len() > 1 && (whole.area() - areas).abs() <= 1e-6 * areas {
+        true => loops,
+        false => whole.parts,
     }
 }
 
@@ -307,7 +330,47 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_bow_tie_is_two_rings() {
+        let bow = ring(&[[0.0, 0.0], [10.0, 10.0], [10.0, 0.0], [0.0, 10.0]]);
+        let outline = Outline::new(vec![bow.clone(), square(20.0, 30.0)], Vec::new()).unwrap();
+        assert_eq!(outline.parts().len(), 3);
+        assert!(
+            outline
+                .parts()
+                .contains(&ring(&[[5.0, 5.0], [10.0, 10.0], [10.0, 0.0]])),
+            "{outline:?}"
+        );
+        // The middle of a pentagram is outside by the even-odd rule, and within one of its rings.
+        let tip = |n: f64| {
+            [
+                10.0 + 10.0 * (n * 0.8 * std::f64::consts::PI).sin(),
+                10.0 - 10.0 * (n * 0.8 * std::f64::consts::PI).cos(),
+            ]
+        };
+        let star = ring(&[0.0, 1.0, 2.0, 3.0, 4.0].map(tip));
+        for whole in [star, square(0.0, 5.0)] {
+            assert_eq!(
+                Outline::new(vec![whole.clone()], Vec::new())
+                    .unwrap()
+                    .parts(),
+                [whole]
+            );
+        }
+    }
+
     proptest! {
+        #[test]
+        fn rings_apart_enclose_what_the_ring_does(points in proptest::collection::vec([0f64..60.0, 0f64..60.0], 3..7)) {
+            let ring = Polygon::try_from(points);
+            prop_assume!(ring.is_ok());
+            let whole = Outline { parts: vec![ring.unwrap()], holes: Vec::new() };
+            let apart = Outline::new(whole.parts.clone(), Vec::new()).unwrap();
+            prop_assert!((whole.area() - apart.area()).abs() <= 1e-3);
+            let differing = whole.runs(60, 60).iter().zip(apart.runs(60, 60)).any(|(a, b)| a.abs_diff(b) > 1);
+            prop_assert!(!differing);
+        }
+
         #[test]
         fn pixels_and_area_agree(points in proptest::collection::vec([0f64..60.0, 0f64..60.0], 3..9)) {
             let ring = Polygon::try_from(points);

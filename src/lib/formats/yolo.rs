@@ -209,8 +209,8 @@ impl YoloWriter<'_> {
             ),
             (
                 (self.format != Yolo::Detection, bare),
-                ["box has no outline", "boxes have no outline"],
-                "and stand as their corners",
+                ["box stands as its corners", "boxes stand as their corners"],
+                "for want of an outline",
             ),
             (
                 (self.format == Yolo::Segmentation, self.bridged),

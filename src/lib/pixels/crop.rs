@@ -27,8 +27,14 @@ impl Crop {
     /// # Errors
     /// It is damaged, not supported or too large.
     pub fn open(bytes: &[u8]) -> Result<Self, String> {
+        let image = decode(bytes, MOST_PIXELS)?;
+        // PNG holds 16 bits per sample, and no more.
+        let is_held = matches!(
+            image.color().bytes_per_pixel() / image.color().channel_count(),
+            1 | 2
+        );
         Ok(Crop {
-            image: to_eight_bit(&decode(bytes, MOST_PIXELS)?),
+            image: if is_held { image } else { to_eight_bit(&image) },
             is_jpeg: sniff(bytes) == Some("image/jpeg"),
         })
     }

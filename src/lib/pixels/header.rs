@@ -156,7 +156,9 @@ fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
         .ok_or("its first bytes are not those of a known image type")?;
     let media_type =
         media_type(format).ok_or_else(|| format!("images of type {format:?} are not supported"))?;
-    let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    // Some end in a line end.
+    let cause = |e: image::ImageError| e.to_string().trim_end().to_owned();
+    let mut decoder = reader.into_decoder().map_err(cause)?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(format!("its header declares {width} x {height} pixels"));

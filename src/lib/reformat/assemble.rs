@@ -154,8 +154,11 @@ fn put_in_order(
         mut facts,
         particulars,
         records,
+        ids,
         ..
     } = survey;
+    // Not needed any more, and much.
+    drop(ids);
     let (ranks, used) = ranked(names, units.iter().map(|unit| of[unit.image()]));
     let rank = |image: usize| ranks[of[image] as usize];
     units.sort_unstable_by_key(|unit| (rank(unit.image()), facts.file(unit.image()), unit.tile));
@@ -342,6 +345,17 @@ fn classes(
     if !rare.is_empty() {
         made.notes
             .push(first_few("classes left out by --min-count", &sorted(names)));
+        let mut emptied = 0u64;
+        for image in facts.iter().filter(|image| image.boxes() > 0) {
+            let mut classes = image.classes.iter();
+            emptied += u64::from(classes.all(|(class, _)| rare.contains(&(class as usize))));
+        }
+        if emptied > 0 {
+            made.notes.push(format!(
+                "{} written without boxes: all of theirs are of these classes",
+                counted(emptied, "image is", "images are")
+            ));
+        }
     }
     let found: BTreeSet<String> = (0..boxes.len())
         .filter(|class| boxes[*class] > 0 && !rare.contains(class))

@@ -16,17 +16,21 @@ use crate::summary::counted;
 /// The name of the description.
 pub const CROISSANT: &str = "croissant.json";
 
-/// The description of what a format wrote, of whose files `written` has names below its folder.
-pub fn croissant(made: &Made, format: &dyn Format, written: &[(&str, &WrittenFile)]) -> Value {
+/// The description of what a format wrote. `named` are the files, by their names below its folder, for which [`is_named`].
+pub fn croissant(
+    made: &Made,
+    format: &dyn Format,
+    contents: &[Contents],
+    named: &[(String, WrittenFile)],
+) -> Value {
     let dataset = &made.assembled.dataset;
-    let contents = format.contents(dataset);
     let mut distribution: Vec<Value> = Vec::new();
     let mut records = vec![classes(&dataset.classes)];
     if !dataset.splits.is_empty() {
         records.push(splits(&dataset.splits, format));
     }
-    for kind in &contents {
-        for resource in resources(kind, written) {
+    for kind in contents {
+        for resource in resources(kind, named) {
             // Two kinds of records may stand in the same files.
             if !distribution
                 .iter()
@@ -118,29 +122,32 @@ fn owners(made: &Made, say: &mut dyn FnMut(&str, Value)) {
 /// Whose a set is, or under which rights, if no source says so.
 const UNSAID: &str = "Not said by the sources";
 
+/// Whether a file is named with its hash: the only one of its kind, or one with records.
+pub fn is_named(contents: &[Contents], path: &str) -> bool {
+    contents.iter().any(|kind| is_named_in(kind, path))
+}
+
+fn is_named_in(kind: &Contents, path: &str) -> bool {
+    let is_record = |m: &Member| !matches!(m.place, Place::Whole | Place::Path(_));
+    (!is_set(kind) || kind.members.iter().any(is_record))
+        && kind.paths.iter().any(|pattern| matches(pattern, path))
+}
+
 /// The files of one kind: one that is named for itself as a file, others as a set; those with records each with its hash.
-fn resources(kind: &Contents, written: &[(&str, &WrittenFile)]) -> Vec<Value> {
+fn resources(kind: &Contents, named: &[(String, WrittenFile)]) -> Vec<Value> {
     let types = match &kind.media_types[..] {
         [one] => json!(one),
         several => json!(several),
     };
-    let is_set = is_set(kind);
-    let of_kind = written.iter().filter(|(path, _)| {
-        let has_hash = !is_set
-            || kind
-                .members
-                .iter()
-                .any(|m| !matches!(m.place, Place::Whole | Place::Path(_)));
-        has_hash && kind.paths.iter().any(|pattern| matches(pattern, path))
-    });
-    let object = |(path, file): &(&str, &WrittenFile)| {
+    let of_kind = named.iter().filter(|(path, _)| is_named_in(kind, path));
+    let object = |(path, file): &(String, WrittenFile)| {
         json!({
             "@type": "cr:FileObject", "@id": path, "name": path, "contentUrl": path,
             "contentSize": format!("{} B", file.bytes), "encodingFormat": types, "sha256": files::hex(&file.sha256),
         })
     };
     let mut resources: Vec<Value> = of_kind.map(object).collect();
-    if is_set {
+    if is_set(kind) {
         resources.push(json!({
             "@type": "cr:FileSet", "@id": set_id(kind), "name": kind.name, "description": kind.about,
             "encodingFormat": types, "includes": kind.paths,

@@ -35,26 +35,53 @@ pub struct Made<'a> {
     pub release: Release,
 }
 
-/// The contents of `dataset.json`.
+/// Writes `dataset.json`, which lists every other file, one by one.
 ///
 /// # Errors
-/// An input cannot be read again.
-pub fn description(made: &Made, written: &[WrittenFile]) -> Result<Vec<u8>, Error> {
+/// An input cannot be read again, or the file cannot be written.
+pub fn put(made: &Made, out: &mut DatasetFolder) -> Result<(), Error> {
+    let json = files::to_json(&description(made)?, MARKER)?;
+    // Its last member is the list of files, which is empty.
+    let (head, tail) = match json.strip_suffix(b"[]\n}\n") {
+        Some(head) => (head, &b"\n  ]\n}\n"[..]),
+        None => (json.as_slice(), &b""[..]),
+    };
+    let mut is_first = true;
+    let entry = |file: &WrittenFile| {
+        let entry = DatasetEntry {
+            path: file.path.to_string(),
+            bytes: file.bytes,
+            sha256: files::hex(&file.sha256),
+        };
+        let entry = files::to_json(&entry, MARKER)?;
+        let mut element = if is_first {
+            b"[".to_vec()
+        } else {
+            b",".to_vec()
+        };
+        is_first = false;
+        // Line ends within texts are escaped: these are all between members.
+        for line in entry.trim_ascii_end().split(|byte| *byte == b'\n') {
+            element.extend_from_slice(b"\n    ");
+            element.extend_from_slice(line);
+        }
+        Ok(element)
+    };
+    out.put_list(MARKER, head, entry, tail)
+}
+
+/// The contents of `dataset.json` without its files.
+fn description(made: &Made) -> Result<DatasetFile, Error> {
     let dataset = &made.assembled.dataset;
     let boxes = dataset.boxes_per_class(dataset.facts.iter());
     let class = |(name, boxes): (&String, u64)| ClassCount {
         name: name.clone(),
         boxes,
     };
-    let entry = |file: &WrittenFile| DatasetEntry {
-        path: file.path.to_string(),
-        bytes: file.bytes,
-        sha256: files::hex(&file.sha256),
-    };
     let names: Vec<&str> = made.formats.iter().map(|format| format.name()).collect();
     let asked = made.assembled.assigned.as_ref();
     let asked = asked.and_then(|assigned| assigned.asked.as_ref());
-    let description = DatasetFile {
+    Ok(DatasetFile {
         contract: DatasetFile::NAME.into(),
         version: DatasetFile::VERSION,
         format: names.join(","),
@@ -73,9 +100,8 @@ pub fn description(made: &Made, written: &[WrittenFile]) -> Result<Vec<u8>, Erro
         split: asked.map(ToString::to_string).unwrap_or_default(),
         seed: made.options.splits.seed,
         notes: made.summary.notes.clone(),
-        files: written.iter().map(entry).collect(),
-    };
-    files::to_json(&description, MARKER)
+        files: Vec::new(),
+    })
 }
 
 fn conventions(made: &Made) -> String {

@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long)]
     pub voc_inclusive: bool,
     /// crops: cut out so much of each side around a box too, such as 0.1
-    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = crop_margin)]
     pub crop_margin: f64,
     /// crops: make them square; what lies outside the image is black
     #[arg(long)]
@@ -131,4 +131,11 @@ fn address(text: &str) -> Result<String, String> {
 fn formats() -> impl TypedValueParser<Value = String> {
     let known = |format: &&dyn Format| PossibleValue::new(format.name()).help(format.about());
     PossibleValuesParser::new(formats::ALL.iter().map(known).collect::<Vec<_>>())
+}
+
+/// A margin of crops.
+fn crop_margin(text: &str) -> Result<f64, String> {
+    let margin = text.parse().ok();
+    let margin = margin.filter(|margin| (0.0..=10.0).contains(margin));
+    margin.ok_or_else(|| "is not a number from 0 to 10".to_owned())
 }

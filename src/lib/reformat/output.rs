@@ -2,7 +2,7 @@
 //!
 //! A folder that is already there is replaced only if `dataset.json` in it shows that recto wrote every file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -122,12 +122,29 @@ impl DatasetFolder {
         self.placing = placing;
     }
 
-    /// Ends all files and returns every file written so far, in path order.
+    /// Ends all files, and calls `take` with every file written so far, in path order.
     ///
     /// # Errors
-    /// A file cannot be written.
-    pub fn written(&mut self) -> Result<&[WrittenFile], Error> {
-        self.folder.written()
+    /// A file cannot be written, or `take` fails.
+    pub fn each_written(
+        &mut self,
+        take: impl FnMut(&WrittenFile) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.folder.each_written(take)
+    }
+
+    /// Writes a whole file that lists every file written so far, in path order: `head`, what `entry` makes of each, and `tail`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn put_list(
+        &mut self,
+        path: &str,
+        head: &[u8],
+        entry: impl FnMut(&WrittenFile) -> Result<Vec<u8>, Error>,
+        tail: &[u8],
+    ) -> Result<(), Error> {
+        self.folder.put_list(path, head, entry, tail)
     }
 
     /// Flushes everything to the disk and gives the folder its name.
@@ -255,12 +272,16 @@ impl Sink for SingleFile {
 fn may_replace(target: &Path, own: &[&Path]) -> Result<(), Error> {
     files::may_replace(target, MARKER, || {
         let description: DatasetFile = contracts::read(&target.join(MARKER))?;
+        let ours: HashSet<String> = description
+            .files
+            .into_iter()
+            .map(|file| file.path)
+            .collect();
         let own: Vec<PathBuf> = own.iter().map(|own| own.to_path_buf()).collect();
         let folder = target.to_owned();
         Ok(Box::new(move |path| {
             let mut own = own.iter();
-            description.files.iter().any(|entry| entry.path == path)
-                || own.any(|own| files::is_same_file(own, &folder.join(path)))
+            ours.contains(path) || own.any(|own| files::is_same_file(own, &folder.join(path)))
         }))
     })
 }

@@ -88,7 +88,7 @@ impl Set<'_> {
             single: self.single,
             voc_inclusive: options.voc_inclusive,
             no_val: options.no_val,
-            crop_margin: options.crop_margin.clamp(0.0, 10.0),
+            crop_margin: options.crop_margin,
             crop_square: options.crop_square,
             rectify: options.rectify,
             line_mask: options.line_mask,
@@ -178,8 +178,7 @@ impl Set<'_> {
         if !self.options.no_croissant {
             self.put_croissants(&made, &mut out)?;
         }
-        let description = description::description(&made, out.written()?)?;
-        out.put(MARKER, &description)?;
+        description::put(&made, &mut out)?;
         if self.options.rejects.is_some() {
             report::write_rejects(&rejects, &summary.rejects, &self.options.common)?;
         }
@@ -197,10 +196,15 @@ impl Set<'_> {
             true => path.join(MARKER),
             false => path.clone(),
         };
-        let before = contracts::read(&path)?;
+        let before: contracts::DatasetFile = contracts::read(&path)?;
         let sha256 = files::sha256_of_file(&path)
             .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
-        Ok(release::after(&before, sha256, out.written()?))
+        let mut seen = release::Seen::none_of(&before);
+        out.each_written(|file| {
+            seen.take(file);
+            Ok(())
+        })?;
+        Ok(release::after(&before, sha256, &seen))
     }
 
     /// Writes the tables beside the formats: of tiles, and of images that look alike.
@@ -254,11 +258,16 @@ impl Set<'_> {
                 "" => String::new(),
                 folder => format!("{folder}/"),
             };
-            let written = out.written()?.iter();
-            let own: Vec<_> = written
-                .filter_map(|file| Some((file.path.strip_prefix(&prefix)?, file)))
-                .collect();
-            let croissant = croissant::croissant(made, *format, &own);
+            let contents = format.contents(&made.assembled.dataset);
+            let mut named = Vec::new();
+            out.each_written(|file| {
+                let path = file.path.strip_prefix(&prefix);
+                if let Some(path) = path.filter(|path| croissant::is_named(&contents, path)) {
+                    named.push((path.to_owned(), file.clone()));
+                }
+                Ok(())
+            })?;
+            let croissant = croissant::croissant(made, *format, &contents, &named);
             out.go_below(below, Placing::None);
             out.put(croissant::CROISSANT, &pretty_ascii_json(&croissant))?;
         }

@@ -17,31 +17,50 @@ pub struct Release {
 /// The version of a set that has none of its own.
 pub const FIRST: &str = "1.0.0";
 
+/// What has become of the files of an earlier set.
+pub struct Seen<'a> {
+    /// Those that were not seen yet, with their hashes.
+    left: HashMap<&'a str, &'a str>,
+    is_changed: bool,
+    has_more: bool,
+}
+
+impl<'a> Seen<'a> {
+    /// None of the files of a set were seen.
+    pub fn none_of(before: &'a DatasetFile) -> Self {
+        let data = before
+            .files
+            .iter()
+            .filter(|file| !is_about_the_set(&file.path));
+        Seen {
+            left: data.map(|file| (&*file.path, &*file.sha256)).collect(),
+            is_changed: false,
+            has_more: false,
+        }
+    }
+
+    /// A file of the new set.
+    pub fn take(&mut self, file: &WrittenFile) {
+        match self.left.remove(&*file.path) {
+            Some(sha256) => self.is_changed |= files::hex(&file.sha256) != sha256,
+            None => self.has_more |= !is_about_the_set(&file.path),
+        }
+    }
+}
+
 /// The version after `before`, whose description has this SHA-256: files that were changed or are gone make a new major version,
 /// files that were added a new minor one. The same files are the same version, and have the same one before.
-pub fn after(before: &DatasetFile, sha256: String, written: &[WrittenFile]) -> Release {
+pub fn after(before: &DatasetFile, sha256: String, seen: &Seen) -> Release {
     let version = match &*before.dataset_version {
         "" => FIRST,
         version => version,
     };
-    let written = written.iter().filter(|file| !is_about_the_set(&file.path));
-    let now: HashMap<&str, &[u8; 32]> = written.map(|file| (&*file.path, &file.sha256)).collect();
-    let data = || {
-        before
-            .files
-            .iter()
-            .filter(|file| !is_about_the_set(&file.path))
-    };
-    let is_kept = data().all(|file| {
-        let now = now.get(&*file.path);
-        now.is_some_and(|sha256| files::hex(*sha256) == file.sha256)
-    });
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0_u64));
     let [major, minor] = [(); 2].map(|()| parts.next().unwrap_or(0));
-    let next = match is_kept {
-        false => format!("{}.0.0", major + 1),
-        true if now.len() > data().count() => format!("{major}.{}.0", minor + 1),
-        true => {
+    let next = match (seen.is_changed || !seen.left.is_empty(), seen.has_more) {
+        (true, _) => format!("{}.0.0", major + 1),
+        (false, true) => format!("{major}.{}.0", minor + 1),
+        (false, false) => {
             return Release {
                 version: version.to_owned(),
                 previous: before.previous.clone(),
@@ -95,11 +114,16 @@ mod tests {
             (vec![file("a", 1), file("c", 3)], "3.0.0"),
         ];
         for (written, wanted) in cases {
-            let release = after(&before, "x".into(), &written);
+            let mut seen = Seen::none_of(&before);
+            written.iter().for_each(|file| seen.take(file));
+            let release = after(&before, "x".into(), &seen);
             assert_eq!(release.version, wanted);
             assert_eq!(release.previous.is_some(), wanted != "2.3.0");
         }
-        let first = after(&DatasetFile::default(), "x".into(), &[file("a", 1)]);
+        let none = DatasetFile::default();
+        let mut seen = Seen::none_of(&none);
+        seen.take(&file("a", 1));
+        let first = after(&none, "x".into(), &seen);
         assert_eq!(first.version, "1.1.0");
     }
 }

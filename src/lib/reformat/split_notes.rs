@@ -95,6 +95,15 @@ fn why_empty(assigned: &Assigned, part: usize, name: &str) -> String {
 /// Why shares are not met: the first of what may be the reason that is.
 fn why_missed(assigned: &Assigned, splits: &Splits, images: usize) -> String {
     let all = assigned.of.len();
+    let named: u64 = (0..splits.names().len())
+        .map(|split| assigned.held(split))
+        .sum();
+    if named < all as u64 {
+        return format!(
+            "{} in splits that --split does not name",
+            counted(all as u64 - named, "image is", "images are")
+        );
+    }
     if assigned.is_within_tolerance(splits) && images != all {
         return format!(
             "they are met on the {all} images of the source; what is left out or cut into tiles is not spread evenly"
@@ -111,7 +120,7 @@ fn why_missed(assigned: &Assigned, splits: &Splits, images: usize) -> String {
     }
     let percent = (assigned.largest as f64 / all.max(1) as f64 * 100.0).round();
     format!(
-        "there are {}, the largest with {percent} % of the images, and none is divided; --group-by KEY makes other groups",
+        "of {} in total the largest has {percent} % of the images, and none is divided; --group-by KEY makes other groups",
         counted(assigned.units as u64, "group", "groups"),
     )
 }

@@ -253,7 +253,7 @@ fn found(
     let labels: Vec<(u32, Fate)> = image.labels.iter().map(|l| names.of_label(l)).collect();
     let is_class = |(_, fate): &(u32, Fate)| matches!(fate, Fate::Class(_));
     let id = image.id;
-    let placed = place::place(image.localizations, mapping, header, names, &rules.boxes);
+    let mut placed = place::place(image.localizations, mapping, header, names, &rules.boxes);
     if placed.boxes.is_empty() && !placed.concepts.is_empty() {
         notes.emptied.add(&id);
     }
@@ -268,9 +268,12 @@ fn found(
         official: grouped.official.as_deref().map(Into::into),
         ..particulars(&file, &placed, rules)
     });
+    let facts = facts(entry, &file, &placed);
+    // Freed by the thread that made them, which costs far less.
+    placed.boxes = Vec::new();
     Found {
         entry,
-        facts: facts(entry, &file, &placed),
+        facts,
         marks: Marks {
             is_labelled: labels.iter().any(is_class),
             has_boxes: !placed.concepts.is_empty(),

@@ -52,11 +52,11 @@ impl Images<'_> {
             let first = &mut places[record as usize];
             *first = at.min(*first);
         }
-        let mut each_once: Vec<u32> = records.clone();
         // The tiles of an image follow each other.
-        each_once.dedup();
+        let is_first = |at: &usize| *at == 0 || records[at - 1] != records[*at];
+        let firsts = (0..records.len()).filter(is_first);
         self.records.visit(
-            each_once.iter().map(|record| *record as usize),
+            firsts.map(|at| records[at] as usize),
             |record, image| self.images(image, places[record] as usize, assembled, folder),
             |mut made: Vec<Made>| {
                 let Some(cutter) = cutter(&made, assembled)? else {

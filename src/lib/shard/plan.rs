@@ -74,9 +74,13 @@ pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
         });
     }
     // In the order of their paths, which is that of their numbers.
-    for (shard, written) in plan.shards.iter_mut().zip(folder.written()?) {
-        shard.sha256 = files::hex(&written.sha256);
-    }
+    let mut unhashed = plan.shards.iter_mut();
+    folder.each_written(|written| {
+        if let Some(shard) = unhashed.next() {
+            shard.sha256 = files::hex(&written.sha256);
+        }
+        Ok(())
+    })?;
     folder.put(ShardPlan::FILE, &files::to_json(&plan, ShardPlan::FILE)?)?;
     folder.publish()?;
     tell(options, &plan, records.others.rejects.clone(), summary);
