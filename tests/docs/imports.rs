@@ -66,7 +66,7 @@ const ORDERS: &[Order] = &[
             &["site"],
             &["image", "presentation"],
             &["auth", "pages", "cache/purge"],
-            &["review", "config", "options", "load"],
+            &["review", "config", "options", "load", "web/request_class"],
             &["web"],
             &["rescan"],
             &["mod"],

@@ -87,6 +87,10 @@ const WALLS: &[Wall] = &[
                 "serve/image/file_looks.rs",
                 "knows when a file was last looked at",
             ),
+            (
+                "serve/auth/issuer.rs",
+                "asks an identity provider for its keys only now and then",
+            ),
             ("serve/web/server.rs", "times answers"),
             ("serve/web/access_log.rs", "stamps the lines of the log"),
             (
