@@ -11,7 +11,7 @@ fn downloaded() -> (Server, Workdir) {
     let picture =
         |seed: u32| recto_testkit::dataset::picture(48, 32, seed, image::ImageFormat::Png);
     let server = Server::start(move |request, _| {
-        let seed = request.path.bytes().nth(1).unwrap_or_default();
+        let seed = request.path.as_bytes().get(1).copied().unwrap_or_default();
         Answer::Serve(picture(seed.into()), "image/png")
     });
     let work = Workdir::new();
