@@ -132,6 +132,7 @@ pub async fn fetch(
         cap: Limits::NONE,
         size_retries: None,
         named_by: None,
+        other_size: Mutex::default(),
     };
     fetch.believe_sizes();
     lock(wanted.sampled).size = [fetch.info.width, fetch.info.height];
@@ -171,6 +172,8 @@ struct ServiceFetch<'a> {
     size_retries: Option<u32>,
     /// The size by which regions are named, where that is another ([`RegionPlan::named_by`]).
     named_by: Option<[u32; 2]>,
+    /// The size of the last region that was not of the size requested.
+    other_size: Mutex<Option<[u32; 2]>>,
 }
 
 impl ServiceFetch<'_> {
@@ -229,8 +232,18 @@ impl ServiceFetch<'_> {
         if !is_off && error.kind != Kind::WrongSize {
             return Err(error);
         }
+        // A server may begin to answer smaller than before, or one of several that stand behind one name: then regions are
+        // smaller from now on.
+        let found = lock(&self.other_size).take();
+        if let Some([width, height]) = found.filter(|[w, h]| !is_off && (*w).min(*h) >= LEAST) {
+            let side = width.max(height);
+            self.cap = self.cap.and(&Limits {
+                width: side,
+                height: side,
+                area: u64::MAX,
+            });
+        }
         let store = self.first_region().await?;
-        // A server may begin to answer smaller than before: then regions are smaller now.
         if !is_off && store.plan().tile == plan.tile {
             store.discard();
             return Err(error);
@@ -408,7 +421,9 @@ impl ServiceFetch<'_> {
             let found = [sound.header.width, sound.header.height];
             // The same twice: not an accident, but what this server does.
             let is_same = smaller == Some(found);
-            let is_near = scaled.is_none() && part.is_none() && is_nearly(found, self.size);
+            // Files made beforehand are named by the size that is declared.
+            let is_whole = scaled.is_none() || self.info.level == 0 && scaled == Some(self.size);
+            let is_near = is_whole && part.is_none() && is_nearly(found, self.size);
             let is_off = is_near && is_same && self.is_all_there_is(dialect, found).await;
             if fits(found, self.target, self.size) || is_off {
                 self.note_format(dialect);
@@ -739,7 +754,10 @@ impl ServiceFetch<'_> {
             let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             match found == [cell.width, cell.height] {
                 true => Ok(()),
-                false => Err(wrong_size(&uri, cell, found)),
+                false => {
+                    *lock(&self.other_size) = Some(found);
+                    Err(wrong_size(&uri, cell, found))
+                }
             }
         };
         let request = Request::image(&uri, max_region_bytes(cell)).logged(&self.wanted.log);
