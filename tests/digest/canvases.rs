@@ -37,8 +37,8 @@ fn digest(server: &Server, code: i32) -> Workdir {
 
 #[test]
 fn a_page_that_all_canvases_share_paints_each_of_them_once() {
-    type Made = fn(&str, u8) -> String;
-    let cases: [(Made, &[&str]); 2] = [
+    type IdOf = fn(&str, u8) -> String;
+    let cases: [(IdOf, &[&str]); 2] = [
         (
             |home, n| format!("{home}/canvas/{n}"),
             &["1.jpg on 1", "2.jpg on 2", "3.jpg on 3"],
