@@ -474,7 +474,7 @@ fn crops_keep_sixteen_bits_and_lines_say_that_they_do_not() {
     let mut png = std::io::Cursor::new(Vec::new());
     let deep = image::DynamicImage::ImageLuma16(deep);
     deep.write_to(&mut png, ImageFormat::Png).unwrap();
-    work.write("a.png", &png.into_inner());
+    work.write("a.png", png.into_inner());
     reformat(&work, "crops", &[]).exits(0);
     let crop = image::load_from_memory(&work.read("out/train/a/1_1.png")).unwrap();
     assert_eq!(crop, deep.crop_imm(2, 2, 8, 4));
