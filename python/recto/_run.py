@@ -10,9 +10,9 @@ import tempfile
 from dataclasses import dataclass, field
 
 # Stages that tell how far they are.
-_TELLING = ("digest", "download")
-# Ends with a result: all of it, without what was left out for good, without what another run may get.
-_USABLE = (0, 3, 75)
+_TELLING = ("digest", "extract", "download", "reformat", "serve", "shard")
+# Ends with a result: all of it, without what was left out for good, of two that differ, without what another run may get.
+_USABLE = (0, 3, 4, 75)
 
 
 class RectoError(Exception):

@@ -18,6 +18,8 @@ pub enum Exit {
     Usage = 2,
     /// Published, but some records were left out (0 with `--partial-ok`).
     Partial = 3,
+    /// `recto diff`: the two are not the same.
+    Differs = 4,
     /// The same command may get further later: a server failed, a budget or the time was used up (0 with `--partial-ok`).
     Temporary = 75,
     /// Stopped by Ctrl-C or SIGTERM; finished work is saved, and the same command continues.

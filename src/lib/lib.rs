@@ -199,16 +199,18 @@
 //! | shared by stages | [`http`]: the only module that opens connections; [`pixels`]: the only module that decodes pixels; [`corrections`], [`schemas`] |
 //! | plug-ins | [`sources`], [`formats`] |
 //! | stages | [`mod@digest`], [`mod@extract`], [`mod@download`], [`mod@reformat`], [`mod@serve`] |
-//! | beside them | [`mod@shard`]: divides a set among workers, unites what they downloaded |
+//! | beside them | [`mod@shard`]: divides a set among workers, unites what they downloaded; [`mod@diff`]: what is not the same in two sets; [`mod@export`]: references to images, without pixels |
 //! | programs | [`cli`]: command lines and what programs say of themselves, the program `recto` |
 
 pub mod cli;
 pub mod conditions;
 pub mod contracts;
 pub mod corrections;
+pub mod diff;
 pub mod digest;
 pub mod download;
 pub mod error;
+pub mod export;
 pub mod extract;
 pub mod files;
 pub mod formats;
@@ -230,8 +232,10 @@ pub mod summary;
 pub mod texts;
 pub mod values;
 
+pub use diff::diff;
 pub use digest::digest;
 pub use download::download;
+pub use export::export;
 pub use extract::extract;
 pub use recto_iiif as iiif;
 pub use recto_jpeg as jpeg;

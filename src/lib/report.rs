@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Exit};
 use crate::files;
+use crate::progress::Style;
 use crate::summary::{Reject, Rejects, Summary};
 
 /// The file of `--report`.
@@ -65,6 +66,9 @@ pub struct Common {
     /// Print only errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// How progress is shown on stderr; json tells of every stage how it ended, errors too
+    #[arg(long, global = true, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
+    pub progress: Style,
     /// In CSV files, put an apostrophe before cells that spreadsheets would calculate: those that begin with = + - @
     #[arg(long, global = true)]
     pub csv_safe: bool,
@@ -77,11 +81,6 @@ pub trait Stage: clap::Args {
 
     /// The options that all stages have.
     fn common(&self) -> &Common;
-
-    /// Whether the end is reported as JSON, as `--progress json` reports everything.
-    fn ends_in_json(&self) -> bool {
-        false
-    }
 
     /// Runs the stage.
     ///
@@ -130,7 +129,7 @@ pub fn run<Options: Stage>(options: &Options) -> Exit {
         summary: &summary,
         error: error.as_ref(),
     };
-    if options.ends_in_json() {
+    if common.progress == Style::Json && !common.quiet {
         say(&end.event());
     } else if !common.quiet || error.is_some() {
         say(&end.message());

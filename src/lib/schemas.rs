@@ -8,8 +8,8 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::contracts::{
-    Change, DatasetFile, Digest, Download, Failure, ImageMap, Localizations, Review, SetFolder,
-    ShardPlan,
+    Change, DatasetFile, Difference, Digest, Download, Failure, ImageMap, Localizations,
+    LockedImage, Review, SetFolder, ShardPlan,
 };
 use crate::report::ReportFile;
 use crate::summary::Reject;
@@ -28,6 +28,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
             object::<Download>("A line of downloads.jsonl, the journal of finished images"),
         ),
         (
+            "lock",
+            object::<LockedImage>("A line of recto.lock after the first"),
+        ),
+        (
             "set",
             object::<SetFolder>("set.json, version 1: a set in parts"),
         ),
@@ -43,6 +47,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
         (
             "review",
             object::<Review>("A line of a file of reviews, written by recto-serve --review"),
+        ),
+        (
+            "difference",
+            object::<Difference>("A line of recto diff --json"),
         ),
         ("changes", table::<Change>("changes.csv")),
         ("failures", table::<Failure>("failures.csv")),

@@ -2,8 +2,10 @@
 
 mod config;
 mod demo;
+mod diff;
 mod doctor;
 mod experiment;
+mod export;
 mod help;
 mod shells;
 

@@ -15,7 +15,9 @@ fn lines(name: &str) -> Vec<String> {
         .collect();
     let lines = blocks.iter().flat_map(|block| block.lines());
     lines
-        .map(|line| line.split(" #").next().unwrap().trim().to_owned())
+        .map(|line| line.split(" #").next().unwrap().trim())
+        // In the background.
+        .map(|line| line.trim_end_matches(" &").to_owned())
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect()
 }
@@ -40,6 +42,9 @@ fn every_command_shown_is_taken() {
         "docs/contracts.md",
         "docs/from-m3-download.md",
         "docs/transcriptions.md",
+        "docs/reproduce.md",
+        "docs/tutorials/manuscript.md",
+        "docs/tutorials/predictions.md",
         "ARCHITECTURE.md",
     ] {
         for line in lines(name) {
@@ -61,6 +66,25 @@ fn every_command_shown_is_taken() {
     }
     for stage in super::PROGRAMS {
         assert!(shown.contains_key(stage), "README shows no recto-{stage}");
+    }
+}
+
+/// The examples for Snakemake, GitHub and Docker begin where the Makefile does, with commands that are taken.
+#[test]
+fn every_command_of_the_plain_examples_is_taken() {
+    let command = Regex::new(r#"(?m)(?:\{RECTO\}|run: recto|^recto) (\w+ [^"\n]*)"#).unwrap();
+    for name in ["Snakefile", "github-workflow.yml", "docker.sh"] {
+        let text = document(&format!("examples/plain/{name}"));
+        let mut found = 0;
+        for command in command.captures_iter(&text) {
+            let line = command[1].split(" {").next().unwrap();
+            let args = words(line);
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let call = [&args[..], &["--help"]].concat();
+            Workdir::new().run("recto", &call).exits(0);
+            found += 1;
+        }
+        assert!(found > 0, "{name} runs no recto");
     }
 }
 

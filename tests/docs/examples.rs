@@ -26,11 +26,13 @@ fn every_contract_has_an_example_and_a_schema() {
     let wanted = [
         "changes.csv",
         "dataset.json",
+        "difference.jsonl",
         "digest.json",
         "downloads.jsonl",
         "failures.csv",
         "image_map.json",
         "localizations.json",
+        "lock.jsonl",
         "plan.json",
         "rejects.csv",
         "report.json",

@@ -19,8 +19,17 @@ const PROGRAMS: [&str; 6] = [
     "digest", "extract", "download", "reformat", "serve", "shard",
 ];
 /// The commands of `recto` that are no programs.
-const COMMANDS: [&str; 6] = ["demo", "init", "doctor", "config", "completions", "man"];
-const DOCUMENTS: [&str; 26] = [
+const COMMANDS: [&str; 8] = [
+    "demo",
+    "diff",
+    "export",
+    "init",
+    "doctor",
+    "config",
+    "completions",
+    "man",
+];
+const DOCUMENTS: [&str; 30] = [
     "docs/formats.md",
     "docs/options.md",
     "docs/sources.md",
@@ -39,7 +48,11 @@ const DOCUMENTS: [&str; 26] = [
     "docs/download.md",
     "docs/from-m3-download.md",
     "docs/lossless.md",
+    "docs/python.md",
+    "docs/tutorials/manuscript.md",
+    "docs/tutorials/predictions.md",
     "docs/reading.md",
+    "docs/reproduce.md",
     "docs/scale.md",
     "examples/cluster/README.md",
     "docs/tables.md",

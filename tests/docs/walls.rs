@@ -44,10 +44,16 @@ const WALLS: &[Wall] = &[
         holds: "only `serve` listens",
         words: r"\b(TcpListener|hyper)\b",
         rooms: &["serve/web/"],
-        except: &[(
-            "http/answer.rs",
-            "reads the reason in the status line of an answer, which only this type holds",
-        )],
+        except: &[
+            (
+                "http/answer.rs",
+                "reads the reason in the status line of an answer, which only this type holds",
+            ),
+            (
+                "http/send.rs",
+                "tells answers that are no HTTP from connections that broke, which only this type does",
+            ),
+        ],
     },
     Wall {
         holds: "only `pixels` meets pixels",
@@ -80,6 +86,10 @@ const WALLS: &[Wall] = &[
             (
                 "serve/image/file_looks.rs",
                 "knows when a file was last looked at",
+            ),
+            (
+                "serve/auth/issuer.rs",
+                "asks an identity provider for its keys only now and then",
             ),
             ("serve/web/server.rs", "times answers"),
             ("serve/web/access_log.rs", "stamps the lines of the log"),

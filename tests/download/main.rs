@@ -9,6 +9,7 @@ mod history;
 mod hosts;
 mod joined;
 mod killed;
+mod lock;
 mod manners;
 mod progress;
 mod regions;
@@ -395,6 +396,17 @@ fn a_dry_run_asks_nothing_and_says_what_it_would() {
         .says(&["nothing was downloaded", "1 image declares no size"]);
     assert!(ran.stdout().contains("\t2\t3-50\t"), "{}", ran.stdout());
     assert!(ran.stdout().contains("\t2-25\n"), "{}", ran.stdout());
+    let call = ["localizations.json", "images", "--dry-run", "--rate", "2"];
+    let ran = work.run("download", &[&call[..], &["--json"]].concat());
+    let told: Value = serde_json::from_str(&ran.exits(0).stdout()).unwrap();
+    assert!(told["host"].as_str().unwrap().starts_with("127.0.0.1"));
+    assert_eq!(
+        told,
+        json!({"host": told["host"], "images": 2, "requests": [3, 50], "bytes": told["bytes"], "seconds": [2, 25],
+            "requests_per_second": 2.0})
+    );
+    work.run("download", &["localizations.json", "images", "--json"])
+        .exits(2);
     assert!(server.log().is_empty() && !work.exists("images") && !work.exists("image_map.json"));
 }
 

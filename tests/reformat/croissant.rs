@@ -159,3 +159,74 @@ fn what_no_source_says_is_said_to_be_unsaid() {
     );
     assert!(croissant["citeAs"].is_null());
 }
+
+/// The next version of a set: minor where files were added, major where any was changed or is gone, none where nothing was.
+#[test]
+fn a_set_that_follows_another_has_the_next_version() {
+    let boxes = |label: &str| vec![boxed("1", label, [1.0, 2.0, 10.0, 10.0])];
+    let picture = |seed| picture(40, 30, seed, image::ImageFormat::Png);
+    let files = [("a", "a.png", picture(1)), ("b", "b.png", picture(2))];
+    let set = |work: &Workdir, images: usize, label: &str| {
+        let all = [
+            image("a", "g", [40, 30], boxes(label)),
+            image("b", "g", [40, 30], boxes("alef")),
+        ];
+        lay_out(work, &all[..images], &files[..images]);
+    };
+    let work = Workdir::new();
+    let versions = |name: &str, previous: &[&str]| {
+        let call = [
+            &["localizations.json", "-f", "voc", "-o", name][..],
+            previous,
+        ]
+        .concat();
+        work.run("reformat", &call).exits(0);
+        let [dataset, croissant] =
+            ["dataset", "croissant"].map(|file| work.json(&format!("{name}/{file}.json")));
+        (dataset, croissant)
+    };
+    set(&work, 1, "alef");
+    let (first, croissant) = versions("one", &[]);
+    assert!(first["dataset_version"].is_null() && first["previous"].is_null());
+    assert_eq!(croissant["version"], "1.0.0");
+    let (same, _) = versions("same", &["--previous", "one"]);
+    assert_eq!(same["dataset_version"], "1.0.0");
+    assert!(same["previous"].is_null());
+    set(&work, 2, "alef");
+    let (more, croissant) = versions("more", &["--previous", "one/dataset.json"]);
+    let before = recto::files::hex_digest(&work.read("one/dataset.json"), 64);
+    // One file of VOC lists all images, and has changed: by its rule, that is what counts.
+    let wanted = json!({"version": "1.0.0", "sha256": before});
+    assert_eq!(
+        (&more["dataset_version"], &more["previous"]),
+        (&json!("2.0.0"), &wanted)
+    );
+    assert_eq!(
+        (&croissant["version"], &croissant["isBasedOn"]["version"]),
+        (&json!("2.0.0"), &json!("1.0.0"))
+    );
+    // Again in its own place: the same files, the same bytes.
+    let bytes = work.read("more/dataset.json");
+    versions("more", &["--previous", "one/dataset.json"]);
+    assert!(work.read("more/dataset.json") == bytes);
+    let call = [
+        "localizations.json",
+        "-f",
+        "csv",
+        "-o",
+        "x.csv",
+        "--previous",
+        "one",
+    ];
+    work.run("reformat", &call).exits(2).says(&["--previous"]);
+    let call = [
+        "localizations.json",
+        "-f",
+        "voc",
+        "-o",
+        "x",
+        "--previous",
+        "missing",
+    ];
+    work.run("reformat", &call).exits(1).says(&["missing"]);
+}

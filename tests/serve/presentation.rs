@@ -335,3 +335,65 @@ fn long_results_come_in_pages() {
     }
     assert_eq!(sizes, [100, 100, 50]);
 }
+
+#[test]
+fn changes_are_published_in_their_order() {
+    let work = set();
+    let server = Serving::start(
+        &work,
+        &["set.json", "--base-url", "http://scrolls.example/"],
+    );
+    let stream = server.json("/iiif/activity/all-changes");
+    assert_eq!(
+        (&stream["type"], &stream["totalItems"], &stream["id"]),
+        (
+            &json!("OrderedCollection"),
+            &json!(1),
+            &json!("http://scrolls.example/iiif/activity/all-changes")
+        )
+    );
+    let last = stream["last"]["id"].as_str().unwrap();
+    let page = server.json(last.strip_prefix("http://scrolls.example").unwrap());
+    assert_eq!(page["type"], "OrderedCollectionPage");
+    let items = page["orderedItems"].as_array().unwrap();
+    assert_eq!(items.len(), 1);
+    let object = json!({"id": "http://scrolls.example/iiif/presentation/3/MS%201/manifest.json", "type": "Manifest"});
+    assert_eq!(
+        (&items[0]["type"], &items[0]["object"]),
+        (&json!("Update"), &object)
+    );
+    let time: jiff::Timestamp = items[0]["endTime"].as_str().unwrap().parse().unwrap();
+    let newest = std::fs::read_dir(work.path(""))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().metadata().unwrap().modified().ok());
+    let newest = newest.max().unwrap();
+    let now = jiff::Timestamp::try_from(newest).unwrap();
+    assert!(now.as_second() - time.as_second() < 3600, "{time} {now}");
+    for wrong in ["page-0", "page-2", "page-x", "other"] {
+        let path = format!("/iiif/activity/{wrong}");
+        assert_eq!(server.get(&path).status, 404, "{wrong}");
+    }
+}
+
+/// What this server publishes, recto-digest reads: all manifests, in the order of their changes.
+#[test]
+fn recto_harvests_the_stream() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures"]);
+    let url = |path: &str| format!("http://{}{path}", server.address);
+    let stream = url("/iiif/activity/all-changes");
+    let call = ["iiif", &stream, "-o", "stream.json", "--rate", "0"];
+    work.run("digest", &call).exits(0);
+    let all = url("/iiif/presentation/3/collection.json");
+    let call = ["iiif", &all, "-o", "all.json", "--rate", "0"];
+    work.run("digest", &call).exits(0);
+    let ids = |name: &str| {
+        let digest = work.json(name);
+        let images = digest["observations"].as_array().unwrap().iter();
+        let mut ids: Vec<String> = images.map(|image| image["id"].to_string()).collect();
+        ids.sort();
+        ids
+    };
+    assert!(!ids("all.json").is_empty());
+    assert_eq!(ids("stream.json"), ids("all.json"));
+}

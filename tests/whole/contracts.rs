@@ -203,6 +203,7 @@ fn dataset() -> Value {
     json!({
         "contract": "recto/dataset", "version": 1, "format": "coco", "conventions": "boxes in pixels",
         "recto": "0.1.0", "command": "recto-reformat l.json -f coco",
+        "dataset_version": "1.1.0", "previous": {"version": "1.0.0", "sha256": "fedcba9876543210".repeat(4)},
         "inputs": [{"name": "l.json", "sha256": "fedcba9876543210".repeat(4)}],
         "classes": [{"name": "alef", "boxes": 3}], "total": count, "splits": {"train": count},
         "groups": {"manuscript": "train"}, "split": "train=0.8,val=0.2", "seed": 7, "left_out": {"not downloaded": 2}, "filtered": 1, "notes": ["one"],
@@ -231,6 +232,8 @@ fn reread(name: &str, sample: &Value) -> Result<Value, String> {
         "plan" => contract::<ShardPlan>(&bytes),
         "set" => through::<SetFolder>(&bytes),
         "review" => through::<Review>(&bytes),
+        "lock" => through::<LockedImage>(&bytes),
+        "difference" => through::<Difference>(&bytes),
         other => panic!("no sample of {other}"),
     }
 }
@@ -240,6 +243,26 @@ fn plan() -> Value {
     let shard = json!({"file": "shard-00000.json", "sha256": "0".repeat(64), "images": 2, "requests": 3, "hosts": [host]});
     json!({"contract": "recto/plan", "version": 1, "set_sha256": "0".repeat(64), "images": 2, "requests": 3,
            "shared_names": ["0123456789abcdef"], "shards": [shard]})
+}
+
+fn locked() -> Value {
+    json!({
+        "id": "https://example.org/iiif/a", "uri": "https://example.org/iiif/a/full/max/0/default.jpg", "path": "images/a.jpg",
+        "bytes": 12345, "sha256": "0123456789abcdef".repeat(4), "width": 30, "height": 40, "media_type": "image/jpeg",
+        "method": "bytes", "etag": "\"x\"", "last_modified": "Tue, 15 Nov 1994 12:45:26 GMT",
+        "fingerprint": "0123456789abcdef",
+    })
+}
+
+/// A difference of each kind, with every member.
+fn differences() -> Vec<Value> {
+    let of = |change: &str| {
+        json!({"recto": "difference/1", "change": change, "id": "https://example.org/iiif/a", "box": "a1", "member": "url",
+            "from": [1, 2, 3, 4], "to": "alef", "iou": 0.75})
+    };
+    let changes = "new gone moved picture bytes contents size new-box gone-box box outline label box-id attribute labels \
+        rights attribution group metadata class split";
+    changes.split_whitespace().map(of).collect()
 }
 
 fn set_in_parts() -> Value {
@@ -257,10 +280,13 @@ fn samples() -> Vec<(&'static str, Value)> {
         ("dataset", dataset()),
         ("report", report()),
         ("plan", plan()),
+        ("lock", locked()),
         ("set", set_in_parts()),
     ];
     let reviews = reviews().into_iter().map(|line| ("review", line));
-    reviews.chain(further).collect()
+    let differences = differences().into_iter();
+    let differences = differences.map(|line| ("difference", line));
+    reviews.chain(further).chain(differences).collect()
 }
 
 #[test]

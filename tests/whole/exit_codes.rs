@@ -148,6 +148,31 @@ fn every_stage_ends_with_the_code_that_says_how_it_went() {
 }
 
 #[test]
+fn every_stage_says_how_it_ended_as_json_where_that_is_asked_for() {
+    let work = Workdir::new();
+    work.write("broken.json", "{");
+    let cases: [(&str, &[&str]); 5] = [
+        ("digest", &["iiif", "broken.json", "-o", "x.json"]),
+        ("extract", &["broken.json", "-o", "x.json"]),
+        ("download", &["broken.json", "images"]),
+        ("reformat", &["broken.json", "-f", "csv", "-o", "x"]),
+        ("shard", &["plan", "broken.json", "-n", "2", "-o", "plan"]),
+    ];
+    for (stage, args) in cases {
+        let ran = work.run(stage, &[args, &["--progress", "json"]].concat());
+        ran.exits(1);
+        let said = ran.stderr();
+        let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        assert_eq!(
+            (&last["event"], &last["stage"], &last["exit"]),
+            (&json!("end"), &json!(stage), &json!(1))
+        );
+        let error = last["error"].as_str().unwrap();
+        assert!(error.starts_with("broken.json"), "{stage}: {error}");
+    }
+}
+
+#[test]
 fn stages_that_wait_for_servers_stop_when_asked_to() {
     let server = Server::start(|_, _| Answer::Stall(std::time::Duration::from_secs(60)));
     for (stage, path) in [("digest", "/m"), ("download", "/a.jpg")] {

@@ -17,7 +17,7 @@ const FEW_FILES: u64 = 10_000;
 /// Below this many open files, downloads from many hosts side by side are slow.
 const FEW_OPEN: usize = 1024;
 
-/// Look at what recto needs of this machine: proxy, certificates, disk, limits, and hosts that answer
+/// Look at proxy, certificates, disk, limits, and hosts that answer
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Request these too, once each, and say how they answer

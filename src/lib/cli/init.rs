@@ -7,7 +7,7 @@ use crate::error::{Error, Exit};
 use crate::summary::Summary;
 use crate::{files, report};
 
-/// Write a folder for an experiment: a Makefile, its settings, and a README
+/// Write a folder for an experiment: Makefile, settings, README
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Where the images come from: IIIF documents, a table, or M3 / VARS

@@ -7,7 +7,9 @@ mod apply;
 mod config;
 #[cfg(feature = "serve")]
 mod demo;
+mod diff;
 mod doctor;
+mod export;
 mod help;
 mod init;
 mod settings;
@@ -133,6 +135,8 @@ fn entries() -> Vec<Entry> {
         of_stage::<shard::Options>(),
         #[cfg(feature = "serve")]
         of_task::<demo::Options>(),
+        of_task::<crate::diff::Options>(),
+        of_task::<crate::export::Options>(),
         of_task::<init::Options>(),
         of_task::<doctor::Options>(),
         of_task::<config::Options>(),

@@ -105,6 +105,7 @@ recto-download localizations.json images --dry-run
 recto-download localizations.json images --contact you@university.example
 recto-download localizations.json images --budget requests=5000,bytes=20GB,time=8h
 recto-download localizations.json images --refresh
+recto-download localizations.json images --locked
 recto-download localizations.json regions --regions --margin 10%
 recto-download plan images --shard auto --deadline 4h",
     essential: &[
@@ -142,6 +143,9 @@ recto-download plan images --shard auto --deadline 4h",
                 "verify",
                 "refresh",
                 "retry-failed",
+                "forget",
+                "lock",
+                "locked",
                 "changes",
                 "orphans",
                 "prune",

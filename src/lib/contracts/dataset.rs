@@ -21,6 +21,12 @@ pub struct DatasetFile {
     pub format: String,
     /// The conventions of the numbers, as a text: origin, edges, rounding, ids.
     pub conventions: String,
+    /// Version of the data, with `--previous`: `MAJOR.MINOR.PATCH`. Absent: 1.0.0.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dataset_version: String,
+    /// The set before it, which `--previous` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousDataset>,
     /// The version of recto that wrote it.
     #[serde(default)]
     pub recto: String,
@@ -66,6 +72,16 @@ fn is_zero(number: &u64) -> bool {
 impl Contract for DatasetFile {
     const NAME: &'static str = "recto/dataset";
     const WRITTEN_BY: &'static str = "recto-reformat";
+}
+
+/// The set that another is a new version of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PreviousDataset {
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its dataset.json, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
 }
 
 /// A file that a dataset was made from.

@@ -12,6 +12,8 @@
 //! | `dataset.json` | `recto-reformat` | people, `recto-reformat` | [`DatasetFile`] |
 //! | `set.json` | `recto-digest`, `recto-extract` | all that read what they write | [`SetFolder`] |
 //! | `plan.json` | `recto-shard plan` | `recto-shard`, `recto-download` | [`ShardPlan`] |
+//! | `recto.lock`, a line | `recto-download --lock` | `recto-download --locked` | [`LockedImage`] |
+//! | `recto diff --json`, a line | `recto diff` | people, programs | [`Difference`] |
 //! | a file of reviews, a line | `recto-serve --review` | `recto-digest`, `recto-extract` | [`Review`] |
 //!
 //! Coordinates are `f64` in pixels, unless a field says otherwise. The origin is the outer corner of the top-left
@@ -28,6 +30,7 @@ pub mod review;
 mod annotation;
 mod attributes;
 mod dataset;
+mod difference;
 mod digest;
 mod digest_reader;
 mod download;
@@ -40,6 +43,7 @@ mod image_records;
 mod image_ref;
 mod json;
 mod localizations;
+mod lock;
 mod points;
 mod set_folder;
 mod set_input;
@@ -49,7 +53,10 @@ mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
 pub use attributes::Attributes;
-pub use dataset::{ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount};
+pub use dataset::{
+    ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount, PreviousDataset,
+};
+pub use difference::{Changed, Difference};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use digest_reader::DigestReader;
 pub use download::{Change, Download, Failure, SampledRegion, read_failures};
@@ -63,9 +70,11 @@ pub use json::{is_list, parse_json};
 pub use localizations::{
     Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
 };
+pub use lock::{LockHead, LockedImage, read_lock, write_lock};
 pub use points::{baseline, keypoints, keypoints_value, map_points};
 pub use review::Review;
 pub use set_folder::{SetFolder, SetPart, is_set_folder};
+pub use set_input::contract_of;
 pub use set_output::{rehearse_set, write_set};
 pub use shard_plan::{PlannedHost, PlannedShard, ShardPlan};
 pub use taxonomy::{LineageStep, Taxon, Taxonomy};

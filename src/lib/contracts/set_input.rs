@@ -97,6 +97,33 @@ fn read_some(mut file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<usize
 /// As much of a file as shows its form, in bytes.
 const START: u64 = 1 << 16;
 
+/// The name of the contract of a set in whatever form, or of another file; none where it does not begin with one.
+pub fn contract_of(path: &Path) -> Option<String> {
+    let start = match path.is_dir() || files::is_in_store(path) && is_set_folder(path) {
+        true => {
+            let set = files::read(&path.join(SetFolder::FILE)).ok()?;
+            let set: SetFolder = serde_json::from_slice(&set).ok()?;
+            set.head.get().as_bytes().to_vec()
+        }
+        false => files::start(path, START),
+    };
+    let mut unpacked = Vec::new();
+    let start = match is_compressed(&start) {
+        true => {
+            let file = BufReader::new(files::open(path).ok()?);
+            let decoder = StreamingDecoder::new(file).ok()?;
+            decoder.take(START).read_to_end(&mut unpacked).ok()?;
+            unpacked
+        }
+        false => start,
+    };
+    let text = String::from_utf8_lossy(&start);
+    let (_, rest) = text.split_once("\"contract\"")?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    let (name, _) = rest.strip_prefix('"')?.split_once('"')?;
+    name.starts_with("recto/").then(|| name.to_owned())
+}
+
 fn is_compressed(start: &[u8]) -> bool {
     start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
 }

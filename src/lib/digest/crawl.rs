@@ -47,7 +47,7 @@ pub fn harvest(
         .build();
     let runtime =
         runtime.map_err(|e| Error::new("the network client cannot be set up").because(e))?;
-    let (style, quiet) = (options.progress, options.common.quiet);
+    let (style, quiet) = (options.common.progress, options.common.quiet);
     let mut progress = Reporter::start(style, quiet, "digest", "documents", &Progress::default());
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen();

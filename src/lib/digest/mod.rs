@@ -31,7 +31,6 @@ use std::path::{Path, PathBuf};
 
 use crate::contracts::{self, SourceQuery};
 use crate::error::Error;
-use crate::progress::Style;
 use crate::report::{self, Common, Stage};
 use crate::summary::{Summary, counted};
 use crate::{corrections, files, sources};
@@ -54,10 +53,6 @@ impl Stage for Options {
 
     fn common(&self) -> &Common {
         &self.common
-    }
-
-    fn ends_in_json(&self) -> bool {
-        self.progress == Style::Json && !self.common.quiet
     }
 
     fn run(&self) -> Result<Summary, Error> {

@@ -8,7 +8,6 @@ use super::filter::{self, Filter};
 use crate::conditions::Condition;
 use crate::error::Error;
 use crate::files::SafeName;
-use crate::progress::Style;
 use crate::report::Common;
 use crate::sources::boxes::BoxesOptions;
 use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
@@ -75,9 +74,6 @@ pub struct Options {
     /// Documents read at the same time [default: 8; 16 for m3]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
-    /// How progress is reported on stderr
-    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
-    pub progress: Style,
     /// Write the list of records that were left out to FILE [default: the output's name with .rejects.csv; none with -o -]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,

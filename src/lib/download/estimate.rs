@@ -19,7 +19,7 @@ use crate::contracts::LocalizedImage;
 use crate::error::Error;
 use crate::http::Archives;
 use crate::iiif::info::Limits;
-use crate::summary::Summary;
+use crate::summary::{Summary, counted};
 
 /// Bytes per pixel of a photographed page as JPEG, rounded up from manuscripts at quality 85 to 90.
 const BYTES_PER_PIXEL: f64 = 0.25;
@@ -31,6 +31,9 @@ const SMALLEST_CAP: Limits = Limits {
     height: 1000,
     area: u64::MAX,
 };
+
+/// The first line of the table.
+const HEADER: &str = "host\timages\trequests\tbytes\tseconds\n";
 
 /// What a host would be asked.
 #[derive(Default)]
@@ -88,7 +91,7 @@ pub fn estimate(
     })?;
     let delays = delays(&hosts, options, folder)?;
     let archives = Archives::open(options.http.archives.as_deref())?;
-    let mut table = String::from("host\timages\trequests\tbytes\tseconds\n");
+    let mut table = String::from(if options.json { "" } else { HEADER });
     for (host, estimate) in &hosts {
         let domain = &estimate.domain;
         if let Some((limit, why)) = archives.find(domain) {
@@ -101,31 +104,26 @@ pub fn estimate(
         summary
             .notes
             .extend(note.map(|note| format!("{host}: {note}")));
-        table += &estimate.line(host, per_second);
+        table += &estimate.line(host, per_second, options.json);
         summary.count("requests_fewest", estimate.fewest_requests);
         summary.count("requests_most", estimate.most_requests);
         summary.count("bytes", estimate.bytes as u64);
     }
     summary.output = table;
-    let guessed: u64 = hosts.values().map(|estimate| estimate.guessed).sum();
-    if guessed > 0 {
-        summary.notes.push(format!(
-            "{guessed} image{} no size: {} x {} pixels assumed",
-            if guessed == 1 {
-                " declares"
-            } else {
-                "s declare"
-            },
-            USUAL[0],
-            USUAL[1]
-        ));
-    }
+    let guessed = hosts.values().map(|estimate| estimate.guessed).sum();
+    summary.notes.extend(note_of_guessed(guessed));
     summary.read = sorted.missing.len() as u64;
     summary.kept = summary.read;
     summary.filtered = (sorted.done.len() + sorted.left.len()) as u64;
     summary.notes.extend(note_of_finished(sorted, options));
     summary.done = "nothing was downloaded: --dry-run".into();
     Ok(())
+}
+
+fn note_of_guessed(guessed: u64) -> Option<String> {
+    let images = counted(guessed, "image declares", "images declare");
+    let [width, height] = USUAL;
+    (guessed > 0).then(|| format!("{images} no size: {width} x {height} pixels assumed"))
 }
 
 /// The requests per second that a host allows this worker.
@@ -247,20 +245,39 @@ impl HostEstimate {
         self.most_requests += info + grid::count(needed.size, tile);
     }
 
-    /// A line of the table; `per_second` is the rate limit, 0 for none.
-    fn line(&self, host: &str, per_second: f64) -> String {
+    /// A line of the table, or one of JSON; `per_second` is the rate limit, 0 for none.
+    fn line(&self, host: &str, per_second: f64, is_json: bool) -> String {
+        if is_json {
+            return self.object(host, per_second);
+        }
         let (fewest, most) = (self.fewest_requests, self.most_requests);
+        let [shortest, longest] = self.seconds(per_second);
+        format!(
+            "{host}\t{}\t{fewest}-{most}\t{:.0}\t{shortest}-{longest}\n",
+            self.images, self.bytes,
+        )
+    }
+
+    /// A line of JSON.
+    fn object(&self, host: &str, per_second: f64) -> String {
+        let object = serde_json::json!({
+            "host": host,
+            "images": self.images,
+            "requests": [self.fewest_requests, self.most_requests],
+            "bytes": self.bytes.round() as u64,
+            "seconds": self.seconds(per_second).map(|seconds| seconds as u64),
+            "requests_per_second": Some(per_second).filter(|limit| *limit > 0.0),
+        });
+        format!("{object}\n")
+    }
+
+    /// How long the fewest and the most requests take.
+    fn seconds(&self, per_second: f64) -> [f64; 2] {
         let seconds = |requests: u64| match per_second > 0.0 {
             true => (requests as f64 / per_second).ceil(),
             false => 0.0,
         };
-        format!(
-            "{host}\t{}\t{fewest}-{most}\t{:.0}\t{}-{}\n",
-            self.images,
-            self.bytes,
-            seconds(fewest),
-            seconds(most)
-        )
+        [seconds(self.fewest_requests), seconds(self.most_requests)]
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Downloader<'a> {
     pub min_size: u32,
     /// Whether files of types that cannot be decoded are kept.
     pub keeps_unread: bool,
+    /// Whether files that are replaced are kept.
+    pub keeps_versions: bool,
     /// Counts regions.
     pub regions: &'a RegionCounter,
 }
@@ -385,6 +387,7 @@ impl<'a> Journey<'a> {
         Destination {
             folder: self.to.folder.clone(),
             own: self.own.clone(),
+            keeps_versions: self.to.keeps_versions,
             moved: self.to.moved.clone(),
         }
     }
@@ -633,6 +636,8 @@ struct Destination {
     folder: OutputFolder,
     /// The path of its earlier download, which may be overwritten.
     own: Option<String>,
+    /// Whether that is kept.
+    keeps_versions: bool,
     /// Paths at which files of others stood, which were moved.
     moved: Arc<Mutex<Vec<String>>>,
 }
@@ -647,6 +652,9 @@ impl Destination {
             }
             // If the run ends before that is in the journal, the next one knows whose file it is.
             if self.own.as_deref() == Some(path) {
+                if self.keeps_versions {
+                    moves::keep_version(&self.folder, path, sha256)?;
+                }
                 moves::note_replacing(&self.folder.work, path, sha256)?;
             }
             part.publish(&self.folder.path.join(path))

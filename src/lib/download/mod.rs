@@ -13,6 +13,7 @@ pub mod encode;
 pub mod estimate;
 pub mod failures;
 pub mod fetch;
+pub mod lock;
 pub mod names;
 pub mod network;
 pub mod options;
@@ -26,10 +27,10 @@ pub mod summary;
 
 use crate::error::Error;
 use crate::files;
-use crate::progress::Style;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
 use crops::sizes::{self, CroppedSet};
+use lock::Lock;
 use names::OutputFolder;
 pub use options::{Options, Orphans};
 use run::Run;
@@ -52,7 +53,10 @@ use summary::{
 /// Why the stage could not finish, with the summary of what it had done by then.
 pub fn download(options: &Options) -> Result<Summary, Error> {
     Error::with_summary(|summary| {
-        let options = &shards::resolved(options)?;
+        let mut options = shards::resolved(options)?;
+        // What is there is looked at, and not only what the journal says of it.
+        options.verify |= options.locked.is_some() && !options.overwrite;
+        let options = &options;
         refuse_overwriting(options)?;
         match options.dry_run {
             true => estimate_set(options, summary),
@@ -68,10 +72,6 @@ impl Stage for Options {
         &self.common
     }
 
-    fn ends_in_json(&self) -> bool {
-        self.progress == Style::Json && !self.common.quiet
-    }
-
     fn run(&self) -> Result<Summary, Error> {
         download(self)
     }
@@ -82,13 +82,18 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
     let inputs = [
         options.localizations.clone(),
         options.output_dir.join(Journal::NAME),
+        options.locked.clone().unwrap_or_default(),
     ];
     let outputs = [
         ("--regions", options.regions.as_deref()),
         ("--image-map", Some(options.image_map.as_path())),
         ("--failures", Some(options.failures.as_path())),
         ("--downloaded-images", options.downloaded_images.as_deref()),
-        ("--changes", options.refresh.then_some(&*options.changes)),
+        (
+            "--changes",
+            options.lists_changes().then_some(&*options.changes),
+        ),
+        ("--lock", options.lock.as_deref()),
         ("--report", options.common.report.as_deref()),
     ];
     files::refuse_overwriting(&inputs, &outputs)
@@ -119,6 +124,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let early = prepare(options, &folder, source, &lookup)?;
     let (journal, mut index) = Journal::open(&folder.path, &folder.work)?;
     let renamed = renames::resume(&folder, &journal, &mut index)?;
+    lock::restore(options, &folder, &journal, &mut index)?;
     let mut set = match early {
         Some(set) => set,
         None => input::read(source, &index, &lookup)?,
@@ -193,18 +199,27 @@ fn write_lists(
     set: &Set,
     results: &mut Results,
 ) -> Result<(), Error> {
+    if let Some(lock) = &options.locked {
+        lock::hold(lock, folder, index, set, results)?;
+    }
     publish(options, index, &results.there)?;
+    if let Some(lock) = &options.lock {
+        lock::write(lock, options, folder, index, &results.there)?;
+    }
     results.rejects = write_failures(options, set, &results.failures)?;
     maps::remember(folder, &options.image_map);
     let Some(changes) = &mut results.changes else {
         return Ok(());
     };
-    let mut failed = HashSet::new();
-    results.failures.visit(set, &set.naming, |failure| {
-        failed.insert(failure.id);
-        Ok(())
-    })?;
-    refresh::complete(changes, index, &failed);
+    // Of a lock it is known already what there is.
+    if options.refresh {
+        let mut failed = HashSet::new();
+        results.failures.visit(set, &set.naming, |failure| {
+            failed.insert(failure.id);
+            Ok(())
+        })?;
+        refresh::complete(changes, index, &failed);
+    }
     refresh::write_changes(&options.changes, changes, options.common.csv_safe)?;
     if results.stopped.is_none() {
         refresh::forget(folder);
@@ -248,16 +263,20 @@ fn prepare(
     source: &Path,
     lookup: &Lookup,
 ) -> Result<Option<Set>, Error> {
+    if let Some(lock) = &options.locked {
+        Lock::read(lock)?;
+    }
     // A set that cannot be read leaves no folder behind.
     let early = match Journal::is_in(&folder.path) {
         true => None,
         false => Some(input::read(source, &Index::default(), lookup)?),
     };
     let lists = [&options.image_map, &options.failures];
-    let changes = options.refresh.then_some(&options.changes);
+    let changes = options.lists_changes().then_some(&options.changes);
     for list in lists
         .into_iter()
         .chain(&options.downloaded_images)
+        .chain(&options.lock)
         .chain(changes)
     {
         files::rehearse(list)?;

@@ -124,6 +124,15 @@ enum Piece {
     Field(String),
 }
 
+impl std::fmt::Display for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Field(field) => write!(f, "{{{field}}}"),
+        })
+    }
+}
+
 impl FromStr for Template {
     type Err = String;
 

@@ -11,7 +11,6 @@ use crate::contracts::LocalizedImage;
 use crate::files;
 use crate::http::{self, Kind};
 use crate::pixels::row_writers::Encoding;
-use crate::progress::Style;
 use crate::report::Common;
 
 /// Options of `recto-download`.
@@ -43,6 +42,17 @@ pub struct Options {
     /// Ask servers which finished files have changed, by ETag and date, and download those again
     #[arg(long)]
     pub refresh: bool,
+    /// With --refresh, do not keep the old bytes of changed files in `.recto/versions`
+    #[arg(long, requires = "refresh")]
+    pub forget: bool,
+    /// Write to FILE which bytes the images have: URL, ETag, size, SHA-256 and perceptual hash of each [default FILE: recto.lock]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "recto.lock", conflicts_with = "shard")]
+    pub lock: Option<PathBuf>,
+    /// Publish only images that are byte for byte those of FILE, which --lock wrote; others are failures, and listed in
+    /// --changes [default FILE: recto.lock]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "recto.lock",
+        conflicts_with_all = ["shard", "refresh", "lock"])]
+    pub locked: Option<PathBuf>,
     /// Of the images that failed before, try only those of this kind again, such as server or timeout (repeatable)
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub retry_failed: Vec<String>,
@@ -70,7 +80,7 @@ pub struct Options {
     /// them out of the image map
     #[arg(long)]
     pub prune: bool,
-    /// With --refresh, list what is new, changed, gone or unknown in FILE
+    /// With --refresh or --locked, list what is new, changed, gone or unknown in FILE
     #[arg(long, value_name = "FILE", default_value = "changes.csv")]
     pub changes: PathBuf,
     /// Leave out an image of which the file has this SHA-256, or which N or more images of the set have in common: a
@@ -111,9 +121,9 @@ pub struct Options {
     /// is requested
     #[arg(long)]
     pub dry_run: bool,
-    /// How progress is shown on stderr
-    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
-    pub progress: Style,
+    /// With --dry-run, print a line of JSON for each host
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
     /// Options of every stage
     #[command(flatten)]
     pub common: Common,
@@ -279,6 +289,11 @@ fn kinds() -> clap::builder::PossibleValuesParser {
 }
 
 impl Options {
+    /// Whether a list of changes is written.
+    pub fn lists_changes(&self) -> bool {
+        self.refresh || self.locked.is_some()
+    }
+
     /// The part of a file that is downloaded, by the hash of ids.
     pub fn part(&self) -> Option<Shard> {
         match self.shard {

@@ -102,6 +102,7 @@ impl Run<'_> {
             max_bytes: self.options.max_bytes,
             min_size: self.options.min_size,
             keeps_unread: self.options.keep_unread,
+            keeps_versions: self.options.refresh && !self.options.forget,
             regions: &regions,
         };
         network.block_on(active.run(&downloader, sorted, new));
@@ -254,7 +255,8 @@ impl Active<'_> {
         is_closed: &AtomicBool,
     ) {
         let mut ended = std::pin::pin!(ended);
-        let (style, quiet) = (self.options.progress, self.options.common.quiet);
+        let common = &self.options.common;
+        let (style, quiet) = (common.progress, common.quiet);
         let mut reporter = Reporter::start(style, quiet, "download", "images", &self.progress());
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -51,6 +51,8 @@ pub struct Results {
     pub stopped: Option<Error>,
     /// Whether that was the disk.
     pub is_disk_full: bool,
+    /// Whether something is not there that no image of the set lacks: with `--locked`, images that are no longer in the set.
+    pub is_incomplete: bool,
 }
 
 /// The most notes about adjustments of single images.
@@ -102,6 +104,7 @@ impl Results {
         };
         summary.kept = summary.read - self.failures.len() as u64;
         summary.rejects = std::mem::take(&mut self.rejects);
+        summary.is_incomplete |= self.is_incomplete;
         for change in self.changes.iter().flat_map(BTreeMap::values) {
             let of_kind = summary.changes.entry(change.change.clone()).or_default();
             of_kind.push(http::id_without_secrets(&change.id));
@@ -117,7 +120,8 @@ impl Results {
                 if stale == 1 { "is" } else { "are" }
             ));
         }
-        let before = match (there - self.fetched).saturating_sub(stale) {
+        // Of what was downloaded some may be left out.
+        let before = match there.saturating_sub(self.fetched).saturating_sub(stale) {
             0 => String::new(),
             before => format!(", {before} from earlier runs"),
         };

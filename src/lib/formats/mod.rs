@@ -56,6 +56,7 @@ pub use line_mask::LineMask;
 pub use on_canvas::OnCanvas;
 pub use outline::Outline;
 pub use sink::{Sink, put_rows};
+pub use xml::escape;
 
 /// All formats, in the order in which help and errors list them.
 pub const ALL: &[&dyn Format] = &[

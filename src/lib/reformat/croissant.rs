@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::description::Made;
+use super::release;
 use crate::files::{self, WrittenFile};
 use crate::formats::{Contents, Format, Kind, Member, Place};
 use crate::summary::counted;
@@ -51,7 +52,7 @@ pub fn croissant(
     say("conformsTo", "http://mlcommons.org/croissant/1.1".into());
     say("name", "Training set".into());
     say("description", description(made, format).into());
-    say("version", "1.0.0".into());
+    say_release(made, &mut say);
     // What a description must have and nobody said: the folder of this file.
     say("url", "./".into());
     if let Some(date) = made.options.published {
@@ -61,6 +62,19 @@ pub fn croissant(
     say("distribution", distribution.into());
     say("recordSet", records.into());
     Value::Object(set)
+}
+
+/// Which version it is, and of what.
+fn say_release(made: &Made, say: &mut dyn FnMut(&str, Value)) {
+    let release = &made.release;
+    let version = Some(&*release.version).filter(|version| !version.is_empty());
+    say("version", version.unwrap_or(release::FIRST).into());
+    if let Some(before) = &release.previous {
+        let before = json!({
+            "@type": "sc:Dataset", "name": "Training set", "version": before.version, "identifier": format!("sha256:{}", before.sha256),
+        });
+        say("isBasedOn", before);
+    }
 }
 
 /// What a set is, in a sentence.

@@ -9,6 +9,7 @@ use super::box_options::Unboxed;
 use super::counts::part_count;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER};
+use super::release::Release;
 use super::split_options::NearDuplicates;
 use crate::contracts::{
     ClassCount, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount, SetFolder,
@@ -30,6 +31,8 @@ pub struct Made<'a> {
     pub assembled: &'a Assembled,
     /// What was read, kept and left out.
     pub summary: &'a Summary,
+    /// Which version it is.
+    pub release: Release,
 }
 
 /// Writes `dataset.json`, which lists every other file, one by one.
@@ -83,6 +86,8 @@ fn description(made: &Made) -> Result<DatasetFile, Error> {
         version: DatasetFile::VERSION,
         format: names.join(","),
         conventions: conventions(made),
+        dataset_version: made.release.version.clone(),
+        previous: made.release.previous.clone(),
         recto: env!("CARGO_PKG_VERSION").into(),
         command: command(made.options),
         inputs: inputs(made.options)?,
@@ -207,6 +212,7 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("images", word(options.images)),
         ("no-croissant", flag(options.no_croissant)),
         ("published", options.published.map(|date| date.to_string())),
+        ("previous", file(&options.previous)),
         ("no-val", flag(options.no_val)),
         ("voc-inclusive", flag(options.voc_inclusive)),
         ("crop-margin", number(options.crop_margin)),

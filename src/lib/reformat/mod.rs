@@ -28,6 +28,7 @@ mod options;
 mod output;
 mod place;
 mod publish;
+mod release;
 pub mod remap;
 pub mod split;
 mod split_notes;
@@ -401,6 +402,10 @@ fn refuse_overwriting(options: &Options, single: bool) -> Result<(), Error> {
         ("--report", options.common.report.as_deref()),
     ];
     files::refuse_overwriting(inputs, &outputs)?;
+    if single && options.previous.is_some() {
+        let what = "--previous: a single file has no version";
+        return Err(Error::usage(what).hint("name a folder with -o"));
+    }
     match output.filter(|path| contracts::is_contract(path)) {
         None => Ok(()),
         Some(path) => {

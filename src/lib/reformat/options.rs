@@ -68,6 +68,10 @@ pub struct Options {
     /// The date of publication in croissant.json, such as 2026-01-31 [default: 1970-01-01, for no date]
     #[arg(long, value_name = "DATE", conflicts_with = "no_croissant")]
     pub published: Option<jiff::civil::Date>,
+    /// The earlier version of this set: its folder, or its dataset.json. In dataset.json and croissant.json is then the next
+    /// version: files that were added make a minor one, files that were changed or are gone a major one
+    #[arg(long, value_name = "DIR")]
+    pub previous: Option<PathBuf>,
     /// counts: add a row with the sum of every column
     #[arg(long)]
     pub total: bool,

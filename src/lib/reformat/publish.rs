@@ -9,7 +9,8 @@ use super::counts::part_count;
 use super::croissant;
 use super::description::{self, Made};
 use super::options::Options;
-use super::output::{DatasetFolder, Placing, SingleFile};
+use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
+use super::release::{self, Release};
 use super::split_options::NearDuplicates;
 use super::tile_table;
 use super::write::Images;
@@ -19,7 +20,7 @@ use crate::formats::{
 };
 use crate::summary::{Summary, counted};
 use crate::texts::Texts;
-use crate::{files, report};
+use crate::{contracts, files, report};
 
 /// What is published.
 pub struct Set<'a> {
@@ -171,6 +172,7 @@ impl Set<'_> {
             format_options: options,
             assembled,
             summary,
+            release: self.release(&mut out)?,
         };
         self.put_cards(&made, &mut out)?;
         if !self.options.no_croissant {
@@ -183,6 +185,26 @@ impl Set<'_> {
         out.publish()?;
         summary.hint = where_rejects_are(summary, &rejects);
         Ok(())
+    }
+
+    /// Which version of the set this is, by the files that were written.
+    fn release(&self, out: &mut DatasetFolder) -> Result<Release, Error> {
+        let Some(path) = &self.options.previous else {
+            return Ok(Release::default());
+        };
+        let path = match path.is_dir() {
+            true => path.join(MARKER),
+            false => path.clone(),
+        };
+        let before: contracts::DatasetFile = contracts::read(&path)?;
+        let sha256 = files::sha256_of_file(&path)
+            .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
+        let mut seen = release::Seen::none_of(&before);
+        out.each_written(|file| {
+            seen.take(file);
+            Ok(())
+        })?;
+        Ok(release::after(&before, sha256, &seen))
     }
 
     /// Writes the tables beside the formats: of tiles, and of images that look alike.

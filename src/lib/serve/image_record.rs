@@ -37,6 +37,8 @@ pub struct ImageRecord {
     pub size: [u32; 2],
     /// The [`stamp`] of the file then.
     pub stamp: u64,
+    /// When the file had last been written then, in seconds since 1970.
+    pub modified: i64,
     /// What the source says about it: labels, group, boxes.
     pub about: LocalizedImage,
 }
@@ -158,15 +160,17 @@ impl ImageRecord {
             page: None,
             size: [1, 1],
             stamp: 0,
+            modified: 0,
             about,
         }
     }
 
     /// The same image, after its file was measured again. Boxes stay in the frame that they were made in.
-    pub fn measured(&self, size: [u32; 2], stamp: u64) -> Self {
+    pub fn measured(&self, size: [u32; 2], stamp: u64, modified: i64) -> Self {
         let mut record = ImageRecord {
             size,
             stamp,
+            modified,
             ..self.clone()
         };
         let frame_of = |size: [u32; 2]| Frame::try_from(size.map(f64::from)).ok();

@@ -17,6 +17,15 @@ pub enum Margin {
     Percent(f64),
 }
 
+impl std::fmt::Display for Margin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Margin::Pixels(n) => write!(f, "{n}"),
+            Margin::Percent(n) => write!(f, "{n}%"),
+        }
+    }
+}
+
 impl Default for Margin {
     fn default() -> Self {
         Margin::Pixels(0.0)

@@ -290,7 +290,8 @@ impl Survey<'_> {
     /// Asks all services; returns the signal that ended it early.
     async fn run(&self, known: &mut Known) -> Option<&'static str> {
         let mut signals = Signals::listen();
-        let (style, quiet) = (self.options.progress, self.options.common.quiet);
+        let common = &self.options.common;
+        let (style, quiet) = (common.progress, common.quiet);
         let client = &self.servers.client;
         let start = self.progress(0, 0);
         let mut reporter = Reporter::start(style, quiet, "download", "sizes", &start);

@@ -456,10 +456,7 @@ impl ServiceFetch<'_> {
             }
             smaller = Some(found);
         }
-        Ok(match smaller {
-            Some(_) => WholeAnswer::Smaller,
-            None => WholeAnswer::Refused,
-        })
+        Ok(smaller.map_or(WholeAnswer::Refused, |_| WholeAnswer::Smaller))
     }
 
     /// Whether an answer that misses the declared size by a pixel or two is the whole image, because the rows and columns

@@ -64,6 +64,37 @@ pub const ALTERED: &str = "altered";
 /// The folder, below that for work in progress, for files that no image of the set has any more.
 pub const ORPHANS: &str = "orphans";
 
+/// The folder, below that for work in progress, for bytes that servers had before, each under its SHA-256.
+const VERSIONS: &str = "versions";
+
+/// Keeps the file that one with this hash takes the place of, unless it holds the same.
+///
+/// # Errors
+/// Those of the disk.
+pub fn keep_version(folder: &OutputFolder, path: &str, sha256: &str) -> Result<(), Error> {
+    let place = folder.path.join(path);
+    match files::sha256_of_file(&place) {
+        Ok(old) if old != sha256 => files::place(&place, &version(folder, path, &old)),
+        // What is not there cannot be kept.
+        _ => Ok(()),
+    }
+}
+
+/// Where the bytes with a hash are kept that an image had before; none if they are not.
+pub fn kept_version(folder: &OutputFolder, path: &str, sha256: &str) -> Option<PathBuf> {
+    let kept = version(folder, path, sha256);
+    is_same(&kept, sha256).then_some(kept)
+}
+
+fn version(folder: &OutputFolder, path: &str, sha256: &str) -> PathBuf {
+    let suffix = Path::new(path).extension().unwrap_or_default();
+    folder
+        .work
+        .join(VERSIONS)
+        .join(sha256)
+        .with_extension(suffix)
+}
+
 /// Says how many files got another name; none if none did.
 pub fn note_of_renamed(renamed: u64) -> Option<String> {
     match renamed {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Prober {
 pub struct Probed {
     /// The state of the file.
     pub stamp: u64,
+    /// When it was last written, in seconds since 1970.
+    pub modified: i64,
     /// Whether it is a PDF.
     pub is_pdf: bool,
     /// `[width, height]` in pixels of its image, or of each of its pages.
@@ -70,7 +73,8 @@ impl Prober {
 
     fn look(&self, path: &Path, home: Option<&Path>) -> Result<Probed, String> {
         let file = open_within(path, home)?;
-        let stamp = stamp(&file.metadata().map_err(|e| e.to_string())?);
+        let now = file.metadata().map_err(|e| e.to_string())?;
+        let stamp = stamp(&now);
         if let Some(probed) = self.known(path, stamp) {
             return Ok(probed);
         }
@@ -82,6 +86,7 @@ impl Prober {
         };
         Ok(Probed {
             stamp,
+            modified: now.mtime(),
             is_pdf,
             sizes,
             oddity: oddity(path, &start),
@@ -94,6 +99,7 @@ impl Prober {
         let is_same = records.iter().all(|record| record.stamp == stamp);
         is_same.then(|| Probed {
             stamp,
+            modified: records[0].modified,
             is_pdf: matches!(records[0].page, Some(Page::Pdf(_))),
             sizes: records.iter().map(|record| record.size).collect(),
             oddity: None,
@@ -143,6 +149,7 @@ impl Prober {
             page: None,
             size: probed.sizes[0],
             stamp: probed.stamp,
+            modified: probed.modified,
             about: cover,
         };
         if probed.is_pdf {

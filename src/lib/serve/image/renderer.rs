@@ -214,12 +214,12 @@ impl Renderer {
         };
         let facts = FileFacts::new(&header, state, now.mtime());
         self.looks.learn(&image.id, seen, &facts);
-        self.correct(image, facts.size, seen);
+        self.correct(image, &facts, seen);
         Ok(facts)
     }
 
     /// Corrects the catalogue after a file was found to have changed, so that all documents tell its size.
-    fn correct(&self, image: &ImageRecord, size: [u32; 2], seen: u64) {
+    fn correct(&self, image: &ImageRecord, facts: &FileFacts, seen: u64) {
         if image.stamp == seen {
             return;
         }
@@ -230,7 +230,7 @@ impl Renderer {
                 return Err(());
             }
             let mut catalogue = catalogue.clone();
-            catalogue.images[at] = Arc::new(held.measured(size, seen));
+            catalogue.images[at] = Arc::new(held.measured(facts.size, seen, facts.modified));
             catalogue.index_again([image.about.group.as_str()]);
             Ok((catalogue, ()))
         });

@@ -1,5 +1,6 @@
 //! The Presentation API and Content Search: documents about the images of a catalogue.
 
+pub mod activities;
 pub mod annotation;
 pub mod canvases;
 pub mod search;

@@ -9,7 +9,7 @@ use crate::serve::catalogue::Catalogue;
 use crate::serve::image::{api, presets};
 use crate::serve::pages;
 use crate::serve::presentation::uris::Uris;
-use crate::serve::presentation::{canvases, v2, v3};
+use crate::serve::presentation::{activities, canvases, v2, v3};
 use crate::serve::site::{self, Site};
 
 /// What a request is about, as far as its answer needs preparation.
@@ -41,7 +41,7 @@ pub fn topic(catalogue: &Catalogue, uris: &Uris, path: &str) -> Topic {
         ["iiif", "presentation", ..] | ["pages", ..] | ["assets", _] | ["view", _] => {
             Topic::Document
         }
-        ["iiif", "preset.json"] | ["iiif", "preset", _] => Topic::Document,
+        ["iiif", "preset.json"] | ["iiif", "preset" | "activity", _] => Topic::Document,
         ["iiif", "degraded", "2" | "3", id, _, ..] | ["iiif", "2" | "3", id, _, ..] => {
             Topic::Image(id.to_owned())
         }
@@ -121,6 +121,7 @@ fn get(site: &Site, uris: &Uris, request: &Request) -> Response {
         ["iiif", "degraded", "3", id, ref rest @ ..] => {
             api::degraded(site, uris, Version::V3, id, rest, request)
         }
+        ["iiif", "activity", name] => activities::answer(site, uris, name, request),
         ["iiif", "preset.json"] => presets::list(site, uris, request),
         ["iiif", "preset", name] => presets::images(site, name, uris, request),
         ["iiif", "preset", name, id] => presets::answer(site, name, id, uris, request),

@@ -1,0 +1,52 @@
+//! Whether two files are the same picture.
+
+use std::path::Path;
+
+use super::record::Record;
+use crate::contracts::Changed;
+use crate::files;
+use crate::pixels::{Fingerprint, fingerprint};
+
+/// Bits of the fingerprints that may differ between two forms of one picture, of 64.
+const BITS: u32 = 10;
+
+/// What has changed between the files of two records, which lie in these folders; none if nothing has.
+pub fn compare(
+    (a, below): (&Record, Option<&Path>),
+    (b, other): (&Record, Option<&Path>),
+) -> Option<Changed> {
+    if let (Some(from), Some(to)) = (&a.sha256, &b.sha256) {
+        if from == to {
+            return None;
+        }
+    } else if a.path.is_none() || b.path.is_none() {
+        return None;
+    }
+    let (Some(a), Some(b)) = (file(a, below), file(b, other)) else {
+        // Of what is only declared, nothing but that it is not the same.
+        return Some(Changed::Picture);
+    };
+    if is_same(&a, &b) {
+        return None;
+    }
+    Some(match (fingerprint(&a), fingerprint(&b)) {
+        (Ok(a), Ok(b)) if looks_same(&a, &b) => Changed::Bytes,
+        (Err(_), Err(_)) => Changed::Contents,
+        _ => Changed::Picture,
+    })
+}
+
+fn file(record: &Record, folder: Option<&Path>) -> Option<std::path::PathBuf> {
+    Some(folder?.join(record.path.as_ref()?))
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    let length = |path: &Path| std::fs::metadata(path).map(|file| file.len()).ok();
+    let sum = |path: &Path| files::sha256_of_file(path).ok();
+    length(a).is_some() && length(a) == length(b) && sum(a) == sum(b)
+}
+
+/// Pictures without any drawing, such as blank pages, are the same.
+fn looks_same(a: &Fingerprint, b: &Fingerprint) -> bool {
+    a.is_alike(b, BITS) || !a.is_telling() && !b.is_telling()
+}

@@ -1,0 +1,386 @@
+//! `--lock` writes down which bytes a set had; `--locked` gives these bytes, or says which are others.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::names::OutputFolder;
+use super::options::{Format, Options};
+use super::state::index::{Index, Slot};
+use super::state::input::Set;
+use super::state::journal::Journal;
+use super::state::moves;
+use super::summary::Results;
+use crate::contracts::{
+    self, Change, DatasetInput, Download, Failure, LockHead, LockedImage, SetFolder,
+};
+use crate::error::Error;
+use crate::files;
+use crate::http::{Kind, without_secrets};
+use crate::pixels::fingerprint;
+use crate::summary::counted;
+
+/// What a lock says of an image: some 60 bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Locked {
+    sha256: [u8; 32],
+    fingerprint: Option<u64>,
+}
+
+/// A lock that was read: what it says of images, by numbers made of their ids.
+#[derive(Debug, Default)]
+pub struct Lock(HashMap<u64, Locked>);
+
+impl Lock {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no lock.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let mut all = HashMap::new();
+        contracts::read_lock(path, |image| {
+            let of_hex = |text: String| u64::from_str_radix(&text, 16).ok();
+            let locked = Locked {
+                sha256: bytes(&image.sha256),
+                fingerprint: image.fingerprint.and_then(of_hex),
+            };
+            all.insert(number(&image.id), locked);
+            Ok(())
+        })?;
+        Ok(Lock(all))
+    }
+}
+
+/// How many images are looked at between two lines that are written.
+const AT_ONCE: usize = 64;
+
+/// Writes the lock of all images that are there, in the order of their ids. What an earlier lock knows of the same files is not
+/// computed again.
+///
+/// # Errors
+/// Those of the disk.
+pub fn write(
+    path: &Path,
+    options: &Options,
+    folder: &OutputFolder,
+    index: &Index,
+    there: &[Slot],
+) -> Result<(), Error> {
+    // One that cannot be read is written anew.
+    let earlier = Lock::read(path).unwrap_or_default();
+    let head = LockHead {
+        contract: LockHead::NAME.into(),
+        version: LockHead::VERSION,
+        count: there.len() as u64,
+        recto: env!("CARGO_PKG_VERSION").into(),
+        command: command(options),
+        inputs: inputs(options)?,
+    };
+    contracts::write_lock(path, &head, |put| {
+        for some in there.chunks(AT_ONCE) {
+            let line = |slot: &Slot| {
+                let entry = index.entry(*slot);
+                entry.map(|entry| line(entry, folder, &earlier))
+            };
+            let lines: Option<Vec<LockedImage>> = some.par_iter().map(line).collect();
+            let lines = lines.ok_or_else(|| io::Error::other("the journal changed meanwhile"))?;
+            lines.iter().try_for_each(&mut *put)?;
+        }
+        Ok(())
+    })
+}
+
+fn line(entry: Download, folder: &OutputFolder, earlier: &Lock) -> LockedImage {
+    let known = earlier.0.get(&number(&entry.id));
+    let known = known.filter(|known| known.sha256 == bytes(&entry.sha256));
+    let look = || {
+        let found = fingerprint(&folder.path.join(&entry.path));
+        found.ok().map(|found| found.bits)
+    };
+    let bits = known.and_then(|known| known.fingerprint).or_else(look);
+    LockedImage {
+        fingerprint: bits.map(|bits| format!("{bits:016x}")),
+        uri: without_secrets(&entry.uri).into_owned(),
+        id: entry.id,
+        path: entry.path,
+        bytes: entry.bytes,
+        sha256: entry.sha256,
+        width: entry.width,
+        height: entry.height,
+        media_type: entry.media_type,
+        method: entry.method,
+        etag: entry.etag,
+        last_modified: entry.last_modified,
+    }
+}
+
+/// Puts bytes of a lock back in their place that were kept when a later run replaced them.
+///
+/// # Errors
+/// The lock cannot be read, or those of the disk.
+pub fn restore(
+    options: &Options,
+    folder: &OutputFolder,
+    journal: &Journal,
+    index: &mut Index,
+) -> Result<(), Error> {
+    let Some(path) = &options.locked else {
+        return Ok(());
+    };
+    contracts::read_lock(path, |locked| {
+        let entry = index.find(&locked.id).and_then(|slot| index.entry(slot));
+        let Some(entry) = entry.filter(|entry| entry.sha256 != locked.sha256) else {
+            return Ok(());
+        };
+        let Some(kept) = moves::kept_version(folder, &entry.path, &locked.sha256) else {
+            return Ok(());
+        };
+        let place = folder.path.join(&entry.path);
+        // Nobody's work is lost: a file that is not as the journal says is moved, and what the journal says is kept.
+        match moves::is_same(&place, &entry.sha256) {
+            true => moves::keep_version(folder, &entry.path, &locked.sha256)?,
+            false if place.exists() => moves::set_aside(folder, moves::ALTERED, [&*entry.path])?,
+            false => {}
+        }
+        moves::note_replacing(&folder.work, &entry.path, &locked.sha256)?;
+        files::place(&kept, &place)?;
+        let download = Download {
+            bytes: locked.bytes,
+            sha256: locked.sha256,
+            width: locked.width,
+            height: locked.height,
+            media_type: locked.media_type,
+            method: locked.method,
+            etag: locked.etag,
+            last_modified: locked.last_modified,
+            region: None,
+            notes: vec!["put back as it was before: --locked".into()],
+            ..entry
+        };
+        let lines = journal
+            .append_now(std::slice::from_ref(&download))
+            .map_err(|e| files::cannot_write(&folder.path, e))?;
+        moves::replaced(&folder.work, &download.path);
+        for line in lines {
+            index.add(&download, line);
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Holds what is there against a lock: images that are others than in it, or not in it, are left out of the map and listed
+/// among failures and changes. Images that the set does not have any more are listed as gone.
+///
+/// # Errors
+/// The lock or the set cannot be read.
+pub fn hold(
+    path: &Path,
+    folder: &OutputFolder,
+    index: &Index,
+    set: &Set,
+    results: &mut Results,
+) -> Result<(), Error> {
+    let lock = Lock::read(path)?;
+    let judge = |slot: &Slot| lock.judge(path, folder, index, *slot);
+    let judged: Vec<Option<(Failure, Change)>> = results.there.par_iter().map(judge).collect();
+    let there = results.there.iter().map(|slot| number(index.id(*slot)));
+    let mut seen: HashSet<u64> = there.collect();
+    results.failures.visit(set, &set.naming, |failure| {
+        seen.insert(number(&failure.id));
+        Ok(())
+    })?;
+    let mut differs = judged.iter().map(Option::is_some);
+    // There is one for each.
+    results.there.retain(|_| !differs.next().unwrap_or(true));
+    let changes = results.changes.get_or_insert_default();
+    let mut counts = [0_u64; 3];
+    for (failure, change) in judged.into_iter().flatten() {
+        counts[usize::from(change.change == "new")] += 1;
+        changes.insert(change.id.clone(), change);
+        results.failures.others.push(failure);
+    }
+    // Of a run that was stopped it is not known what it would have had.
+    if results.stopped.is_none() {
+        counts[2] = add_gone(path, &seen, changes)?;
+    }
+    results.is_incomplete |= counts[2] > 0;
+    let [others, new, gone] = counts;
+    results.notes.push(format!(
+        "--locked: {} as in {}; {others} of other bytes, {new} not in it, {gone} in it and not in the set{}",
+        counted(results.there.len() as u64, "image is", "images are"),
+        path.display(),
+        match others + new + gone {
+            0 => String::new(),
+            _ => ": listed in --changes".into(),
+        }
+    ));
+    Ok(())
+}
+
+/// Lists what a lock has and the set has not; how many there are.
+fn add_gone(
+    path: &Path,
+    seen: &HashSet<u64>,
+    changes: &mut BTreeMap<String, Change>,
+) -> Result<u64, Error> {
+    let mut gone = 0;
+    contracts::read_lock(path, |image| {
+        if !seen.contains(&number(&image.id)) {
+            gone += 1;
+            let change = Change {
+                id: image.id.clone(),
+                url: image.uri,
+                change: "gone".into(),
+                path: image.path,
+                old_sha256: image.sha256,
+                new_sha256: String::new(),
+            };
+            changes.insert(image.id, change);
+        }
+        Ok(())
+    })?;
+    Ok(gone)
+}
+
+impl Lock {
+    /// What is wrong with an image that is there; none if it is the one of the lock.
+    fn judge(
+        &self,
+        path: &Path,
+        folder: &OutputFolder,
+        index: &Index,
+        slot: Slot,
+    ) -> Option<(Failure, Change)> {
+        let entry = index.entry(slot).unwrap_or_default();
+        let locked = self.0.get(&number(index.id(slot)));
+        let path = path.display();
+        let (change, message) = match locked {
+            Some(locked) if locked.sha256 == bytes(&entry.sha256) => return None,
+            Some(locked) => {
+                let now = fingerprint(&folder.path.join(&entry.path)).ok();
+                let differ = |was: u64| now.as_ref().map(|now| (was ^ now.bits).count_ones());
+                let looks = match locked.fingerprint.and_then(differ) {
+                    Some(0..=MOST_BITS) => ", and looks the same",
+                    Some(_) => ", and looks different",
+                    None => "",
+                };
+                let sha256 = files::hex(&locked.sha256);
+                (
+                    "changed",
+                    format!("has other bytes than in {path}, SHA-256 {sha256}{looks}"),
+                )
+            }
+            None => ("new", format!("is not in {path}")),
+        };
+        let url = without_secrets(&entry.uri).into_owned();
+        let failure = Failure {
+            id: index.id(slot).to_owned(),
+            url: url.clone(),
+            path: entry.path.clone(),
+            kind: Kind::Checksum.name().into(),
+            status: None,
+            attempts: entry.attempts,
+            message,
+        };
+        let change = Change {
+            id: failure.id.clone(),
+            url,
+            change: change.into(),
+            path: entry.path,
+            old_sha256: locked
+                .map(|locked| files::hex(&locked.sha256))
+                .unwrap_or_default(),
+            new_sha256: entry.sha256,
+        };
+        Some((failure, change))
+    }
+}
+
+/// Bits of a perceptual hash that may differ between two forms of one picture.
+const MOST_BITS: u32 = 10;
+
+/// A number made of an id.
+fn number(id: &str) -> u64 {
+    files::hash_number(id.as_bytes())
+}
+
+/// The bytes of a SHA-256 in hex; zeros where it is none.
+fn bytes(hex: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        let digits = hex.get(2 * at..2 * at + 2);
+        *byte = digits
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .unwrap_or(0);
+    }
+    bytes
+}
+
+/// The command that downloads the same, with the options that decide what becomes of an image. Files are named without folders,
+/// which are those of one machine.
+fn command(options: &Options) -> String {
+    let mut words = vec![
+        "recto-download".to_owned(),
+        name(&options.localizations),
+        name(&options.output_dir),
+    ];
+    let value =
+        |option: &str, value: Option<String>| value.map(|value| format!("--{option} {value}"));
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
+    let usual = Some(options.margin.to_string()).filter(|margin| margin != "0");
+    let given = [
+        options
+            .regions
+            .as_ref()
+            .map(|file| format!("--regions={}", name(file))),
+        value("margin", usual),
+        value("format", word(options.format, Format::Keep)),
+        value("lossless", word(options.lossless, Default::default())),
+        value("tiles", word(options.tiles, Default::default())),
+        value("max-width", number(options.max_width)),
+        value("longest-side", number(options.longest_side)),
+        value("shortest-side", number(options.shortest_side)),
+        value(
+            "min-size",
+            number(Some(options.min_size).filter(|n| *n > 0)),
+        ),
+        options.name.as_ref().map(|name| format!("--name '{name}'")),
+    ];
+    words.extend(given.into_iter().flatten());
+    words.join(" ")
+}
+
+/// A choice as it is typed, if it is not the usual one.
+fn word<T: clap::ValueEnum + PartialEq>(choice: T, usual: T) -> Option<String> {
+    let chosen = Some(choice).filter(|choice| *choice != usual);
+    let value = chosen.and_then(|choice| choice.to_possible_value());
+    value.map(|value| value.get_name().to_owned())
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The set that was downloaded, with its hash; standard input has none.
+fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
+    let path = &options.localizations;
+    let parts = path.join(SetFolder::FILE);
+    let hashed = if files::is_there(&parts) {
+        &parts
+    } else {
+        path
+    };
+    if files::is_dash(path) || !files::is_there(hashed) {
+        return Ok(Vec::new());
+    }
+    let sha256 = files::sha256_of_file(hashed)
+        .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
+    Ok(vec![DatasetInput {
+        name: name(path),
+        sha256,
+    }])
+}

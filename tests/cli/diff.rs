@@ -1,0 +1,349 @@
+//! `recto diff`: what is not the same in two digests, sets, folders or datasets, by its lines, its sentence and its exit code.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use recto_testkit::dataset::{boxed, image, lay_out, picture};
+use recto_testkit::{Workdir, samples, schemas};
+use serde_json::{Value, json};
+
+/// Runs it with `--json` and gives the lines; each is valid to its schema. The code is 4 if there are any.
+fn lines(work: &Workdir, a: &str, b: &str) -> Vec<Value> {
+    let ran = work.run("recto", &["diff", a, b, "--json"]);
+    let lines: Vec<Value> = ran
+        .stdout()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    ran.exits(if lines.is_empty() { 0 } else { 4 });
+    lines
+        .iter()
+        .for_each(|line| schemas::validate("difference", line));
+    lines
+}
+
+/// How often each change is there.
+fn counted(lines: &[Value]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for line in lines {
+        *counts.entry(line["change"].as_str().unwrap()).or_default() += 1;
+    }
+    counts
+}
+
+fn set(images: &[Value]) -> Value {
+    json!({"contract": "recto/localizations", "version": 1, "images": images})
+}
+
+fn two_images() -> Vec<Value> {
+    let boxes = vec![
+        boxed("1", "alef", [10.0, 10.0, 20.0, 20.0]),
+        boxed("2", "bet", [50.0, 10.0, 20.0, 20.0]),
+    ];
+    vec![
+        image("a", "book", [100, 80], boxes),
+        image("b", "book", [100, 80], vec![]),
+    ]
+}
+
+#[test]
+fn every_change_of_a_set_is_named() {
+    let work = Workdir::new();
+    work.write_json("a.json", &set(&two_images()));
+    let all = |images: &mut Vec<Value>| images.iter_mut().for_each(|i| i["group"] = "x".into());
+    type Change = fn(&mut Vec<Value>);
+    let cases: [(Change, &str, &str); 12] = [
+        (|_| (), "", "are the same: 2 images with 2 boxes"),
+        (|i| i.reverse(), "", "are the same"),
+        (|i| drop(i.pop()), "gone", "differ: 1 image is gone"),
+        (
+            |i| i[1]["id"] = "c".into(),
+            "moved",
+            "differ: 1 image has moved",
+        ),
+        (
+            |i| i[1]["image"]["url"] = "https://example.org/c.jpg".into(),
+            "moved",
+            "1 image has moved",
+        ),
+        (
+            |i| i[0]["localizations"][0]["bbox"] = json!([10, 10, 20, 10]),
+            "box",
+            "1 box has another place or size",
+        ),
+        (
+            |i| i[0]["localizations"][0]["concept"] = "gimel".into(),
+            "label",
+            "1 box has another class",
+        ),
+        (
+            |i| i[0]["localizations"][0]["attributes"] = json!({"text": "x"}),
+            "attribute",
+            "1 attribute of boxes has changed",
+        ),
+        (
+            |i| i[0]["localizations"] = json!([]),
+            "gone-box gone-box",
+            "2 boxes are gone",
+        ),
+        (
+            |i| i[0]["source"]["rights"] = "none".into(),
+            "rights",
+            "1 image has other rights",
+        ),
+        (
+            |i| i[0]["metadata"]["Date"] = json!(["1300"]),
+            "metadata",
+            "1 image has other metadata",
+        ),
+        (all, "group group", "2 images are in another group"),
+    ];
+    for (change, wanted, sentence) in cases {
+        let mut images = two_images();
+        change(&mut images);
+        work.write_json("b.json", &set(&images));
+        let found = lines(&work, "a.json", "b.json");
+        let changes: Vec<&str> = found
+            .iter()
+            .map(|l| l["change"].as_str().unwrap())
+            .collect();
+        assert_eq!(changes.join(" "), wanted);
+        let ran = work.run("recto", &["diff", "a.json", "b.json"]);
+        ran.says(&[sentence]);
+        let turned = lines(&work, "b.json", "a.json");
+        assert_eq!(turned.is_empty(), found.is_empty(), "{sentence}");
+    }
+    let mut images = two_images();
+    images[0]["localizations"][0]["bbox"] = json!([10, 10, 20, 10]);
+    work.write_json("b.json", &set(&images));
+    let found = &lines(&work, "a.json", "b.json")[0];
+    let parts = json!([
+        found["id"],
+        found["box"],
+        found["from"],
+        found["to"],
+        found["iou"]
+    ]);
+    let wanted = json!(["a", "1", [10, 10, 20, 20], [10, 10, 20, 10], 0.5]);
+    assert_eq!(parts, wanted);
+}
+
+/// The picture of `picture`, in other bytes; with a corner drawn over if it is to be another.
+fn again(seed: u32, is_other: bool) -> Vec<u8> {
+    let bytes = drawn(seed);
+    let mut image = image::load_from_memory(&bytes).unwrap().into_rgb8();
+    if is_other {
+        image = image::imageops::rotate180(&image);
+    }
+    let mut out = Cursor::new(Vec::new());
+    image.write_to(&mut out, image::ImageFormat::Tiff).unwrap();
+    out.into_inner()
+}
+
+/// A picture with light and dark places that are its own.
+fn drawn(seed: u32) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| {
+        let near = |cx: u32, cy: u32| x.abs_diff(cx) + y.abs_diff(cy) < 20;
+        let is_dark = near(20 + seed * 7, 30) || near(70, 15 + seed * 11);
+        image::Luma([if is_dark { 10 } else { 230 - (x / 2) as u8 }])
+    };
+    let image = image::GrayImage::from_fn(100, 80, pixel);
+    let mut out = Cursor::new(Vec::new());
+    image.write_to(&mut out, image::ImageFormat::Png).unwrap();
+    out.into_inner()
+}
+
+#[test]
+fn pictures_in_other_bytes_are_told_from_other_pictures() {
+    let work = Workdir::new();
+    let files = |folder: &str, files: &[(&str, Vec<u8>)]| {
+        for (name, bytes) in files {
+            work.write(&format!("{folder}/{name}"), bytes);
+        }
+    };
+    files(
+        "a",
+        &[
+            ("same.png", drawn(0)),
+            ("bytes.png", drawn(1)),
+            ("other.png", drawn(2)),
+            ("moves.png", drawn(3)),
+            ("gone.png", drawn(4)),
+            ("notes.txt", b"one".to_vec()),
+        ],
+    );
+    files(
+        "b",
+        &[
+            ("same.png", drawn(0)),
+            ("bytes.png", again(1, false)),
+            ("other.png", again(2, true)),
+            ("moved/away.png", drawn(3)),
+            ("new.png", again(0, true)),
+            ("notes.txt", b"two".to_vec()),
+        ],
+    );
+    assert_eq!(lines(&work, "a", "a"), Vec::<Value>::new());
+    let found = lines(&work, "a", "b");
+    let of = |change: &str| -> Vec<&str> {
+        let found = found.iter().filter(|line| line["change"] == change);
+        found.map(|line| line["id"].as_str().unwrap()).collect()
+    };
+    assert_eq!(of("bytes"), ["bytes.png"], "{found:?}");
+    assert_eq!(of("picture"), ["other.png"]);
+    assert_eq!(of("contents"), ["notes.txt"]);
+    assert_eq!(of("moved"), ["moved/away.png"]);
+    assert_eq!((of("gone"), of("new")), (vec!["gone.png"], vec!["new.png"]));
+    assert_eq!(found.len(), 6, "{found:?}");
+
+    // The same by the ids of a map, whatever the files are called.
+    work.write_json("a/map.json", &json!({"1": "same.png", "2": "bytes.png"}));
+    work.write_json("b/map.json", &json!({"1": "same.png", "2": "other.png"}));
+    let found = lines(&work, "a/map.json", "b/map.json");
+    assert_eq!(counted(&found), [("moved", 1), ("picture", 1)].into());
+}
+
+#[test]
+fn folders_of_downloads_are_compared_by_the_journal_and_by_what_is_there() {
+    let work = Workdir::new();
+    let line = |id: &str, path: &str, bytes: &[u8]| {
+        json!({"recto": "download/1", "id": id, "path": path, "uri": format!("https://a.example/{id}?sig=secret"), "bytes": bytes.len(),
+            "sha256": recto::files::hex_digest(bytes, 64), "width": 100, "height": 80, "media_type": "image/png", "method": "bytes",
+            "attempts": 1, "regions": 1, "when": "2026-11-21T04:43:14Z"})
+        .to_string()
+    };
+    let folder = |name: &str, images: &[(&str, &str, Vec<u8>)]| {
+        let mut journal = String::new();
+        for (id, path, bytes) in images {
+            work.write(&format!("{name}/{path}"), bytes);
+            journal += &(line(id, path, bytes) + "\n");
+        }
+        work.write(&format!("{name}/downloads.jsonl"), journal);
+    };
+    folder(
+        "a",
+        &[
+            ("1", "1.png", drawn(1)),
+            ("2", "2.png", drawn(2)),
+            ("3", "3.png", drawn(3)),
+        ],
+    );
+    folder(
+        "b",
+        &[
+            ("1", "1.png", drawn(1)),
+            ("2", "2.png", again(2, false)),
+            ("3", "3.png", drawn(3)),
+        ],
+    );
+    assert_eq!(counted(&lines(&work, "a", "b")), [("bytes", 1)].into());
+    // A file that somebody changed or removed is not what the journal says.
+    work.write("b/3.png", drawn(0));
+    std::fs::remove_file(work.path("b/1.png")).unwrap();
+    let found = lines(&work, "a", "b");
+    let wanted = [("bytes", 1), ("gone", 1), ("picture", 1)];
+    assert_eq!(counted(&found), wanted.into(), "{found:?}");
+    assert!(!format!("{found:?}").contains("secret"), "{found:?}");
+}
+
+#[test]
+fn training_sets_differ_in_files_classes_and_splits() {
+    let work = Workdir::new();
+    let files = [("a", "a.png", drawn(0)), ("b", "b.png", drawn(1))];
+    let images = |label: &str| {
+        let alef = vec![boxed("1", label, [10.0, 10.0, 20.0, 20.0])];
+        let bet = vec![boxed("1", "bet", [10.0, 10.0, 20.0, 20.0])];
+        vec![
+            image("a", "one", [100, 80], alef),
+            image("b", "two", [100, 80], bet),
+        ]
+    };
+    for (folder, label, seed) in [
+        ("old", "alef", "1"),
+        ("new", "gimel", "4"),
+        ("same", "alef", "1"),
+    ] {
+        lay_out(&work, &images(label), &files);
+        let split = ["--split", "train=0.5,val=0.5", "--seed", seed];
+        let call = [
+            &["localizations.json", "-f", "yolo", "-o", folder][..],
+            &split,
+        ]
+        .concat();
+        work.run("reformat", &call).exits(0);
+    }
+    assert_eq!(lines(&work, "old", "same"), Vec::<Value>::new());
+    let found = lines(&work, "old", "new");
+    let counts = counted(&found);
+    assert_eq!(counts["class"], 2, "{found:?}");
+    assert!(counts.contains_key("contents"), "{found:?}");
+}
+
+#[test]
+fn digests_differ_in_annotations() {
+    let work = Workdir::new();
+    let digest = samples::digest();
+    work.write_json("a.json", &digest)
+        .write_json("b.json", &digest);
+    assert_eq!(lines(&work, "a.json", "b.json"), Vec::<Value>::new());
+    let mut other = digest;
+    let image = &mut other["observations"][0];
+    image["source"]["rights"] = "none".into();
+    image["annotations"] = json!([{"id": "x", "bodies": [{"value": "alef"}], "regions": [{"frame": "canvas", "fragment": "xywh=1,2,3,4"}]}]);
+    work.write_json("b.json", &other);
+    let found = lines(&work, "a.json", "b.json");
+    let counts = counted(&found);
+    assert!(counts["rights"] == 1 && counts["new-box"] == 1, "{found:?}");
+}
+
+#[test]
+fn the_page_has_pairs_and_needs_nothing_from_elsewhere() {
+    let work = Workdir::new();
+    work.write("a/<1>.png", drawn(0))
+        .write("b/<1>.png", drawn(2));
+    work.write("a/2.png", drawn(1)).write("b/2.png", drawn(1));
+    work.run(
+        "recto",
+        &["diff", "a", "b", "--html", "page.html", "--quiet"],
+    )
+    .exits(4);
+    let page = work.text("page.html");
+    assert_eq!(page.matches("<figure>").count(), 2, "{page}");
+    assert_eq!(page.matches("data:image/jpeg;base64,").count(), 2);
+    assert!(page.contains("&lt;1&gt;.png") && !page.contains("<script"));
+    assert!(!page.contains("src=") && !page.contains("http"), "{page}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_with_words() {
+    let work = Workdir::new();
+    work.write_json("set.json", &set(&two_images()))
+        .write_json("digest.json", &samples::digest())
+        .write_json(
+            "report.json",
+            &json!({"contract": "recto/report", "version": 1}),
+        )
+        .write("text.txt", "text")
+        .write("folder/1.png", picture(4, 3, 1, image::ImageFormat::Png));
+    let cases: [(&[&str], i32, &str); 6] = [
+        (
+            &["set.json", "digest.json"],
+            2,
+            "is a set of localizations, digest.json is a digest",
+        ),
+        (&["set.json", "folder"], 2, "folder is a folder"),
+        (&["set.json", "missing.json"], 1, "missing.json"),
+        (&["report.json", "set.json"], 1, "is a recto/report file"),
+        (&["text.txt", "set.json"], 1, "text.txt: is not JSON"),
+        (&["set.json", "set.json", "--html", "set.json"], 2, "--html"),
+    ];
+    for (args, code, words) in cases {
+        let call = [&["diff"], args].concat();
+        work.run("recto", &call).exits(code).says(&[words]);
+    }
+    let ran = work.run("recto", &["diff", "set.json", "set.json", "--quiet"]);
+    assert_eq!(
+        (ran.exits(0).stderr(), ran.stdout()),
+        (String::new(), String::new())
+    );
+}

@@ -1,0 +1,210 @@
+//! `--lock` and `--locked`: the same bytes again, or a list of what differs; and old bytes that `--refresh` keeps.
+
+use super::*;
+
+/// A server whose pictures can be changed: the shade of each path.
+fn changing(paths: &'static [&'static str]) -> (Server, Arc<Mutex<Vec<u8>>>) {
+    let shades = Arc::new(Mutex::new(vec![10; paths.len()]));
+    let now = shades.clone();
+    let server = Server::start(move |request, _| {
+        let at = paths.iter().position(|path| *path == request.path);
+        let shade = at.map(|at| now.lock().unwrap()[at]);
+        match shade {
+            Some(0) | None => Answer::Status(404),
+            Some(shade) => {
+                let tag = format!("\"{shade}\"");
+                let is_known = request.headers.get("if-none-match") == Some(&tag);
+                let headers = vec![
+                    ("ETag".to_owned(), tag),
+                    ("Content-Type".to_owned(), "image/jpeg".to_owned()),
+                ];
+                match is_known {
+                    true => Answer::Full(304, headers, Vec::new()),
+                    false => Answer::Full(200, headers, jpeg(shade)),
+                }
+            }
+        }
+    });
+    (server, shades)
+}
+
+const PATHS: [&str; 3] = ["/a.jpg", "/b.jpg", "/c.jpg"];
+
+fn three(server: &Server) -> Vec<Value> {
+    let image = |path: &&str| plain(&path[1..2], server.url(path));
+    PATHS.iter().map(image).collect()
+}
+
+fn locked(work: &Workdir) -> Vec<Value> {
+    let text = work.text("recto.lock");
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.collect()
+}
+
+#[test]
+fn a_lock_is_the_same_for_the_same_files_and_says_what_they_are() {
+    let (server, _) = changing(&PATHS);
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(three(&server)));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let first = work.read("recto.lock");
+    let lines = locked(&work);
+    let head = &lines[0];
+    assert_eq!(
+        (&head["contract"], &head["count"], &head["command"]),
+        (
+            &json!("recto/lock"),
+            &json!(3),
+            &json!("recto-download localizations.json images")
+        )
+    );
+    for (line, id) in lines[1..].iter().zip(["a", "b", "c"]) {
+        recto_testkit::schemas::validate("lock", line);
+        assert_eq!(line["id"], id);
+        let bytes = file(&work, id);
+        assert_eq!(line["sha256"], recto::files::hex_digest(&bytes, 64));
+        assert_eq!(line["fingerprint"].as_str().unwrap().len(), 16);
+    }
+    work.run("download", &args(&["--lock", "-o", "-j", "1"]))
+        .exits(0);
+    assert!(work.read("recto.lock") == first, "other bytes");
+    // Elsewhere, from nothing.
+    let other = Workdir::new();
+    other
+        .write("localizations.json", work.read("localizations.json"))
+        .write("recto.lock", &first);
+    other.run("download", &args(&["--locked"])).exits(0).says(&[
+        "--locked: 3 images are as in recto.lock; 0 of other bytes, 0 not in it, 0 in it and not in the set",
+    ]);
+    assert_eq!(pictures(&other), pictures(&work));
+}
+
+#[test]
+fn what_differs_from_a_lock_is_listed_and_left_out() {
+    let (server, shades) = changing(&PATHS);
+    let work = Workdir::new();
+    let mut images = three(&server);
+    work.write_json("localizations.json", &set(images[..2].to_vec()));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let lock = work.read("recto.lock");
+    // `a` is another picture at the server, `b` is not in the set any more, `c` is new.
+    shades.lock().unwrap()[0] = 200;
+    images.remove(1);
+    let other = Workdir::new();
+    other
+        .write_json("localizations.json", &set(images))
+        .write("recto.lock", &lock);
+    let call = args(&["--locked", "--report", "report.json"]);
+    let ran = other.run("download", &call);
+    ran.exits(3)
+        .says(&["1 of other bytes, 1 not in it, 1 in it and not in the set"]);
+    let changes = rows(&other, "changes.csv");
+    let told: Vec<[&str; 2]> = changes.iter().map(|row| [&*row[0], &*row[2]]).collect();
+    assert_eq!(told, [["a", "changed"], ["b", "gone"], ["c", "new"]]);
+    assert_eq!(changes[0][4], locked(&work)[1]["sha256"].as_str().unwrap());
+    assert_ne!(changes[0][4], changes[0][5]);
+    let failed = rows(&other, "failures.csv");
+    let kinds: Vec<[&str; 2]> = failed.iter().map(|row| [&*row[0], &*row[3]]).collect();
+    assert_eq!(kinds, [["a", "checksum"], ["c", "checksum"]]);
+    assert_eq!(other.json("image_map.json"), json!({}));
+    let report = other.json("report.json");
+    assert_eq!(
+        report["read"],
+        json!(report["kept"].as_u64().unwrap() + report["rejected"].as_u64().unwrap())
+    );
+    // Only that something is missing is no success either.
+    let third = Workdir::new();
+    third
+        .write_json("localizations.json", &set(vec![]))
+        .write("recto.lock", &lock);
+    third.run("download", &args(&["--locked"])).exits(3);
+}
+
+#[test]
+fn a_file_that_is_not_as_in_the_journal_is_not_taken_for_the_locked_one() {
+    let (server, _) = changing(&PATHS);
+    let work = one_of(plain("a", server.url("/a.jpg")));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut edited = jpeg(10);
+    edited[400] ^= 1;
+    work.write(&path, &edited);
+    work.run("download", &args(&["--locked"])).exits(0);
+    assert_eq!(work.read(&path), jpeg(10), "downloaded again");
+}
+
+#[test]
+fn a_refresh_keeps_old_bytes_and_a_lock_gets_them_back() {
+    let (server, shades) = changing(&PATHS);
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(three(&server)));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let before = pictures(&work);
+    let versions = || work.tree("images/.recto/versions");
+    for (shade, options, kept) in [
+        (60, &["--refresh", "--forget"][..], 0),
+        (90, &["--refresh"][..], 1),
+    ] {
+        shades.lock().unwrap()[0] = shade;
+        work.run("download", &args(options)).exits(0);
+        assert_eq!(file(&work, "a"), jpeg(shade));
+        assert_eq!(
+            work.exists("images/.recto/versions"),
+            kept > 0,
+            "{options:?}"
+        );
+    }
+    let sum = recto::files::hex_digest(&jpeg(60), 64);
+    assert_eq!(versions(), [(format!("{sum}.jpg"), jpeg(60))].into());
+    // Not those that `--forget` forgot.
+    work.run("download", &args(&["--locked"])).exits(3);
+    shades.lock().unwrap()[0] = 10;
+    work.run("download", &args(&["--refresh"])).exits(0);
+    assert_eq!(pictures(&work), before);
+    shades.lock().unwrap()[0] = 120;
+    work.run("download", &args(&["--refresh"])).exits(0);
+    assert_eq!(versions().len(), 3);
+    let requests = server.log().len();
+    work.run("download", &args(&["--locked"])).exits(0);
+    assert_eq!(pictures(&work), before);
+    assert_eq!(server.log().len(), requests, "nothing is asked for");
+    assert!(versions().values().any(|bytes| *bytes == jpeg(120)));
+    work.run("download", &args(&["--verify"])).exits(0);
+    assert_eq!(pictures(&work), before);
+}
+
+#[test]
+fn a_lock_that_is_none_is_refused_before_anything_is_asked_for() {
+    let (server, _) = changing(&PATHS);
+    let work = one_of(plain("a", server.url("/a.jpg")));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let lock = work.text("recto.lock");
+    let cut = lock.lines().next().unwrap().to_owned() + "\n";
+    let requests = server.log().len();
+    for (text, words) in [
+        (cut.as_str(), "says that it has 1 lines, and has 0"),
+        ("{}", "is not a recto.lock"),
+        ("", "is not a recto.lock"),
+        (
+            &lock.replace("\"version\":1", "\"version\":7"),
+            "version 7 of recto/lock",
+        ),
+    ] {
+        work.write("other.lock", text);
+        let call = args(&["--locked=other.lock", "-o"]);
+        work.run("download", &call).exits(1).says(&[words]);
+    }
+    let call = args(&["--locked=missing.lock"]);
+    work.run("download", &call).exits(1).says(&[
+        "missing.lock: cannot be read",
+        "`recto-download --lock` writes it",
+    ]);
+    assert_eq!(server.log().len(), requests);
+    work.run("download", &args(&["--locked", "--refresh"]))
+        .exits(2);
+    work.run("download", &args(&["--lock=localizations.json"]))
+        .exits(2);
+}
