@@ -100,3 +100,13 @@ fn a_demo_that_cannot_write_says_so() {
         .exits(1)
         .says(&["taken", "cannot be written"]);
 }
+
+#[test]
+fn a_demo_of_another_seed_is_not_mixed_with_the_one_that_is_there() {
+    let work = Workdir::new();
+    work.write("demo/archive/seed", "7\n");
+    work.run("recto", &["demo", "demo"])
+        .exits(1)
+        .says(&["demo holds the demo of seed 7", "another folder"]);
+    assert!(!work.exists("demo/archive/localizations.json"));
+}

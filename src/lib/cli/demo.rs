@@ -44,6 +44,7 @@ impl Task for Options {
 /// real servers do not.
 fn start(options: &Options) -> Result<SocketAddr, Error> {
     let archive = options.folder.join("archive");
+    check_seed(&archive.join("seed"), options)?;
     recto_demo::draw(&recto_demo::sides(options.seed), |path, bytes| {
         files::write(&archive.join(path), bytes)
     })?;
@@ -72,6 +73,25 @@ fn start(options: &Options) -> Result<SocketAddr, Error> {
     });
     let stopped = |_| Error::interrupted("the server of the archive was stopped");
     receive.recv().map_err(stopped)?
+}
+
+/// Images of one demo have the URLs of another one's: in a folder of another seed they would be taken for downloaded.
+fn check_seed(noted: &Path, options: &Options) -> Result<(), Error> {
+    let seed = options.seed.to_string();
+    let before = files::is_there(noted)
+        .then(|| files::read(noted))
+        .transpose()?;
+    match before.filter(|before| before.trim_ascii() != seed.as_bytes()) {
+        None => files::write(noted, format!("{seed}\n").as_bytes()),
+        Some(before) => {
+            let before = String::from_utf8_lossy(&before).trim().to_owned();
+            let folder = options.folder.display();
+            Err(
+                Error::new(format!("{folder} holds the demo of seed {before}"))
+                    .hint("name another folder, or remove this one"),
+            )
+        }
+    }
 }
 
 /// Runs the stages, until one does not do all that it should.
