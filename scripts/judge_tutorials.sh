@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 need_commands python3 curl
 root=$PWD
 venv=$root/build/judges/tutorials
-python_packages "$venv" numpy==2.4.6 pandas polars pycocotools==2.0.11
+python_packages "$venv" numpy==2.4.6 pandas==3.1.1 polars==2.1.0 pycocotools==2.0.11
 work=$(mktemp -d)
 # Servers that a page starts in the background end with it.
 trap 'rm -rf "$work"' EXIT
