@@ -42,8 +42,10 @@ fn what_a_url_gives_becomes_a_reference_and_the_rest_is_listed() {
     let (server, work) = downloaded();
     for tool in ["git-annex", "datalad", "dvc"] {
         let ran = work.run("recto", &["export", tool, "images", "-o", tool]);
-        ran.exits(3)
-            .says(&["1 reference in", "is no URL's bytes: encoded"]);
+        ran.exits(3).says(&[
+            "1 reference in",
+            "is not what one URL answered, byte for byte: encoded",
+        ]);
         assert!(work.exists(&format!("{tool}/README.md")));
         let left = work.text(&format!("{tool}/left-out.csv"));
         assert_eq!(left.lines().count(), 3, "{left}");
@@ -69,4 +71,10 @@ fn what_a_url_gives_becomes_a_reference_and_the_rest_is_listed() {
     work.run("recto", &["export", "dvc", "missing", "-o", "x"])
         .exits(1)
         .says(&["missing: has no downloads.jsonl"]);
+    // What is not there any more is listed too.
+    std::fs::remove_file(work.path("images/g/a.png")).unwrap();
+    work.run("recto", &["export", "dvc", "images", "-o", "gone"])
+        .exits(3);
+    let left = work.text("gone/left-out.csv");
+    assert!(left.contains("its file is not there: g/a.png"), "{left}");
 }

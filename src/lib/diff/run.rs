@@ -93,14 +93,13 @@ impl<'a> Run<'a> {
         let written = files::write_through("-".as_ref(), |out| {
             let mut is_closed = false;
             let mut put = |difference: &Difference| {
+                if is_closed {
+                    return Ok(());
+                }
                 let mut line = serde_json::to_vec(difference)
-                    .map_err(|e| Error::new("a difference is no JSON").because(e))?;
+                    .map_err(|e| Error::new("a difference cannot be written as JSON").because(e))?;
                 line.push(b'\n');
-                match if is_closed {
-                    Ok(())
-                } else {
-                    out.write_all(&line)
-                } {
+                match out.write_all(&line) {
                     Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
                         is_closed = true;
                         Ok(())

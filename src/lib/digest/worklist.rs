@@ -41,7 +41,7 @@ const MAX_DEPTH: usize = 5000;
 fn endless() -> FetchFailure {
     FetchFailure {
         problem: format!(
-            "document is not read: {MAX_DEPTH} documents lead to it, one from the other"
+            "document is not read: it ends a chain of {MAX_DEPTH} documents, each of which names the next"
         ),
         ..FetchFailure::default()
     }

@@ -37,7 +37,7 @@ impl Lock {
     /// Reads it.
     ///
     /// # Errors
-    /// The file cannot be read, or is no lock.
+    /// The file cannot be read, or is not a lock.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let mut all = HashMap::new();
         contracts::read_lock(path, |image| {
@@ -307,7 +307,7 @@ fn number(id: &str) -> u64 {
     files::hash_number(id.as_bytes())
 }
 
-/// The bytes of a SHA-256 in hex; zeros where it is none.
+/// The bytes of a SHA-256 in hex; zeros where it is not one.
 fn bytes(hex: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (at, byte) in bytes.iter_mut().enumerate() {

@@ -71,10 +71,11 @@ fn references(folder: &Path, index: &Index, summary: &mut Summary) -> Vec<Refere
     let mut found = Vec::new();
     for slot in index.slots() {
         let there = std::fs::metadata(folder.join(index.path(slot)));
-        let Some(entry) = index.entry(slot).filter(|_| there.is_ok()) else {
+        let Some(entry) = index.entry(slot) else {
             continue;
         };
         let problem = match &*entry.method {
+            _ if there.is_err() => Some(format!("its file is not there: {}", entry.path)),
             _ if there.is_ok_and(|file| file.len() != entry.bytes) => {
                 Some("is not as it was downloaded: its length is another".to_owned())
             }
@@ -85,7 +86,9 @@ fn references(folder: &Path, index: &Index, summary: &mut Summary) -> Vec<Refere
                 Some("its path or URL has characters that end a line of a list".to_owned())
             }
             "bytes" | "whole" => None,
-            method => Some(format!("is no URL's bytes: {method}")),
+            method => Some(format!(
+                "is not what one URL answered, byte for byte: {method}"
+            )),
         };
         match problem {
             None => found.push(Reference {

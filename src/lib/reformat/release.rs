@@ -76,7 +76,7 @@ pub fn after(before: &DatasetFile, sha256: String, seen: &Seen) -> Release {
     }
 }
 
-/// Whether a file tells of the set and is none of its data.
+/// Whether a file tells of the set and does not belong to its data.
 fn is_about_the_set(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     ["README.md", "croissant.json", "rejects.csv"].contains(&name)

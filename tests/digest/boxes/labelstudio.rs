@@ -340,4 +340,24 @@ fn what_is_said_of_several_images_is_put_on_each() {
     assert_eq!(counts, [("a.jpg".to_owned(), 1), ("b.jpg".to_owned(), 2)]);
     let rejects = rejects(&work).join("\n");
     assert!(rejects.contains("to_name is not the name"), "{rejects}");
+    // The only image that is named is not always the first, and the other one is listed.
+    let results = json!([said("right", "1")]);
+    let data = json!({"left": "a.jpg", "right": "b.jpg"});
+    let work = read(json!([{"id": 1, "data": data, "annotations": [{"result": results}]}]));
+    let ids: Vec<_> = observations(&work)
+        .iter()
+        .map(|o| o["id"].clone())
+        .collect();
+    assert_eq!(ids, ["b.jpg"]);
+    let wanted = "[0].data.left to_name no result names this image of the task";
+    assert_eq!(self::rejects(&work), [wanted]);
+    // A name that is that of a tag of the labeling interface says nothing about the data.
+    let results = json!([said("img-1", "1")]);
+    let data = json!({"image": "a.jpg", "thumb": "b.jpg"});
+    let work = read(json!([{"id": 1, "data": data, "annotations": [{"result": results}]}]));
+    let ids: Vec<_> = observations(&work)
+        .iter()
+        .map(|o| o["id"].clone())
+        .collect();
+    assert_eq!(ids, ["a.jpg"]);
 }

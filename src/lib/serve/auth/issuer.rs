@@ -2,16 +2,16 @@
 //! when a token names a key that is not among them, at most once a minute, and every hour, so that the provider may change them.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::jwt::{self, Bearer, Key, Settings};
 use crate::error::Error;
 use crate::files;
 use crate::http::webhook::Webhook;
+use crate::serve::notice;
 
 /// The longest set of keys, in bytes.
 const MOST: usize = 1 << 20;
@@ -39,6 +39,8 @@ enum Keys {
 struct Published {
     service: Webhook,
     held: Mutex<Held>,
+    /// Held by whoever asks the provider.
+    asking: tokio::sync::Mutex<()>,
 }
 
 /// The keys as they were published last.
@@ -61,6 +63,7 @@ impl Issuer {
                 Keys::Published(Box::new(Published {
                     service: Webhook::new(&place, TIMEOUT)?,
                     held: Mutex::default(),
+                    asking: tokio::sync::Mutex::default(),
                 }))
             }
             false => {
@@ -87,38 +90,58 @@ impl Issuer {
             Keys::File(key) => return judge(key),
             Keys::Published(published) => published,
         };
-        let mut held = published.held.lock().await;
-        if held.is_older_than(EVERY) {
-            held.renew(&published.service, &self.settings).await;
-        }
-        let judged = held.key.as_deref().map(judge);
-        match judged {
+        let judged = self
+            .key(published, EVERY, false)
+            .await
+            .as_deref()
+            .map(judge);
+        let judged = match judged {
             // A single key may have been changed for another one.
-            Some(Err(jwt::UNKNOWN_KEY | jwt::WRONG_SIGNATURE)) | None
-                if held.is_older_than(AGAIN) =>
-            {
-                held.renew(&published.service, &self.settings).await;
-                let key = held.key.as_deref();
-                key.map_or(Err("the keys of its issuer cannot be had"), judge)
+            Some(Err(jwt::UNKNOWN_KEY | jwt::WRONG_SIGNATURE)) | None => {
+                self.key(published, AGAIN, true).await.as_deref().map(judge)
             }
-            judged => judged.unwrap_or(Err("the keys of its issuer cannot be had")),
+            judged => judged,
+        };
+        judged.unwrap_or(Err("the keys of its issuer cannot be had"))
+    }
+
+    /// The keys of the provider, which are asked for again where that was longer ago than an age. Only who has to have the newest
+    /// ones waits while somebody asks: for the others those from before serve.
+    async fn key(&self, published: &Published, age: Duration, newest: bool) -> Option<Arc<Key>> {
+        let waits = newest || published.held().key.is_none();
+        let asking = match waits {
+            true => Some(published.asking.lock().await),
+            false => published.asking.try_lock().ok(),
+        };
+        if asking.is_some() && published.begins(age) {
+            published.renew(&self.settings).await;
         }
+        published.held().key.clone()
     }
 }
 
-impl Held {
-    fn is_older_than(&self, age: Duration) -> bool {
-        self.asked.is_none_or(|asked| asked.elapsed() >= age)
+impl Published {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is time to ask, which from then on counts as done.
+    fn begins(&self, age: Duration) -> bool {
+        let mut held = self.held();
+        let is_due = held.asked.is_none_or(|asked| asked.elapsed() >= age);
+        if is_due {
+            held.asked = Some(Instant::now());
+        }
+        is_due
     }
 
     /// Asks for the keys. Where that fails those from before stay.
-    async fn renew(&mut self, service: &Webhook, settings: &Settings) {
-        self.asked = Some(Instant::now());
-        let answer = service.get(MOST).await;
+    async fn renew(&self, settings: &Settings) {
+        let answer = self.service.get(MOST).await;
         let key = answer.and_then(|set| Key::read(settings.algorithm, &set));
         match key {
-            Ok(key) => self.key = Some(Arc::new(key)),
-            Err(why) => eprintln!("recto-serve: {}: {why}", settings.key.display()),
+            Ok(key) => self.held().key = Some(Arc::new(key)),
+            Err(why) => notice::print(&format!("{}: {why}", settings.key.display())),
         }
     }
 }

@@ -72,7 +72,7 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
 }
 
 /// A task about several images, as a task for each image about which something is said: `to_name` of the results is the name of
-/// its data. Results that cannot be told are rejected. None where the task is about one image.
+/// its data. Other images and results that cannot be told are rejected. None where the task is about one image.
 fn by_image(
     document: &mut BoxDocument,
     place: &str,
@@ -92,7 +92,16 @@ fn by_image(
         .collect();
     named.sort_unstable();
     named.dedup();
-    if images.len() < 2 || named.len() < 2 {
+    // The name of an only one is often that of a tag of the labeling interface, which says nothing about the data.
+    let is_about_main = |name: &str| {
+        data.get(name).and_then(Value::as_str).map(str::trim) == image_of(task).as_deref()
+    };
+    let is_one = match named[..] {
+        [] => true,
+        [name] => !images.iter().any(|image| image == name) || is_about_main(name),
+        _ => false,
+    };
+    if images.len() < 2 || is_one {
         return None;
     }
     let is_told = |result: &Value| {
@@ -112,10 +121,13 @@ fn by_image(
     unclear
         .into_iter()
         .for_each(|problem| document.reject(place, "to_name", problem));
-    let said: Vec<String> = images
+    let (said, unsaid): (Vec<String>, Vec<String>) = images
         .into_iter()
-        .filter(|image| named.contains(&image.as_str()))
-        .collect();
+        .partition(|image| named.contains(&image.as_str()));
+    for image in unsaid {
+        let place = format!("{place}.data.{image}");
+        document.reject(&place, "to_name", "no result names this image of the task");
+    }
     let of_image = |image: String| {
         let mut part = task.clone();
         for statement in said_in(&mut part) {

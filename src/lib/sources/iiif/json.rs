@@ -14,23 +14,32 @@ const MOST_TOLD: usize = 1000;
 ///
 /// # Errors
 /// It is not JSON.
-pub fn read(bytes: &[u8]) -> serde_json::Result<(Value, Vec<String>)> {
-    let mut repeated = Vec::new();
+pub fn read(bytes: &[u8]) -> serde_json::Result<(Value, Repeated)> {
+    let mut repeated = Repeated::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Seed(&mut repeated).deserialize(&mut deserializer)?;
     deserializer.end()?;
-    repeated.sort();
-    repeated.dedup();
+    repeated.paths.sort();
+    repeated.paths.dedup();
     Ok((value, repeated))
 }
 
+/// Members that stand before others of their name and say something else.
+#[derive(Debug, Default, PartialEq)]
+pub struct Repeated {
+    /// Their paths, of the first [`MOST_TOLD`].
+    pub paths: Vec<String>,
+    /// How many more there are.
+    pub more: u64,
+}
+
 /// Reads a value; collects the paths of repeated members in it, from it on.
-struct Seed<'r>(&'r mut Vec<String>);
+struct Seed<'r>(&'r mut Repeated);
 
 impl Seed<'_> {
     /// Puts what a path within a value begins with before those that were found in it.
     fn prefix(&mut self, from: usize, start: &str) {
-        for path in &mut self.0[from..] {
+        for path in &mut self.0.paths[from..] {
             let joint = if path.is_empty() || path.starts_with('[') {
                 ""
             } else {
@@ -89,11 +98,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut values: A) -> Result<Value, A::Error> {
         let mut read = Vec::new();
         loop {
-            let before = self.0.len();
+            let before = self.0.paths.len();
             let Some(value) = values.next_element_seed(Seed(self.0))? else {
                 return Ok(read.into());
             };
-            if self.0.len() > before {
+            if self.0.paths.len() > before {
                 self.prefix(before, &format!("[{}]", read.len()));
             }
             read.push(value);
@@ -103,14 +112,16 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
         let mut read = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let before = self.0.len();
+            let before = self.0.paths.len();
             let value = members.next_value_seed(Seed(self.0))?;
-            if self.0.len() > before {
+            if self.0.paths.len() > before {
                 self.prefix(before, &name);
             }
             let is_other = read.get(&name).is_some_and(|first| *first != value);
-            if is_other && self.0.len() < MOST_TOLD {
-                self.0.push(name.clone());
+            match is_other {
+                true if self.0.paths.len() < MOST_TOLD => self.0.paths.push(name.clone()),
+                true => self.0.more += 1,
+                false => {}
             }
             read.insert(name, value);
         }
@@ -137,8 +148,16 @@ mod tests {
         for (text, wanted) in cases {
             let (value, repeated) = read(text.as_bytes()).unwrap();
             assert_eq!(value, serde_json::from_str::<Value>(text).unwrap());
-            assert_eq!(repeated, wanted, "{text}");
+            assert_eq!(repeated.paths, wanted, "{text}");
+            assert_eq!(repeated.more, 0, "{text}");
         }
+        // Those beyond the most that are told are counted.
+        let twice: Vec<String> = (0..1003)
+            .map(|n| format!(r#""{n}": 1, "{n}": 2"#))
+            .collect();
+        let text = format!("{{{}}}", twice.join(", "));
+        let (_, repeated) = read(text.as_bytes()).unwrap();
+        assert_eq!((repeated.paths.len(), repeated.more), (MOST_TOLD, 3));
         for bad in ["", "{", "[1] 2", "{\"a\": 1,}", &"[".repeat(1000)] {
             let wanted = serde_json::from_str::<Value>(bad).unwrap_err().to_string();
             assert_eq!(

@@ -233,12 +233,14 @@ impl<'a> Reader<'a> {
         let sharing = members(memo, "canvases");
         let annotations = annotations_of(document);
         let canvases = Canvases::among(sharing.iter().copied(), base);
-        let named: Vec<_> = annotations
-            .iter()
-            .map(|a| canvases.named_by(a, base))
-            .collect();
+        let mut named: HashMap<_, Vec<&'a Value>> = HashMap::new();
+        for annotation in annotations {
+            let name = canvases.named_by(annotation, base);
+            named.entry(name).or_default().push(annotation);
+        }
         // Where none of them is named, each of them is meant.
-        let is_by_name = named.iter().any(Option::is_some);
+        let is_by_name = named.keys().any(Option::is_some);
+        let nameless = named.remove(&None).unwrap_or_default();
         let on = sharing.into_iter().chain(list(memo, "canvas"));
         for (number, canvas) in on.enumerate() {
             let mut page = page(canvas, &object, number + 1, base);
@@ -247,23 +249,17 @@ impl<'a> Reader<'a> {
             match is_by_name {
                 false => self.painting_page(document, &page),
                 true => {
-                    let own = Some(far(&page.id));
-                    let own = annotations
-                        .iter()
-                        .zip(&named)
-                        .filter(|(_, named)| **named == own);
-                    own.for_each(|(annotation, _)| self.painting_annotation(annotation, &page));
+                    let own = named.get(&Some(far(&page.id)));
+                    for annotation in own.into_iter().flatten() {
+                        self.painting_annotation(annotation, &page);
+                    }
                 }
             }
             let manifest = object.manifest.as_deref();
             self.text_of_canvas(&Value::Null, (&page.id, manifest), page.frame, first);
         }
         if is_by_name {
-            let nameless = annotations
-                .iter()
-                .zip(&named)
-                .filter(|(_, named)| named.is_none());
-            for (annotation, _) in nameless {
+            for annotation in nameless {
                 let problem =
                     "painting annotation does not name one of the canvases that share its page";
                 self.not_used(annotation, problem);
@@ -469,10 +465,11 @@ impl<'a> Reader<'a> {
         let Some((name, canvases)) = self.canvases.that_share(reference) else {
             return self.follow_painted(reference, &NO_ANNOTATION, on);
         };
-        let canvases: Vec<Value> = canvases.iter().map(|canvas| statements(canvas)).collect();
-        if !self.canvases.followed.insert(name) {
+        if self.canvases.followed.contains(&name) {
             return;
         }
+        let canvases: Vec<Value> = canvases.iter().map(|canvas| statements(canvas)).collect();
+        self.canvases.followed.insert(name);
         let memo = serde_json::json!({
             "group": on.object.group,
             "manifest": on.object.statements,

@@ -35,7 +35,7 @@ use super::text::{self, Granularity};
 use super::text_options::TextChoice;
 use super::unpack::without_mark;
 use crate::error::Error;
-use crate::summary::Reject;
+use crate::summary::{Reject, counted};
 use reader::Reader;
 
 /// The source `iiif`.
@@ -103,11 +103,7 @@ impl Source for Iiif {
         match document {
             Err(e) => found.rejects.push(not_json(answer, bytes, &e)),
             Ok((document, repeated)) => {
-                found.rejects.extend(repeated.into_iter().map(|path| {
-                    let problem =
-                        "member stands twice in its object with different values: the last is used";
-                    Reject::new(&answer.request.location, &path, &path, problem)
-                }));
+                found.rejects.extend(repeated_members(answer, &repeated));
                 let mut reader = Reader::new(answer, &document, &mut found);
                 match serde_json::from_str::<Value>(&answer.request.memo) {
                     Ok(memo) if answer.request.is_for(manifest::PAINTING) => {
@@ -148,6 +144,26 @@ impl Source for Iiif {
     fn fill_texts(&self, placed: &mut Placed, texts: &HashMap<String, FetchedText>) -> Vec<Reject> {
         texts::fill(placed, texts)
     }
+}
+
+/// The members that stand twice, of which one is not used.
+fn repeated_members<'r>(
+    answer: &'r Answer,
+    repeated: &'r json::Repeated,
+) -> impl Iterator<Item = Reject> + 'r {
+    let location = &answer.request.location;
+    let told = repeated.paths.iter().map(move |path| {
+        let problem = "member stands twice in its object with different values: the last is used";
+        Reject::new(location, path, path, problem)
+    });
+    let more = (repeated.more > 0).then(|| {
+        let problem = format!(
+            "{} stand twice in their objects with different values: the last is used",
+            counted(repeated.more, "more member", "more members")
+        );
+        Reject::new(location, "document", "document", problem)
+    });
+    told.chain(more)
 }
 
 fn not_json(answer: &Answer, bytes: &[u8], e: &serde_json::Error) -> Reject {

@@ -351,8 +351,9 @@ pub fn choose(choice: TextChoice, found: &mut Found) {
         let before = taken.entry(&offer.place).or_default();
         if chosen == Some(kind) && before.iter().any(|image| is_same(image)) && offer.place.1.is_some() {
             notes.push(format!(
-                "further transcriptions of an image in one format are not read: {}",
-                kind.name()
+                "further transcriptions of an image in one format are not read: {}, {}",
+                kind.name(),
+                offer.location
             ));
             return false;
         }
@@ -368,6 +369,7 @@ pub fn choose(choice: TextChoice, found: &mut Found) {
 
 /// What a request for a transcription is about.
 struct Offer {
+    location: String,
     /// Manifest and canvas.
     place: (Option<String>, Option<String>),
     /// The image on the canvas, if it is about that alone.
@@ -383,6 +385,7 @@ impl Offer {
         let declared = |kind: &TextKind| memo.declared.as_deref() == Some(kind.word());
         let alone = memo.canvases.iter().filter(|canvas| canvas.is_image_alone);
         Offer {
+            location: request.location.clone(),
             place: from
                 .map(|from| (from.manifest.clone(), from.canvas.clone()))
                 .unwrap_or_default(),
