@@ -128,16 +128,19 @@ fn by_image(
         let place = format!("{place}.data.{image}");
         document.reject(&place, "to_name", "no result names this image of the task");
     }
-    let of_image = |image: String| {
-        let mut part = task.clone();
-        for statement in said_in(&mut part) {
-            if let Some(Value::Array(results)) = statement.get_mut("result") {
-                results.retain(|result| result["to_name"].as_str() == Some(&image));
-            }
-        }
-        (image, part)
-    };
+    let of_image = |image: String| (image.clone(), part_of(task, &image));
     Some(said.into_iter().map(of_image).collect())
+}
+
+/// What a task says about one of its images.
+fn part_of(task: &Map<String, Value>, image: &str) -> Map<String, Value> {
+    let mut part = task.clone();
+    for statement in said_in(&mut part) {
+        if let Some(Value::Array(results)) = statement.get_mut("result") {
+            results.retain(|result| result["to_name"].as_str() == Some(image));
+        }
+    }
+    part
 }
 
 /// The results of all annotations and predictions of a task.
