@@ -231,6 +231,7 @@ pub mod sources;
 pub mod summary;
 pub mod texts;
 pub mod values;
+pub mod workers;
 
 pub use diff::diff;
 pub use digest::digest;

@@ -12,6 +12,7 @@ mod reading;
 mod table;
 mod table_files;
 mod text;
+mod workers;
 
 use recto_testkit::Workdir;
 use recto_testkit::server::{Answer, Server};

@@ -123,10 +123,7 @@ const WALLS: &[Wall] = &[
                 "http/netrc.rs",
                 "finds the file where curl finds it: $NETRC, when --netrc names none",
             ),
-            (
-                "download/shards.rs",
-                "reads how a scheduler numbers its workers",
-            ),
+            ("workers.rs", "reads how a scheduler numbers its workers"),
             (
                 "files/store.rs",
                 "hands on who may use an object store, as the stores' own tools take it",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::files;
 use crate::http::Response;
+use crate::sources::FetchFailure;
 
 /// A folder of documents, named by a hash of URL and request body.
 #[derive(Debug)]
@@ -93,6 +94,26 @@ impl Cache {
         let (body, _) = self.paths(url);
         files::write(&body, &entry.bytes)?;
         self.put_headers(url, entry)
+    }
+
+    /// Stores why a document could not be had, where nothing is stored of it yet.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn put_failure(&self, url: &str, failure: &FetchFailure) -> Result<(), Error> {
+        let (body, _) = self.paths(url);
+        match files::is_there(&body) {
+            true => Ok(()),
+            false => files::write_json(&body.with_extension("failure.json"), &(url, failure)),
+        }
+    }
+
+    /// Why a document that is not stored could not be had, if that is known.
+    pub fn failure(&self, url: &str) -> Option<FetchFailure> {
+        let file = self.paths(url).0.with_extension("failure.json");
+        let (about, failure): (String, FetchFailure) =
+            serde_json::from_slice(&files::read(&file).ok()?).ok()?;
+        (about == url).then_some(failure)
     }
 
     /// Stores what is known of a document whose bytes are stored.

@@ -12,15 +12,16 @@ use super::fetch::{FetchCounts, Fetcher};
 use super::filter::Filter;
 use super::options::Options;
 use super::spool::Spool;
-use super::worklist::{Harvest, Worklist};
+use super::worklist::{Harvest, Portion, Worklist};
 use crate::error::Error;
 use crate::http;
 use crate::progress::{Progress, Reporter};
 use crate::signals::Signals;
 use crate::sources::Source;
 use crate::summary::counted;
+use crate::workers::Shard;
 
-/// Reads the inputs and all documents that they lead to.
+/// Reads the inputs and all documents that they lead to, or those of one of several workers.
 ///
 /// # Errors
 /// The network client cannot be set up, the run was stopped, the cache cannot be written, or the source cannot do without
@@ -30,6 +31,7 @@ pub fn harvest(
     http: &http::Options,
     source: &dyn Source,
     filter: &Filter,
+    shard: Option<Shard>,
 ) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
         http,
@@ -41,7 +43,11 @@ pub fn harvest(
         Changes::since(options.since),
     )?;
     let spool = Spool::beside(&options.output());
-    let work = Worklist::new(source, filter, options.limit, spool);
+    let portion = Portion {
+        limit: options.limit,
+        shard,
+    };
+    let work = Worklist::new(source, filter, portion, spool);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -182,9 +182,10 @@ impl Fetcher {
         let name = name(url, request.body.as_deref());
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
-            return Ok(kept.ok_or_else(|| {
-                FetchFailure::of("is not in the cache, and --offline forbids to fetch it")
-            }));
+            let absent =
+                || FetchFailure::of("is not in the cache, and --offline forbids to fetch it");
+            let known = || self.cache.as_ref().and_then(|cache| cache.failure(&name));
+            return Ok(kept.ok_or_else(|| known().unwrap_or_else(absent)));
         }
         // Inputs are asked for anyway.
         let fetched = kept.as_ref().and_then(|entry| entry.fetched);
@@ -213,10 +214,16 @@ impl Fetcher {
                 }
                 Ok(Ok(entry))
             }
-            (Err(error), _) if error.is_too_large() => {
-                Ok(Err(FetchFailure::of(self.limits.exceeded())))
+            (Err(error), _) => {
+                let failure = match error.is_too_large() {
+                    true => FetchFailure::of(self.limits.exceeded()),
+                    false => http_failure(&error),
+                };
+                if let Some(cache) = &self.cache {
+                    cache.put_failure(&name, &failure)?;
+                }
+                Ok(Err(failure))
             }
-            (Err(error), _) => Ok(Err(http_failure(&error))),
         }
     }
 

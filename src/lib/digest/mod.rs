@@ -33,11 +33,13 @@ use crate::contracts::{self, SourceQuery};
 use crate::error::Error;
 use crate::report::{self, Common, Stage};
 use crate::summary::{Summary, counted};
+use crate::workers::Shard;
 use crate::{corrections, files, sources};
 use filter::Filter;
 use images::Images;
 pub use options::Options;
 use select::Selected;
+use worklist::Harvest;
 
 /// Reads a source: writes `digest.json` and the list of rejects.
 ///
@@ -61,7 +63,9 @@ impl Stage for Options {
 }
 
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    let http = connection::http(options)?;
+    let shard = options.shard.map(|choice| choice.resolved(None));
+    let shard = shard.transpose()?;
+    let http = connection::http(options)?.shared_by(shard.map_or(1, Shard::workers));
     let source = connection::source(options, &http)?;
     refuse_overwriting(options)?;
     contracts::rehearse_set(&options.output())?;
@@ -72,16 +76,12 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let filter = options.filter();
     // Before hours of harvesting, not after them.
     let (corrections, unusable) = corrections::read_files(&options.review)?;
-    let harvest = crawl::harvest(options, &http, &*source, &filter)?;
-    summary.notes.extend(harvest.notes);
-    let counts: Vec<(String, u64)> = harvest
-        .counts
-        .iter()
-        .map(|(k, n)| ((*k).to_owned(), *n))
-        .collect();
-    summary.counts.extend(counts);
-    summary.counts.insert("documents".into(), harvest.documents);
-    summary.rejects = harvest.rejects;
+    let mut harvest = crawl::harvest(options, &http, &*source, &filter, shard)?;
+    count_documents(&mut harvest, summary);
+    if let Some(shard) = shard {
+        fetched_part(options, shard, &harvest, summary);
+        return Ok(());
+    }
     let (mut images, unjoined) = Images::join(harvest.contents, &*source)?;
     summary.rejects.extend(unjoined);
     if images.described > 0 {
@@ -116,6 +116,33 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     publish(options, summary, |out| {
         contracts::write_digest(out, &query(options, &filter), images, &taxonomy, &reviews)
     })
+}
+
+fn count_documents(harvest: &mut Harvest, summary: &mut Summary) {
+    summary.notes.append(&mut harvest.notes);
+    let counts = harvest.counts.iter().map(|(k, n)| ((*k).to_owned(), *n));
+    summary.counts.extend(counts);
+    let read = harvest.documents - harvest.left;
+    summary.counts.insert("documents".into(), read);
+    summary.rejects = std::mem::take(&mut harvest.rejects);
+}
+
+/// The summary of a worker that only filled the cache.
+fn fetched_part(options: &Options, shard: Shard, harvest: &Harvest, summary: &mut Summary) {
+    summary.count("left_to_others", harvest.left);
+    summary.kept = summary.counts.get("images").copied().unwrap_or_default();
+    summary.read = summary.kept + summary.rejects.len() as u64;
+    let documents = counted(harvest.documents - harvest.left, "document", "documents");
+    let images = counted(summary.kept, "image", "images");
+    let cache = options.cache.as_deref().unwrap_or(Path::new(""));
+    summary.done = format!(
+        "{documents} of part {}/{} with {images} in {}",
+        shard.index,
+        shard.count,
+        cache.display()
+    );
+    let help = "when all parts are done, the same command with --offline instead of --shard writes the digest";
+    summary.hint = Some(help.into());
 }
 
 fn count_repeated(images: u64, annotations: u64, summary: &mut Summary) {

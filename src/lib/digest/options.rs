@@ -15,6 +15,7 @@ use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
 use crate::sources::table::{Table, TableOptions};
 use crate::sources::{self, ConceptOptions, Source, TextOptions};
+use crate::workers::ShardChoice;
 use crate::{files, http};
 
 /// Options of `recto-digest`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -68,6 +69,12 @@ pub struct Options {
     /// take more than 8 times as much memory are rejected too [default: 64; 1000 for tables and boxes]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub max_document: Option<u64>,
+    /// Fetch only part I of N of the documents, I from 0 to N-1, into --cache, and write no digest: for N workers. Of one input each
+    /// worker reads the collections, and a manifest is fetched by one of them; of several inputs each is fetched by one. The rate
+    /// limit of each host is divided among the workers. With their caches in one folder, the same command with --offline instead
+    /// of --shard writes the digest that one worker would write. auto: as recto-download --shard (iiif)
+    #[arg(long, value_name = "I/N|auto", requires = "cache", conflicts_with_all = ["limit", "offline"])]
+    pub shard: Option<ShardChoice>,
     /// Do not use the network: read only files and the cache
     #[arg(long)]
     pub offline: bool,
@@ -167,6 +174,7 @@ impl Options {
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
             (&["iiif"], self.since.map(|_| "--since")),
+            (&["iiif"], self.shard.map(|_| "--shard")),
             (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),

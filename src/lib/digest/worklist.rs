@@ -15,12 +15,14 @@ use crate::contracts::Observation;
 use crate::error::Error;
 use crate::sources::{Answer, DocumentRequest, FetchFailure, Found, Source, TreeNode};
 use crate::summary::{Reject, Rejects};
+use crate::workers::Shard;
 
 /// Documents to fetch, being fetched, and read.
 pub struct Worklist<'a> {
     source: &'a dyn Source,
     filter: &'a Filter,
     limit: usize,
+    share: Option<Share>,
     spool: Spool,
     manifests: HashMap<u64, bool>,
     nodes: Vec<Document>,
@@ -33,6 +35,35 @@ pub struct Worklist<'a> {
     read: u64,
     /// Documents with annotations that are not read yet.
     awaited: usize,
+}
+
+/// Which of all documents and images are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Portion {
+    /// Only the first so many images.
+    pub limit: Option<u64>,
+    /// Only the documents of one of several workers.
+    pub shard: Option<Shard>,
+}
+
+/// What one of several workers reads.
+struct Share {
+    shard: Shard,
+    /// Whether inputs are divided among workers; if there is only one, what it names is.
+    divides_inputs: bool,
+    /// Documents left to the other workers.
+    left: u64,
+}
+
+impl Share {
+    /// Whether one worker reads a document and all it leads to. What such a document leads to is not dealt again: the others do
+    /// not know of it.
+    fn deals(&self, request: &DocumentRequest, source: &dyn Source) -> bool {
+        match request.from {
+            None => self.divides_inputs,
+            Some(_) => source.may_be_left(request),
+        }
+    }
 }
 
 /// The longest way from an input to a document: pages that name a next one without end would be read for ever.
@@ -53,6 +84,8 @@ type Reference = (usize, Arc<DocumentRequest>);
 struct Document {
     request: Arc<DocumentRequest>,
     place: Vec<u32>,
+    /// Whether it was left to one of several workers, with all it leads to.
+    is_dealt: bool,
     outcome: Option<Outcome>,
     next: Vec<Reference>,
     /// Those of its images that are wanted, if there is a limit.
@@ -118,6 +151,8 @@ pub struct Harvest {
     pub notes: Vec<String>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
+    /// Documents left to other workers.
+    pub left: u64,
 }
 
 /// Images, annotations and names that were put aside.
@@ -138,18 +173,19 @@ pub struct Contents {
 }
 
 impl<'a> Worklist<'a> {
-    /// A worklist that starts from the first documents of the source and stops when `limit` images are wanted.
-    pub fn new(
-        source: &'a dyn Source,
-        filter: &'a Filter,
-        limit: Option<u64>,
-        spool: Spool,
-    ) -> Self {
-        let limit = limit.filter(|_| !source.decides_in_finish());
+    /// A worklist that starts from the first documents of the source and ends with the portion that is wanted.
+    pub fn new(source: &'a dyn Source, filter: &'a Filter, portion: Portion, spool: Spool) -> Self {
+        let limit = portion.limit.filter(|_| !source.decides_in_finish());
+        let first = source.first();
         let mut work = Worklist {
             source,
             filter,
             limit: limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            share: portion.shard.map(|shard| Share {
+                shard,
+                divides_inputs: first.len() > 1,
+                left: 0,
+            }),
             spool,
             manifests: HashMap::new(),
             nodes: Vec::new(),
@@ -161,7 +197,7 @@ impl<'a> Worklist<'a> {
             read: 0,
             awaited: 0,
         };
-        work.roots = work.add(source.first(), &[], 0);
+        work.roots = work.add(first, None, 0);
         work.front.stack = work.roots.iter().rev().cloned().collect();
         work
     }
@@ -214,9 +250,8 @@ impl<'a> Worklist<'a> {
     /// Adds the documents that one leads to; what else it holds is returned.
     fn lead_on(&mut self, number: usize, mut found: Found) -> Found {
         self.prune(&mut found);
-        let place = self.nodes[number].place.clone();
         let first = self.nodes[number].next.len();
-        let next = self.add(std::mem::take(&mut found.next), &place, first);
+        let next = self.add(std::mem::take(&mut found.next), Some(number), first);
         self.nodes[number].next.extend(next);
         let wanted = self.wanted(&found);
         self.nodes[number].wanted.extend(wanted);
@@ -274,6 +309,7 @@ impl<'a> Worklist<'a> {
         let made = self.put_aside(whole)?;
         parts.push((made, Arc::default()));
         let mut harvest = merge(self.spool, self.manifests, parts, documents);
+        harvest.left = self.share.map_or(0, |share| share.left);
         self.source.unite_notes(&mut harvest.notes);
         Ok(harvest)
     }
@@ -321,28 +357,34 @@ impl<'a> Worklist<'a> {
     fn add(
         &mut self,
         requests: Vec<DocumentRequest>,
-        parent: &[u32],
+        parent: Option<usize>,
         first: usize,
     ) -> Vec<Reference> {
         let mut named = Vec::with_capacity(requests.len());
+        let parent = parent.map(|number| &self.nodes[number]);
+        let (above, is_below_dealt) = match parent {
+            Some(parent) => (parent.place.clone(), parent.is_dealt),
+            None => (Vec::new(), false),
+        };
         for (at, request) in requests.into_iter().enumerate() {
             let new = self.nodes.len();
             let number = *self.numbers.entry(identity(&request)).or_insert(new);
             let request = Arc::new(request);
             if number == new {
-                let mut place = parent.to_vec();
+                let mut place = above.clone();
                 place.push((first + at) as u32);
-                let is_too_deep = place.len() > MAX_DEPTH;
-                let is_awaited = request.is_about_annotations() && !is_too_deep;
-                if (!self.is_full || is_awaited) && !is_too_deep {
+                let (is_dealt, outcome) = self.dealt(&request, place.len(), is_below_dealt);
+                let is_awaited = request.is_about_annotations() && outcome.is_none();
+                if (!self.is_full || is_awaited) && outcome.is_none() {
                     self.ready.insert(place.clone(), number);
                 }
                 self.awaited += usize::from(is_awaited);
-                self.read += u64::from(is_too_deep);
+                self.read += u64::from(outcome.is_some());
                 self.nodes.push(Document {
                     request: request.clone(),
                     place,
-                    outcome: is_too_deep.then(|| Outcome::Failed(endless())),
+                    is_dealt,
+                    outcome,
                     next: Vec::new(),
                     wanted: Vec::new(),
                 });
@@ -350,6 +392,25 @@ impl<'a> Worklist<'a> {
             named.push((number, request));
         }
         named
+    }
+
+    /// Whether a document was left to one worker, and what becomes of it if it is not fetched here.
+    fn dealt(
+        &mut self,
+        request: &DocumentRequest,
+        depth: usize,
+        is_below_dealt: bool,
+    ) -> (bool, Option<Outcome>) {
+        if depth > MAX_DEPTH {
+            return (is_below_dealt, Some(Outcome::Failed(endless())));
+        }
+        let Some(share) = self.share.as_mut().filter(|_| !is_below_dealt) else {
+            return (is_below_dealt, None);
+        };
+        let is_dealt = share.deals(request, self.source);
+        let is_left = is_dealt && !share.shard.has(&identity(request));
+        share.left += u64::from(is_left);
+        (is_dealt, is_left.then_some(Outcome::Dropped))
     }
 
     /// Drops requests for annotations of canvases of which no image is wanted.
@@ -524,6 +585,7 @@ fn merge(
         documents,
         notes,
         taxa,
+        left: 0,
     }
 }
 
@@ -595,7 +657,12 @@ mod tests {
     #[test]
     fn documents_that_go_on_without_end_are_given_up() {
         let filter = Filter::default();
-        let mut work = Worklist::new(&Words, &filter, None, Spool::beside(Path::new("x")));
+        let mut work = Worklist::new(
+            &Words,
+            &filter,
+            Portion::default(),
+            Spool::beside(Path::new("x")),
+        );
         let mut asked = 0;
         while let Some((number, request)) = work.take_next() {
             let answer = Answer {
@@ -689,7 +756,7 @@ mod tests {
     fn harvest(documents: &[(&str, &str)], limit: Option<u64>, turn: usize) -> Harvest {
         let filter = Filter::default();
         let spool = Spool::beside(Path::new("x"));
-        let mut work = Worklist::new(&Words, &filter, limit, spool);
+        let mut work = Worklist::new(&Words, &filter, Portion { limit, shard: None }, spool);
         let mut open = Vec::new();
         loop {
             while let Some(next) = work.take_next() {

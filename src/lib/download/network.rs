@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::names::OutputFolder;
-use super::options::{Options, Shard};
+use super::options::Options;
 use super::service::auth::Admissions;
 use super::service::limits::KnownHosts;
 use crate::error::Error;
 use crate::files;
 use crate::http::{Client, HostStats};
+use crate::workers::Shard;
 
 /// How long requests in progress get to end when a run is stopped, and blocking work after that: less than two seconds
 /// in all.

@@ -1,17 +1,16 @@
 //! Options of `recto-download`, and those that decide what file an image becomes.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::crops::Margin;
 use super::names::Template;
 use super::service::plan::Scaling;
 use crate::contracts::LocalizedImage;
-use crate::files;
 use crate::http::{self, Kind};
 use crate::pixels::row_writers::Encoding;
 use crate::report::Common;
+use crate::workers::{Shard, ShardChoice};
 
 /// Options of `recto-download`.
 #[derive(Clone, Debug, clap::Args)]
@@ -150,26 +149,6 @@ pub enum Orphans {
     Move,
 }
 
-/// Which part of a set is downloaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShardChoice {
-    /// The one that a scheduler gives this worker.
-    Auto,
-    /// This one.
-    Part(Shard),
-}
-
-impl FromStr for ShardChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(ShardChoice::Auto),
-            _ => text.parse().map(ShardChoice::Part),
-        }
-    }
-}
-
 /// When a run ends at the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deadline {
@@ -191,42 +170,6 @@ fn deadline(text: &str) -> Result<Deadline, String> {
             "`{text}` is neither a time (RFC 3339 or seconds since 1970) nor a length such as 90m"
         )
     })
-}
-
-/// One of several parts of a set, which workers download side by side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Which one, from 0.
-    pub index: u64,
-    /// How many there are.
-    pub count: u64,
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/');
-        let parts =
-            parts.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-        match parts {
-            Some((index, count)) if index < count && count <= 10_000 => Ok(Shard { index, count }),
-            _ => Err(format!("`{text}` is not a part such as 0/4 or 3/4")),
-        }
-    }
-}
-
-impl Shard {
-    /// Whether an image is in it, by a hash of its id: the same whatever else is in the set.
-    pub fn has(self, id: &str) -> bool {
-        let digits = files::hex_digest(id.as_bytes(), 15);
-        u64::from_str_radix(&digits, 16).unwrap_or_default() % self.count == self.index
-    }
-
-    /// How many workers share the rate limit of each host.
-    pub fn workers(self) -> u64 {
-        self.count
-    }
 }
 
 /// What shows that a file is a placeholder.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::names::OutputFolder;
-use super::options::Shard;
 use crate::error::Error;
 use crate::files;
+use crate::workers::Shard;
 
 /// Which shard of which set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -80,6 +80,11 @@ pub trait Source: Sync {
     }
     /// Makes one note of notes that differ only in what they name.
     fn unite_notes(&self, _notes: &mut Vec<String>) {}
+    /// Whether a document that others name is left, with all it leads to, to one of several workers. Those that are not are read by
+    /// each of them.
+    fn may_be_left(&self, _request: &DocumentRequest) -> bool {
+        false
+    }
     /// What to change when no image was found: the setting behind a URL.
     fn hint(&self, _rejects: &Rejects) -> Option<String> {
         None
@@ -146,7 +151,8 @@ pub struct Referrer {
 }
 
 /// Why a document could not be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FetchFailure {
     /// HTTP status of the last attempt, if there was a response.
     pub status: Option<u16>,

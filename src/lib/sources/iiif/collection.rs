@@ -7,6 +7,12 @@ use super::hanging::Hanging;
 use super::reader::Reader;
 use super::values::{has, kind, members, members_of};
 
+/// The role of a manifest that a collection names, and of a member whose kind the collection does not say.
+pub const MEMBER: &str = "collection member";
+
+/// The role of a collection that a collection names.
+const COLLECTION: &str = "collection in a collection";
+
 const MEMBERS: &[&str] = &["collections", "manifests", "members", "items"];
 
 impl<'a> Reader<'a> {
@@ -39,7 +45,11 @@ impl<'a> Reader<'a> {
         } else if matches!(kind(member).as_str(), "canvas" | "range" | "annotation") {
             self.not_a(member, "a manifest or collection");
         } else {
-            self.lead_to(member, "collection member", None, None);
+            let role = match &*kind_of_document(member) {
+                "collection" => COLLECTION,
+                _ => MEMBER,
+            };
+            self.lead_to(member, role, None, None);
         }
     }
 }

@@ -68,6 +68,10 @@ impl Source for Iiif {
         false
     }
 
+    fn may_be_left(&self, request: &DocumentRequest) -> bool {
+        request.is_for(collection::MEMBER)
+    }
+
     fn counts(&self) -> &'static [&'static str] {
         &[
             "collections",
