@@ -11,6 +11,14 @@ use serde_json::Value;
 use super::values::{absolute, has, id, members, members_of, spelled, split_fragment};
 use crate::image_names::far;
 
+/// The canvases of a manifest: in `items` since Presentation 3, in sequences before and in its drafts.
+pub fn canvases_of(manifest: &Value) -> impl Iterator<Item = &Value> {
+    let sequences = members(manifest, "sequences").into_iter();
+    let in_sequences = sequences.flat_map(|sequence| members_of(sequence, &["canvases", "items"]));
+    let canvases = members_of(manifest, &["items", "canvases"]).into_iter();
+    canvases.chain(in_sequences)
+}
+
 /// The canvases of a manifest by their names.
 #[derive(Default)]
 pub struct Canvases<'v> {
@@ -27,11 +35,7 @@ pub struct Canvases<'v> {
 impl<'v> Canvases<'v> {
     /// Those of a manifest, without those whose id several have.
     pub fn of(manifest: &'v Value, base: &str) -> Self {
-        let sequences = members(manifest, "sequences").into_iter();
-        let in_sequences =
-            sequences.flat_map(|sequence| members_of(sequence, &["canvases", "items"]));
-        let canvases = members_of(manifest, &["items", "canvases"]).into_iter();
-        Canvases::among(canvases.chain(in_sequences), base)
+        Canvases::among(canvases_of(manifest), base)
     }
 
     /// Some canvases, without those whose id several have.

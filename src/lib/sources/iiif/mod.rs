@@ -9,11 +9,13 @@ mod canvases;
 pub mod change_discovery;
 mod collection;
 mod curation;
+mod described;
 mod document;
 mod hanging;
 mod images;
 mod json;
 mod manifest;
+mod painting;
 mod paths;
 mod reader;
 mod service;
@@ -110,7 +112,7 @@ impl Source for Iiif {
                 found.rejects.extend(repeated_members(answer, &repeated));
                 let mut reader = Reader::new(answer, &document, &mut found);
                 match serde_json::from_str::<Value>(&answer.request.memo) {
-                    Ok(memo) if answer.request.is_for(manifest::PAINTING) => {
+                    Ok(memo) if answer.request.is_for(painting::PAINTING) => {
                         reader.painting_document(&document, &memo);
                     }
                     _ => reader.document(&document),
