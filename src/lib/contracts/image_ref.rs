@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::iiif::QuotedRequest;
+
 /// Metadata: key → values as the source gives them, HTML included.
 pub type Metadata = BTreeMap<String, Vec<String>>;
 
@@ -76,6 +78,25 @@ impl Service {
         match self.region {
             Some([x, y, w, h]) => format!("{}#xywh={x},{y},{w},{h}", self.id),
             None => self.id.clone(),
+        }
+    }
+
+    /// A service of which no more than its id is known.
+    pub fn named(id: &str) -> Self {
+        Service {
+            id: id.to_owned(),
+            version: 2,
+            level: None,
+            region: None,
+        }
+    }
+
+    /// The service that answers a request, as far as the request tells.
+    pub fn of_request(request: &QuotedRequest) -> Self {
+        Service {
+            // Only version 3 has `^`.
+            version: if request.size.starts_with('^') { 3 } else { 2 },
+            ..Service::named(request.base)
         }
     }
 }

@@ -444,12 +444,7 @@ fn image_of_service(observation: &mut Observation, placed: &mut Placed) {
     let Some(regions) = regions else {
         return;
     };
-    let service = Service {
-        id: request.base.to_owned(),
-        version: 2,
-        level: None,
-        region: None,
-    };
+    let service = Service::of_request(&request);
     let of_image = |region| Region {
         frame: Space::Image,
         ..region

@@ -250,7 +250,7 @@ fn image(resource: &Value, specific: &Value, base: &str) -> Result<PaintedImage,
     let described = url
         .as_deref()
         .and_then(|url| url.strip_suffix("/info.json"));
-    let service = service.or_else(|| described.map(named_service));
+    let service = service.or_else(|| described.map(Service::named));
     let url = url.clone().filter(|_| described.is_none());
     let mut found = PaintedImage {
         image: ImageRef {
@@ -305,16 +305,6 @@ fn without_url(id: &str, record: &str) -> String {
     }
 }
 
-/// A service of which no more than its id is known.
-fn named_service(id: &str) -> Service {
-    Service {
-        id: id.to_owned(),
-        version: 2,
-        level: None,
-        region: None,
-    }
-}
-
 fn fetchable(service: Service, base: &str) -> Option<Service> {
     let id = resolve(base, &service.id).filter(|id| is_url(id))?;
     Some(Service { id, ..service })
@@ -335,11 +325,7 @@ fn apply_own_url(found: &mut PaintedImage) {
     };
     let service = &mut found.image.service;
     service
-        .get_or_insert_with(|| Service {
-            // Only version 3 has `^`.
-            version: if asked.size.starts_with('^') { 3 } else { 2 },
-            ..named_service(asked.base)
-        })
+        .get_or_insert_with(|| Service::of_request(&asked))
         .region = part;
     found.rotation = Some(turn).filter(|t| *t != 0.0);
 }

@@ -463,10 +463,5 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
 /// The service behind a URL that requests a whole image by the Image API.
 fn service_of_request(url: &str) -> Option<Service> {
     let asked = QuotedRequest::parse(url).filter(|a| a.region == "full" && a.is_full_size())?;
-    Some(Service {
-        id: asked.base.to_owned(),
-        version: 2,
-        level: None,
-        region: None,
-    })
+    Some(Service::of_request(&asked))
 }
