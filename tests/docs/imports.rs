@@ -45,6 +45,7 @@ const ORDERS: &[Order] = &[
             &["options", "shard_mark"],
             &["encode", "network"],
             &["service/mod", "state"],
+            &["service/edges", "service/whole"],
             &["fetch", "failures"],
             &["estimate", "schedule", "summary"],
             &["lock"],

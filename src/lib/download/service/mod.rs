@@ -13,12 +13,14 @@ use tokio::time::timeout;
 
 pub mod auth;
 pub mod decode;
+mod edges;
 pub mod grid;
 pub mod limits;
 pub mod lossless;
 pub mod plan;
 pub mod region_store;
 pub mod verify;
+mod whole;
 
 use super::network::Servers;
 use crate::contracts::Service;
@@ -30,10 +32,7 @@ use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, VerifiedFile};
 use crate::progress::RegionCounter;
 use grid::{Rect, cells};
-use plan::{
-    Dialect, RegionPlan, Sample, Scaling, dialects, fingerprint, fits, may_give_whole, output_size,
-    part, whole_uri,
-};
+use plan::{Dialect, RegionPlan, Sample, Scaling, dialects, fingerprint, output_size, part};
 use region_store::RegionStore;
 use verify::{max_region_bytes, size_of, verify};
 
@@ -251,92 +250,6 @@ impl ServiceFetch<'_> {
         self.remaining_regions(store).await
     }
 
-    /// Where there are only files made beforehand, and one of them is all of the image but for a pixel or two, `info.json`
-    /// declares these too much.
-    fn believe_sizes(&mut self) {
-        let info = &self.info;
-        if info.level != 0 || !info.tiles.is_empty() || !self.is_all() {
-            return;
-        }
-        let size = self.size;
-        let near = info
-            .sizes
-            .iter()
-            .copied()
-            .find(|listed| is_nearly(*listed, size));
-        if let Some(near) = near.filter(|_| !info.sizes.contains(&size)) {
-            self.note_other_size(near, true);
-            [self.info.width, self.info.height] = near;
-            (self.size, self.target) = (near, output_size(near, self.wanted.scaling));
-        }
-    }
-
-    /// Whether the image is a pixel or two smaller than `info.json` declares, as regions at its right and bottom edge show; then
-    /// its size from now on is that.
-    async fn is_off(&mut self, plan: &RegionPlan) -> bool {
-        if !self.is_all() {
-            return false;
-        }
-        let Some(columns) = self.lacks(plan, 0).await else {
-            return false;
-        };
-        let Some(rows) = self.lacks(plan, 1).await else {
-            return false;
-        };
-        let size = [plan.size[0] - columns, plan.size[1] - rows];
-        if !is_nearly(size, plan.size) || !self.is_all_there_is(&plan.dialect, size).await {
-            return false;
-        }
-        self.note_other_size(size, true);
-        // Files made beforehand are named by the size that is declared.
-        self.named_by = (self.info.level == 0).then_some(plan.size);
-        [self.info.width, self.info.height] = size;
-        (self.size, self.target) = (size, output_size(size, self.wanted.scaling));
-        true
-    }
-
-    /// How many pixels the image lacks at its right (`axis` 0) or bottom edge (1), as the first region there shows; none where
-    /// that is not known.
-    async fn lacks(&self, plan: &RegionPlan, axis: usize) -> Option<u32> {
-        let end = plan.origin[axis] + plan.size[axis];
-        let end_of = |cell: &Rect| match axis {
-            0 => cell.x + cell.width,
-            _ => cell.y + cell.height,
-        };
-        let side = |size: [u32; 2]| size[axis];
-        let edge = cells(plan.origin, plan.size, plan.tile).find(|cell| end_of(cell) == end)?;
-        let declared = side([edge.width, edge.height]);
-        let error = match self.ask_twice(plan, edge).await {
-            Ok((_, found)) => return declared.checked_sub(side(found)),
-            Err(error) => error,
-        };
-        if !may_go_another_way(&error) {
-            return None;
-        }
-        // All of it lies outside, as it seems.
-        if declared <= MOST_OFF {
-            return Some(declared);
-        }
-        // Some servers refuse a region that reaches beyond the edge; files made beforehand have no other.
-        if !plan.has_open_edges {
-            return None;
-        }
-        for lack in 1..=MOST_OFF {
-            let mut inside = edge;
-            match axis {
-                0 => inside.width -= lack,
-                _ => inside.height -= lack,
-            }
-            let wanted = [inside.width, inside.height];
-            let uri = whole_uri(&self.base, Some(inside), None, &plan.dialect);
-            let answer = self.ask(&uri, inside).await;
-            if answer.is_ok_and(|(_, found)| side(found) == side(wanted)) {
-                return Some(lack);
-            }
-        }
-        None
-    }
-
     /// Whether regions requested by a plan of an earlier run are regions of the image as it is now.
     fn is_of_this_image(&self, plan: &RegionPlan) -> bool {
         plan.info == self.fingerprint && plan.service == self.base
@@ -345,208 +258,6 @@ impl ServiceFetch<'_> {
     /// Whether the image is all of the service's image.
     fn is_all(&self) -> bool {
         self.size == [self.info.width, self.info.height]
-    }
-
-    /// Whether the service may give the image in one answer, by its `info.json`.
-    fn may_be_whole(&self) -> bool {
-        let (info, [width, height]) = (&self.info, self.target);
-        let is_listed =
-            self.size == self.target && self.is_all() && info.sizes.contains(&self.size);
-        (!self.wanted.is_canonical || is_listed || info.tiles.is_empty())
-            && info.limits.allow(width, height)
-            && may_give_whole(info, self.size, self.target)
-    }
-
-    /// The image in one answer, where the server gives it; what that shows of other images is noted.
-    async fn whole_if_given(&mut self) -> Result<Option<Whole>, Error> {
-        let whole = self.whole().await?;
-        let service = &self.wanted.service.id;
-        if whole.is_some() {
-            self.servers.known.gave(service, self.target).await;
-        } else if self.cap == Limits::NONE {
-            let host = self.servers.known.host(service);
-            host.learn(|known| known.refused(service, self.target));
-        }
-        Ok(whole)
-    }
-
-    /// Requests the image in one answer; none when the server does not give it that way.
-    async fn whole(&mut self) -> Result<Option<Whole>, Error> {
-        let has_regions = self.info.level >= 1 || !self.info.tiles.is_empty();
-        let known = self.servers.known.host(&self.wanted.service.id).known();
-        let is_probe = has_regions && !known.has_given(self.target);
-        let size_retries = is_probe.then_some(1);
-        let is_canonical = |d: &Dialect| d.both_sides == (self.info.version >= 3);
-        let dialects = dialects(&self.info, self.wanted.format);
-        let scaled = (self.target != self.size).then_some(self.target);
-        let canonical = dialects.iter().filter(|d| is_canonical(d));
-        let mut ways: Vec<(&Dialect, Option<[u32; 2]>)> = canonical.map(|d| (d, scaled)).collect();
-        // A size that is listed has to be there in the words of the list (3.0 §5.3, 2.1.1 §5.3), also at level 0, where
-        // nothing else has to be.
-        let is_listed = self.is_all() && self.info.sizes.contains(&self.target);
-        if is_listed && self.info.level == 0 && scaled.is_none() {
-            ways.extend(dialects.iter().map(|d| (d, Some(self.target))));
-        }
-        for (dialect, scaled) in ways {
-            match self.whole_in(dialect, scaled, size_retries).await? {
-                WholeAnswer::Fits(whole) => return Ok(Some(*whole)),
-                WholeAnswer::Smaller => return Ok(None),
-                WholeAnswer::Refused => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// Requests the image in one answer by one form of URI; a smaller answer is requested a second time.
-    async fn whole_in(
-        &mut self,
-        dialect: &Dialect,
-        scaled: Option<[u32; 2]>,
-        size_retries: Option<u32>,
-    ) -> Result<WholeAnswer, Error> {
-        let part = self.part_of_image();
-        let uri = whole_uri(&self.base, part, scaled, dialect);
-        let mut smaller = None;
-        for _ in 0..2 {
-            let (saved, sound) = match self.save(&uri, size_retries).await {
-                Ok(answer) => answer,
-                Err(error) if self.is_barred(&error) => return Err(error),
-                Err(error) if is_refusal(&error) => break,
-                Err(error) if error.kind.may_be_size() => {
-                    self.note_refusal(error);
-                    break;
-                }
-                Err(error) => return Err(error),
-            };
-            let found = [sound.header.width, sound.header.height];
-            // The same twice: not an accident, but what this server does.
-            let is_same = smaller == Some(found);
-            // Files made beforehand are named by the size that is declared.
-            let is_whole = scaled.is_none() || self.info.level == 0 && scaled == Some(self.size);
-            let is_near = is_whole && part.is_none() && is_nearly(found, self.size);
-            let is_off = is_near && is_same && self.is_all_there_is(dialect, found).await;
-            if fits(found, self.target, self.size) || is_off {
-                self.note_format(dialect);
-                self.note_other_size(found, is_off);
-                return Ok(WholeAnswer::Fits(Box::new(Whole {
-                    method: "whole",
-                    uri,
-                    saved,
-                    sound,
-                    notes: std::mem::take(&mut self.notes),
-                })));
-            }
-            self.wanted.part.discard();
-            if is_near && is_same {
-                break;
-            }
-            // A limit makes images smaller, and leaves them their shape.
-            let is_larger = found[0] > self.target[0] || found[1] > self.target[1];
-            if !is_near
-                && (is_larger || is_same && part.is_none() && !has_shape_of(found, self.size))
-            {
-                return Err(other_than_declared(&uri, self.target, found));
-            }
-            let host = self.servers.known.host(&self.wanted.service.id);
-            let is_known = host.known().was_shown(found[0].max(found[1]));
-            if !is_near && (is_same || is_known) {
-                smaller = Some(found);
-                self.learn_from_whole(found);
-                break;
-            }
-            smaller = Some(found);
-        }
-        Ok(smaller.map_or(WholeAnswer::Refused, |_| WholeAnswer::Smaller))
-    }
-
-    /// Whether an answer that misses the declared size by a pixel or two is the whole image, because the rows and columns
-    /// that are missing do not exist; else it was scaled down a little.
-    async fn is_all_there_is(&self, dialect: &Dialect, found: [u32; 2]) -> bool {
-        let [width, height] = self.size;
-        if found[0] >= width && found[1] >= height || self.info.level == 0 {
-            return true;
-        }
-        let edge = match found[0] < width {
-            true => Rect {
-                x: found[0],
-                y: 0,
-                width: width - found[0],
-                height: height.min(CAUTIOUS),
-            },
-            false => Rect {
-                x: 0,
-                y: found[1],
-                width: width.min(CAUTIOUS),
-                height: height - found[1],
-            },
-        };
-        let uri = whole_uri(&self.base, Some(edge), None, dialect);
-        let request = Request {
-            max_retries: Some(0),
-            ..Request::image(&uri, max_region_bytes(edge)).logged(&self.wanted.log)
-        };
-        let read = async |reply: &Response| {
-            let found = size_of(reply.body.clone(), [edge.width, edge.height]).await?;
-            match found == [edge.width, edge.height] {
-                true => Ok(()),
-                false => Err(wrong_size(&uri, edge, found)),
-            }
-        };
-        let answer = self.servers.client.get_checked(&request, read).await;
-        // Only an answer shows that there is something; servers refuse what lies outside in many ways.
-        answer.is_err()
-    }
-
-    /// Where the image lies in the service's image; none where it is all of it.
-    fn part_of_image(&self) -> Option<Rect> {
-        (!self.is_all()).then_some(Rect {
-            x: self.origin[0],
-            y: self.origin[1],
-            width: self.size[0],
-            height: self.size[1],
-        })
-    }
-
-    fn note_other_size(&mut self, found: [u32; 2], is_off: bool) {
-        let note = is_off.then(|| {
-            format!(
-                "info.json declares {} x {} pixels, the image has {} x {}",
-                self.size[0], self.size[1], found[0], found[1]
-            )
-        });
-        self.notes.extend(note);
-    }
-
-    fn note_refusal(&mut self, error: Error) {
-        self.notes.push(format!(
-            "requested {} x {} in one answer: {}; covered by regions instead",
-            self.target[0], self.target[1], error.message
-        ));
-        self.whole_error = Some(error);
-    }
-
-    /// Notes that another file type was taken than the one wanted.
-    fn note_format(&mut self, taken: &Dialect) {
-        if let Some(wanted) = self.wanted.format.filter(|wanted| *wanted != taken.format) {
-            let taken = &taken.format;
-            let note = format!(
-                "the server does not offer {wanted}: made from {taken}, which may have lost detail"
-            );
-            self.notes.push(note);
-        }
-    }
-
-    fn learn_from_whole(&mut self, found: [u32; 2]) {
-        let side = found[0].max(found[1]).max(LEAST);
-        self.cap = self.cap.and(&Limits {
-            width: side,
-            height: side,
-            area: u64::MAX,
-        });
-        self.notes.push(format!(
-            "requested {} x {}, answered {} x {} with status 200: covered by regions instead",
-            self.target[0], self.target[1], found[0], found[1]
-        ));
     }
 
     /// Finds the form of URI and the region size that the server accepts, by fetching the first region.
@@ -856,16 +567,6 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What came of a request for the whole image.
-enum WholeAnswer {
-    /// The image.
-    Fits(Box<Whole>),
-    /// A smaller one.
-    Smaller,
-    /// None.
-    Refused,
-}
-
 /// Whether the server does not give what was requested, and may give something else.
 fn is_refusal(error: &Error) -> bool {
     matches!(
@@ -882,37 +583,6 @@ fn may_go_another_way(error: &Error) -> bool {
 /// Whether regions may have failed in this way because `info.json` declares a pixel or two too much.
 fn may_be_off(error: &Error) -> bool {
     may_go_another_way(error) && error.status != Some(503)
-}
-
-/// By how many pixels `info.json` is off on some servers (libvips issue 1818).
-const MOST_OFF: u32 = 2;
-
-/// Whether an image misses a declared size by a pixel or two on its sides.
-fn is_nearly(found: [u32; 2], declared: [u32; 2]) -> bool {
-    let is_near = |found: u32, declared: u32| found.abs_diff(declared) <= MOST_OFF;
-    // Of an image that is only a few pixels wide they are not a little.
-    let is_large = declared.iter().all(|side| *side >= 100);
-    found != declared
-        && is_large
-        && is_near(found[0], declared[0])
-        && is_near(found[1], declared[1])
-}
-
-/// Whether a smaller image may be a larger one scaled down: the aspect ratio is the same, but for rounding.
-fn has_shape_of(found: [u32; 2], declared: [u32; 2]) -> bool {
-    let [w, h] = found.map(f64::from);
-    let [width, height] = declared.map(f64::from);
-    let by_width = (h - w * height / width).abs();
-    let by_height = (w - h * width / height).abs();
-    by_width.min(by_height) <= 1.5
-}
-
-fn other_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Error {
-    let message = format!(
-        "{uri}: info.json declares {} x {} pixels, the answer has {} x {}: boxes and regions would not fit",
-        declared[0], declared[1], found[0], found[1]
-    );
-    Error::info(message).with_status(200)
 }
 
 fn wrong_size(uri: &str, requested: Rect, found: [u32; 2]) -> Error {
