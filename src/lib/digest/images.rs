@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::vec::IntoIter;
 
+use super::harvest::{Contents, ImageKey, manifest_key};
 use super::join::{Attached, Joined, Joiner};
 use super::spool::{Spool, Stored};
-use super::worklist::{Contents, ImageKey, manifest_key};
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::sources::{FetchedText, ImageName, Placed, Source};

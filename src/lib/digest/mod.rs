@@ -14,6 +14,7 @@ mod crawl;
 mod document_limits;
 mod fetch;
 pub mod filter;
+mod harvest;
 mod images;
 mod join;
 mod no_images;
@@ -36,10 +37,10 @@ use crate::summary::{Summary, counted};
 use crate::workers::Shard;
 use crate::{corrections, files, sources};
 use filter::Filter;
+use harvest::Harvest;
 use images::Images;
 pub use options::Options;
 use select::Selected;
-use worklist::Harvest;
 
 /// Reads a source: writes `digest.json` and the list of rejects.
 ///
