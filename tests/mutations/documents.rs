@@ -396,7 +396,7 @@ fn digests() {
         folder.write("d.json", bytes);
         kept(folder.extract("d.json"))
     };
-    documents(600, [samples::digest(), samples::m3_digest()], takes).is_mixed();
+    documents(200, [samples::digest(), samples::m3_digest()], takes).is_mixed();
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn localizations() {
         ends.map(kept)[0]
     };
     documents(
-        300,
+        100,
         [samples::localizations(), samples::m3_localizations()],
         takes,
     )
@@ -435,7 +435,7 @@ fn image_maps() {
         ];
         ends.map(kept)[0]
     };
-    documents(300, [samples::image_map()], takes).is_mixed();
+    documents(100, [samples::image_map()], takes).is_mixed();
 }
 
 #[test]
@@ -510,7 +510,7 @@ fn journals_of_downloads() {
         is_taken
     };
     mutation::check(
-        300,
+        100,
         |random| mutation::text(&samples::journal(), random),
         takes,
     )
@@ -530,7 +530,7 @@ fn lists_of_failures_that_are_tried_again() {
         kept(ended);
         is_taken
     };
-    mutation::check(300, |random| mutation::text(sound, random), takes).is_mixed();
+    mutation::check(100, |random| mutation::text(sound, random), takes).is_mixed();
 }
 
 fn journal(folder: &Path) -> PathBuf {

@@ -58,7 +58,7 @@ fn transcriptions_as_values() {
             false
         }
     };
-    mutation::check(20_000, damaged, takes).is_mixed();
+    mutation::check(6_000, damaged, takes).is_mixed();
 }
 
 #[test]
@@ -87,5 +87,5 @@ fn transcriptions_at_home_through_two_stages() {
         assert_eq!(summary.read, summary.kept + summary.rejects.len() as u64);
         read > 0
     };
-    mutation::check(150, damaged, takes);
+    mutation::check(60, damaged, takes);
 }
