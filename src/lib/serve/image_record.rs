@@ -39,6 +39,8 @@ pub struct ImageRecord {
     pub stamp: u64,
     /// When the file had last been written then, in seconds since 1970.
     pub modified: i64,
+    /// The number of the disk that the file lay on when it was listed.
+    pub disk: u64,
     /// What the source says about it: labels, group, boxes.
     pub about: LocalizedImage,
 }
@@ -161,6 +163,7 @@ impl ImageRecord {
             size: [1, 1],
             stamp: 0,
             modified: 0,
+            disk: 0,
             about,
         }
     }
