@@ -68,6 +68,7 @@ const ORDERS: &[Order] = &[
             ],
             &["image_record", "auth/network", "auth/rules"],
             &["web/message", "image/pdf", "web/host", "web/listen"],
+            &["web/route"],
             &["auth/permissions"],
             &["catalogue", "cache"],
             &["site"],

@@ -57,7 +57,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         holds: "only `pixels` meets pixels",
-        words: r"(^|[^:\w])(image|png|jpeg_encoder|zune_jpeg|tiff|fast_image_resize|hayro|hayro_jpeg2000)::",
+        words: r"(^|[^:\w])(image|png|jpeg_encoder|zune_jpeg|tiff|fast_image_resize|hayro|hayro_jpeg2000|re_rav1d)::",
         rooms: &["pixels/"],
         except: &[],
     },

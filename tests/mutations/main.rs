@@ -6,6 +6,10 @@
 
 mod documents;
 mod pictures;
+#[allow(dead_code, reason = "tests of `serve` use more of it")]
+#[path = "../serve/running.rs"]
+mod running;
+mod served;
 mod services;
 mod sets;
 mod transcriptions;

@@ -1,6 +1,7 @@
 //! `recto-serve` as a program: what it answers over HTTP, what it refuses, how it starts and stops.
 
 mod auth;
+mod avif;
 mod cache;
 mod flow;
 mod images;

@@ -123,13 +123,23 @@ impl Serving {
         image::load_from_memory(&got.body).unwrap()
     }
 
-    /// SIGTERM; gives exit code, the rest of stdout, stderr.
-    pub fn stop(mut self) -> (i32, String, String) {
+    /// SIGTERM; gives the exit code.
+    pub fn stop_quietly(mut self) -> i32 {
+        self.terminate();
+        self.child.wait().unwrap().code().unwrap()
+    }
+
+    fn terminate(&self) {
         let killed = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(killed.success());
+    }
+
+    /// SIGTERM; gives exit code, the rest of stdout, stderr.
+    pub fn stop(mut self) -> (i32, String, String) {
+        self.terminate();
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
         self.child

@@ -14,6 +14,7 @@ pub mod readers;
 pub mod samples;
 pub mod schemas;
 pub mod server;
+pub mod tiffs;
 pub mod transcriptions;
 mod workdir;
 

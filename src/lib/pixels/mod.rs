@@ -6,7 +6,7 @@
 //! | check that an image is complete | [`mod@verify`] |
 //! | remove the EXIF orientation | `orientation` |
 //! | write images row by row, for `download` | [`row_writers`] |
-//! | read parts of large images, for `serve` | [`source`], `tiff`, `tiff_plain`, `jp2`, [`pdf`] |
+//! | read parts of large images, for `serve` | [`source`], `tiff`, `tiff_plain`, `jp2`, `avif`, [`pdf`] |
 //! | crop, scale, rotate, colour and encode, for `serve` | [`render`], [`encode`], `colour` |
 //! | make pyramids, for `serve` | [`pyramid`] |
 //! | cut out boxes, lines and tiles, draw contact sheets, find images that look alike, for `reformat` | `crop`, `line`, `tile`, [`contact_sheet`], `fingerprint` |
@@ -14,6 +14,7 @@
 //! Everything is decoded within a limit that the caller states. A small file that claims a huge image is refused by its
 //! header.
 
+mod avif;
 mod baseline;
 mod bmp;
 mod colour;

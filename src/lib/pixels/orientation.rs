@@ -1,7 +1,16 @@
-//! Removes the EXIF orientation of a file without changing pixels. Readers disagree about whether to apply it; without
-//! it, all of them see the stored pixels.
+//! EXIF orientation: applied to pixels, or removed from a file without changing its pixels. Readers disagree about whether to
+//! apply it; without it, all of them see the stored pixels.
 
+use image::DynamicImage;
 use image::metadata::Orientation;
+
+/// Applies an EXIF orientation, 1 to 8.
+pub fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
+    image.apply_orientation(
+        Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
+    );
+    image
+}
 
 /// The same file without EXIF orientation. Files other than JPEG, PNG, TIFF and WebP stay as they are.
 pub fn without_orientation(mut bytes: Vec<u8>) -> Vec<u8> {

@@ -11,7 +11,7 @@ use crate::contracts::{Frame, LocalizedImage};
 use crate::corrections::Correctable;
 use crate::files;
 use crate::pixels::pdf;
-use crate::pixels::source::{self, ImageSource, SourceInfo, is_jp2, start_of};
+use crate::pixels::source::{self, ImageSource, SourceInfo, has_wild_decoder, start_of};
 
 /// The most pixels of an image that is decoded: half a gigapixel, 1.5 GB in colour.
 pub const MOST_PIXELS: u64 = 1 << 29;
@@ -39,6 +39,8 @@ pub struct ImageRecord {
     pub stamp: u64,
     /// When the file had last been written then, in seconds since 1970.
     pub modified: i64,
+    /// The number of the disk that the file lay on when it was listed.
+    pub disk: u64,
     /// What the source says about it: labels, group, boxes.
     pub about: LocalizedImage,
 }
@@ -139,10 +141,10 @@ impl ImageRecord {
         let of_worker = |(size, channels, bytes): Pixels| {
             ImageSource::of_pixels(size, channels, bytes).map_err(PdfError::Broken)
         };
-        let start = start_of::<12>(&file).map_err(PdfError::Broken)?;
+        let start = start_of::<64>(&file).map_err(PdfError::Broken)?;
         match self.page {
             Some(Page::Pdf(page)) => of_worker(pdf_worker::draw(file, page)?),
-            None if is_jp2(&start) => of_worker(pdf_worker::decode(file, DECODING)?),
+            None if has_wild_decoder(&start) => of_worker(pdf_worker::decode(file, DECODING)?),
             Some(Page::Tiff(number)) => {
                 ImageSource::open(file, number, MOST_PIXELS).map_err(PdfError::Broken)
             }
@@ -161,6 +163,7 @@ impl ImageRecord {
             size: [1, 1],
             stamp: 0,
             modified: 0,
+            disk: 0,
             about,
         }
     }

@@ -8,7 +8,7 @@ use crate::jpeg::index;
 use crate::pixels::header::{self, Header, rotated_size};
 use crate::pixels::tiff::{Tiff, is_tiff};
 use crate::pixels::tiff_whole;
-use crate::pixels::{bmp, jp2};
+use crate::pixels::{avif, bmp, jp2};
 
 /// What the header of a file declares, as far as a server needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,12 @@ pub struct SourceInfo {
     pub tile: Option<u32>,
     /// Whether it is decoded in parts although it is not tiled.
     pub by_parts: bool,
+}
+
+/// Whether a file is of a type whose decoder takes the memory and time that a damaged file tells it to, by its first bytes:
+/// such files are decoded in a process of their own.
+pub fn has_wild_decoder(start: &[u8]) -> bool {
+    jp2::is_jp2(start) || avif::is_avif(start)
 }
 
 /// The number of pages of an open file: only TIFFs have several.
@@ -39,12 +45,15 @@ pub fn count_pages(file: &File) -> Result<u32, String> {
 /// # Errors
 /// The file cannot be served: why not.
 pub fn inspect(file: &File, page: u32) -> Result<SourceInfo, String> {
-    let start = start_of::<12>(file)?;
+    let start = start_of::<64>(file)?;
     if is_tiff(&start) {
         return inspect_tiff(file, page);
     }
     if jp2::is_jp2(&start) {
         return inspect_jp2(again(file)?);
+    }
+    if avif::is_avif(&start) {
+        return inspect_avif(again(file)?);
     }
     if bmp::is_bmp(&start) {
         let (size, channels) = bmp::measure(BufReader::new(again(file)?))?;
@@ -124,13 +133,28 @@ fn inspect_tiff(file: &File, page: u32) -> Result<SourceInfo, String> {
     })
 }
 
-fn inspect_jp2(file: File) -> Result<SourceInfo, String> {
-    // Boxes before the codestream hold at most a profile and metadata.
+/// The first bytes of a file, in which boxes hold at most a profile and metadata before what tells the size.
+fn boxes_at_start(file: File) -> Result<Vec<u8>, String> {
     const START: u64 = 1 << 20;
     let mut start = Vec::new();
     let read = file.take(START).read_to_end(&mut start);
     read.map_err(|e| e.to_string())?;
-    let (size, components) = jp2::measure(&start)?;
+    Ok(start)
+}
+
+fn inspect_avif(file: File) -> Result<SourceInfo, String> {
+    let (size, channels) = avif::measure(&boxes_at_start(file)?)?;
+    Ok(SourceInfo {
+        size,
+        // As coded, with up to 16 bits per sample, and as numbers of 16 bits.
+        channels: channels * 4,
+        tile: None,
+        by_parts: false,
+    })
+}
+
+fn inspect_jp2(file: File) -> Result<SourceInfo, String> {
+    let (size, components) = jp2::measure(&boxes_at_start(file)?)?;
     Ok(SourceInfo {
         size,
         // The decoder needs 32 bits per sample.

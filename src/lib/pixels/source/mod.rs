@@ -12,10 +12,11 @@ use std::io::Read as _;
 
 use image::DynamicImage;
 
+use super::avif;
 use super::bmp;
 use super::header;
 use super::jp2;
-pub use super::jp2::is_jp2;
+use super::orientation::upright;
 use super::render::{self, UprightImage};
 use super::tiff::{Tiff, TiffLevel, is_tiff};
 use super::tiff_whole;
@@ -23,12 +24,12 @@ use crate::iiif::resolve::RenderPlan;
 use crate::jpeg::Colour;
 use crate::jpeg::index::HuffmanTables;
 use crate::jpeg::pyramid::Photometric;
-pub use info::{SourceInfo, count_pages, inspect, start_of};
+pub use info::{SourceInfo, count_pages, has_wild_decoder, inspect, start_of};
 use info::{is_large_jpeg, is_read_by_tiles};
 use jpeg::JpegSource;
 use large_jpeg::LargeJpeg;
 use tiled::TiledSource;
-use whole::{checked, upright, whole};
+use whole::{checked, whole};
 
 /// A file that was opened.
 #[derive(Debug)]
@@ -106,6 +107,9 @@ impl ImageSource {
         file.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
         if jp2::is_jp2(&bytes) {
             return jp2::decode(&bytes, most_pixels).map(|image| ImageSource::Whole(image.into()));
+        }
+        if avif::is_avif(&bytes) {
+            return avif::decode(&bytes, most_pixels).map(|image| ImageSource::Whole(image.into()));
         }
         if bmp::is_bmp(&bytes) {
             return bmp::decode(&bytes, most_pixels).map(|image| ImageSource::Whole(image.into()));

@@ -2,7 +2,6 @@
 
 use std::io::Cursor;
 
-use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -12,15 +11,8 @@ use crate::jpeg::{self, Info, JpegError};
 use crate::pixels::colour::ToSrgb;
 use crate::pixels::decode::decode;
 use crate::pixels::header::Header;
+use crate::pixels::orientation::upright;
 use crate::pixels::render;
-
-/// Applies an EXIF orientation.
-pub fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
-    image.apply_orientation(
-        Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
-    );
-    image
-}
 
 /// Checks a JPEG, since decoders would fill up a truncated one with grey. None for a rare kind, and if only the end marker
 /// is missing.

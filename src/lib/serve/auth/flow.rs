@@ -19,6 +19,7 @@ use crate::serve::site::Site;
 use crate::serve::web::message::{
     Query, Response, error_response, header_text, redirect, uncached,
 };
+use crate::serve::web::route::Route;
 
 const LOGIN: &str = include_str!("../pages/login.html");
 const DONE: &str = include_str!("../pages/done.html");
@@ -33,8 +34,8 @@ const MOST_ORIGINS: usize = 8;
 pub struct LoginRequest<'a> {
     /// `GET`, `POST`…
     pub method: &'a str,
-    /// The path after `/auth/`, decoded.
-    pub path: &'a str,
+    /// What its path leads to.
+    pub route: &'a Route,
     /// The parameters of the query.
     pub query: Query,
     /// The fields of a form in the body.
@@ -64,15 +65,18 @@ pub struct LoginFlow<'a> {
 impl LoginFlow<'_> {
     /// Answers the request.
     pub async fn answer(&self, site: &Site<'_>, uris: &Uris) -> Response {
-        match (self.request.method, self.request.path) {
+        let (service, probed) = match self.request.route {
+            Route::Probe(id) => ("probe", id.as_str()),
+            Route::Login(service) => (service.as_str(), ""),
+            _ => ("", ""),
+        };
+        match (self.request.method, service) {
+            ("GET" | "HEAD", "probe") => probe(probed, site, uris),
             ("GET" | "HEAD", "login") => self.login_page(""),
             ("POST", "login") => self.login().await,
             ("GET" | "HEAD", "token") => self.token(),
             ("GET" | "HEAD" | "POST", "logout") => self.logout(),
-            ("GET" | "HEAD", path) => match path.strip_prefix("probe/") {
-                Some(id) => probe(id, site, uris),
-                None => error_response(404, "no such service"),
-            },
+            ("GET" | "HEAD", _) => error_response(404, "no such service"),
             _ => error_response(405, "only GET is supported here")
                 .with_header("allow", "GET, HEAD, OPTIONS"),
         }

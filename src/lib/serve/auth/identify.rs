@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::files;
 use crate::http::header::HeaderMap;
 use crate::serve::web::message::{Response, error_response, header_text};
+use crate::serve::web::route::Route;
 
 /// How often a client may send a wrong secret: ten times at once, then every six seconds.
 const MISTAKES: Rate = Rate {
@@ -135,7 +136,7 @@ impl Identities {
     /// The response to a request whose credentials are wrong.
     pub async fn person(
         &self,
-        path: &str,
+        route: &Route,
         headers: &HeaderMap,
         address: IpAddr,
         now: i64,
@@ -147,8 +148,8 @@ impl Identities {
             let ticket = self.session(cookies, seconds).ok();
             ticket.and_then(|ticket| self.holder(&ticket))
         };
-        let is_probe = path.starts_with("/auth/probe/");
-        if is_probe || path.ends_with("/info.json") {
+        let is_probe = matches!(route, Route::Probe(_));
+        if is_probe || route.is_info() {
             // Access tokens are for the probe service only (2.0 §5.1), and in 1.0 for info.json (§4.3).
             let token = authorization
                 .split_once(' ')
@@ -157,7 +158,7 @@ impl Identities {
             if let Some(person) = ticket.and_then(|ticket| self.holder(&ticket)) {
                 return Ok(Some(person));
             }
-        } else if path.starts_with("/auth/") {
+        } else if matches!(route, Route::Login(_)) {
             return Ok(in_session());
         }
         let read = credentials::read(authorization, header_text(headers, "x-api-key"), cookies);

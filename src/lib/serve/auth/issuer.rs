@@ -166,3 +166,130 @@ fn check_url(place: &str, settings: &Settings) -> Result<(), Error> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use recto_testkit::gate::Gate;
+    use recto_testkit::server::{Answer, Server};
+    use ring::rand::SystemRandom;
+    use ring::signature::{Ed25519KeyPair, KeyPair as _};
+    use serde_json::json;
+
+    /// Longer than a test waits for anything.
+    const LONG: Duration = Duration::from_secs(120);
+
+    /// A provider with a key `a` and another one, whose answers pass a gate.
+    struct Provider {
+        pair: Ed25519KeyPair,
+        gate: Arc<Gate>,
+        server: Server,
+        issuer: Arc<Issuer>,
+    }
+
+    impl Provider {
+        fn start(gate: Arc<Gate>) -> Self {
+            let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+            let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
+            let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+            let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "use": "sig", "alg": "EdDSA", "x": x});
+            // A key that is alone is tried whatever a token names.
+            let mut other = jwk.clone();
+            other["kid"] = json!("z");
+            let set = json!({"keys": [jwk, other]}).to_string().into_bytes();
+            let passed = gate.clone();
+            let server = Server::start(move |_, _| {
+                passed.pass();
+                Answer::Serve(set.clone(), "application/json")
+            });
+            let url = server.url("/keys");
+            let settings = json!({"algorithm": "EdDSA", "key": url});
+            let issuer = Issuer {
+                settings: serde_json::from_value(settings).unwrap(),
+                keys: Keys::Published(Box::new(Published {
+                    service: Webhook::new(&url, LONG).unwrap(),
+                    held: Mutex::default(),
+                    asking: tokio::sync::Mutex::default(),
+                })),
+            };
+            Provider {
+                pair,
+                gate,
+                server,
+                issuer: Arc::new(issuer),
+            }
+        }
+
+        /// A token that names a key, signed by the one of the provider.
+        fn token(&self, kid: &str) -> String {
+            let head = json!({"alg": "EdDSA", "kid": kid}).to_string();
+            let claims = json!({"sub": "dora", "exp": 1000}).to_string();
+            let message = format!(
+                "{}.{}",
+                URL_SAFE_NO_PAD.encode(head),
+                URL_SAFE_NO_PAD.encode(claims)
+            );
+            let signature = self.pair.sign(message.as_bytes());
+            format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        }
+
+        /// Begins to verify a token.
+        fn verify(&self, kid: &str) -> tokio::task::JoinHandle<Result<Bearer, &'static str>> {
+            let (issuer, token) = (self.issuer.clone(), self.token(kid));
+            tokio::spawn(async move { issuer.verify(&token, 0).await })
+        }
+
+        /// As if the provider had been asked long ago.
+        fn forget_when_it_was_asked(&self) {
+            let Keys::Published(published) = &self.issuer.keys else {
+                unreachable!("its keys are published");
+            };
+            published.held().asked = None;
+        }
+
+        /// Waits until the provider holds a request.
+        async fn is_asked(&self) {
+            while self.gate.held() == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn tokens_of_known_keys_do_not_wait_for_the_provider() {
+        // Who asks, and what becomes of it: a token of a key that nobody knows, one of a known key after an hour.
+        let cases = [("b", Err(jwt::UNKNOWN_KEY)), ("a", Ok("dora"))];
+        for (asks, wanted) in cases {
+            let provider = Provider::start(Gate::after(1));
+            assert!(provider.verify("a").await.unwrap().is_ok());
+            provider.forget_when_it_was_asked();
+            let asking = provider.verify(asks);
+            provider.is_asked().await;
+            // The provider answers only after all of these.
+            let others: Vec<_> = (0..20).map(|_| provider.verify("a")).collect();
+            for other in others {
+                assert!(other.await.unwrap().is_ok(), "while {asks} asks");
+            }
+            assert!(!asking.is_finished(), "{asks} is answered by nobody");
+            provider.gate.open();
+            let found = asking.await.unwrap();
+            let found = found.as_ref().map(|bearer| bearer.user.as_str());
+            assert_eq!(found.map_err(|why| *why), wanted);
+            assert_eq!(provider.server.hits("/keys"), 2);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn tokens_that_arrive_before_the_keys_ask_once() {
+        let provider = Provider::start(Gate::closed());
+        let tokens: Vec<_> = (0..20).map(|_| provider.verify("a")).collect();
+        provider.is_asked().await;
+        provider.gate.open();
+        for token in tokens {
+            assert!(token.await.unwrap().is_ok());
+        }
+        assert_eq!(provider.server.hits("/keys"), 1);
+    }
+}

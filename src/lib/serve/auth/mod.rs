@@ -15,6 +15,7 @@ use super::catalogue::Catalogue;
 use super::presentation::uris::Uris;
 use super::site::Site;
 use super::web::message::Response;
+use super::web::route::Route;
 use crate::error::Error;
 use crate::http::header::HeaderMap;
 use delegate::Delegate;
@@ -75,33 +76,29 @@ impl Auth {
         })
     }
 
-    /// The visitor who sends a request. `peer` is the other end of the connection, `now` in milliseconds since 1970.
+    /// The visitor who sends a request from an address; `now` is in milliseconds since 1970.
     ///
     /// # Errors
     /// The response to a visitor whose credentials are wrong, or who sends too many requests.
     pub async fn visitor(
         &self,
-        path: &str,
+        route: &Route,
         headers: &HeaderMap,
-        peer: IpAddr,
+        address: IpAddr,
         now: i64,
     ) -> Result<Visitor, Response> {
-        let address = self.address(headers, peer);
         let mut visitor = Visitor {
             address: Some(address),
             ..Visitor::default()
         };
-        let person = self.identities.person(path, headers, address, now).await?;
+        let person = self.identities.person(route, headers, address, now).await?;
         if let Some(person) = person {
             visitor.user = Some(person.user);
             visitor.groups = person.groups;
         }
-        let client = match &visitor.user {
-            Some(user) => format!("user:{user}"),
-            None => rate::client(address),
-        };
         if let Some(buckets) = &self.buckets {
-            (buckets.take(&client, now)).map_err(rate::too_many_requests)?;
+            let sender = rate::sender(visitor.user.as_deref(), address);
+            (buckets.take(&sender, now)).map_err(rate::too_many_requests)?;
         }
         Ok(visitor)
     }
@@ -177,15 +174,15 @@ impl Auth {
     }
 
     /// Whether everybody may see a page without saying who they are: pages about the server, unless they are restricted.
-    pub fn is_open(&self, path: &str) -> bool {
-        self.watchers(path).is_some_and(<[Who]>::is_empty)
+    pub fn is_open(&self, route: &Route) -> bool {
+        self.watchers(route).is_some_and(<[Who]>::is_empty)
     }
 
     /// Who may see a page about the server; empty: everybody. None for other pages.
-    fn watchers(&self, path: &str) -> Option<&[Who]> {
-        match path {
-            "/health" => Some(&self.settings.health),
-            "/metrics" => Some(&self.settings.metrics),
+    fn watchers(&self, route: &Route) -> Option<&[Who]> {
+        match route {
+            Route::Health => Some(&self.settings.health),
+            Route::Metrics => Some(&self.settings.metrics),
             _ => None,
         }
     }
@@ -194,8 +191,8 @@ impl Auth {
     ///
     /// # Errors
     /// The refusal.
-    pub fn check_status_page(&self, path: &str, visitor: &Visitor) -> Result<(), Response> {
-        let watchers = self.watchers(path).unwrap_or_default();
+    pub fn check_status_page(&self, route: &Route, visitor: &Visitor) -> Result<(), Response> {
+        let watchers = self.watchers(route).unwrap_or_default();
         if watchers.is_empty() || watchers.iter().any(|who| who.includes(visitor)) {
             return Ok(());
         }
@@ -208,10 +205,10 @@ impl Auth {
     }
 
     /// Adds the headers of every response where there are rules: who may store it, and which sites' scripts may read it.
-    pub fn finish(&self, mut response: Response, path: &str, origin: &str) -> Response {
-        let is_same_for_everybody = path.starts_with("/assets/")
-            || response.header("cache-control").starts_with("public")
-            || ["/health", "/metrics"].contains(&path);
+    pub fn finish(&self, mut response: Response, route: &Route, origin: &str) -> Response {
+        let is_same_for_everybody =
+            matches!(route, Route::Asset(_) | Route::Health | Route::Metrics)
+                || response.header("cache-control").starts_with("public");
         if !is_same_for_everybody {
             if response.header("cache-control") != "no-store" {
                 response.set_header("cache-control", "private, no-cache");

@@ -113,6 +113,14 @@ pub fn client(address: IpAddr) -> String {
     }
 }
 
+/// Whose requests count together: those of a user, or of an anonymous client.
+pub fn sender(user: Option<&str>, address: IpAddr) -> String {
+    match user {
+        Some(user) => format!("user:{user}"),
+        None => client(address),
+    }
+}
+
 /// Status 429, with the seconds to wait.
 pub fn too_many_requests(seconds: u64) -> Response {
     error_response(429, "too many requests, try again later")

@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use percent_encoding::percent_decode_str;
-
 use super::TieredCache;
 use crate::error::Error;
 use crate::http::header::{self, HeaderMap, HeaderName};
@@ -12,7 +10,7 @@ use crate::serve::image::renderer::Renderer;
 use crate::serve::web::message::{Response, error_response, uncached};
 use crate::summary::counted;
 
-/// Answers `DELETE /cache/ID`; `id` is still encoded. None if the configuration lets nobody send it.
+/// Answers `DELETE /cache/ID`. None if the configuration lets nobody send it.
 pub async fn answer(
     renderer: &Renderer,
     id: &str,
@@ -27,10 +25,7 @@ pub async fn answer(
         let why = "the cache can be purged only from the addresses in `purge_from`";
         return Some(error_response(403, why));
     }
-    let Ok(id) = percent_decode_str(id).decode_utf8() else {
-        return Some(error_response(400, "the path is not percent-encoded UTF-8"));
-    };
-    Some(match renderer.purge(&id).await {
+    Some(match renderer.purge(id).await {
         Ok(purged) => {
             let done = serde_json::json!({"id": id, "purged": purged});
             uncached(format!("{done}\n"), "application/json")

@@ -16,13 +16,13 @@ use crate::files;
 use crate::summary::Reject;
 
 /// The suffixes of files that are served.
-const SUFFIXES: [&str; 15] = [
+const SUFFIXES: [&str; 16] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx",
-    "pdf", "bmp",
+    "pdf", "bmp", "avif",
 ];
 /// The suffixes of image files that are not read.
-const UNREAD: [&str; 10] = [
-    "avif", "heic", "heif", "jxl", "jxr", "psd", "dng", "cr2", "nef", "arw",
+const UNREAD: [&str; 9] = [
+    "heic", "heif", "jxl", "jxr", "psd", "dng", "cr2", "nef", "arw",
 ];
 
 /// Finds every image below a folder: its id is its path without suffix, its group the folder it is in. A PDF is a group
@@ -159,7 +159,10 @@ impl Walk {
         } else if is_folder {
             self.enter(&path, &format!("{prefix}{name}/"))?;
         } else if UNREAD.contains(&&*suffix(&raw)) {
-            let why = format!("files of type .{} are not read", suffix(&raw));
+            let why = format!(
+                "files of type .{} are not read; a copy as TIFF, PNG or JPEG is",
+                suffix(&raw)
+            );
             self.pass_over(shown, &why);
         } else {
             self.names.push(format!("{prefix}{name}"));

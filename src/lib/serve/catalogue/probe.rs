@@ -33,6 +33,8 @@ pub struct Probed {
     pub stamp: u64,
     /// When it was last written, in seconds since 1970.
     pub modified: i64,
+    /// The number of the disk that it lies on.
+    pub disk: u64,
     /// Whether it is a PDF.
     pub is_pdf: bool,
     /// `[width, height]` in pixels of its image, or of each of its pages.
@@ -87,6 +89,7 @@ impl Prober {
         Ok(Probed {
             stamp,
             modified: now.mtime(),
+            disk: now.dev(),
             is_pdf,
             sizes,
             oddity: oddity(path, &start),
@@ -100,6 +103,7 @@ impl Prober {
         is_same.then(|| Probed {
             stamp,
             modified: records[0].modified,
+            disk: records[0].disk,
             is_pdf: matches!(records[0].page, Some(Page::Pdf(_))),
             sizes: records.iter().map(|record| record.size).collect(),
             oddity: None,
@@ -150,6 +154,7 @@ impl Prober {
             size: probed.sizes[0],
             stamp: probed.stamp,
             modified: probed.modified,
+            disk: probed.disk,
             about: cover,
         };
         if probed.is_pdf {

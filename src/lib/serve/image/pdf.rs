@@ -10,8 +10,6 @@ use super::pdf_worker::{self, PdfPage};
 use crate::contracts::{Frame, ImageRef, LocalizedImage};
 use crate::pixels::pdf;
 use crate::serve::image_record::{ImageRecord, Page};
-use crate::serve::presentation::uris;
-use crate::serve::web::message::Query;
 
 /// The table `[pdf]` of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -127,101 +125,5 @@ pub fn page_id(cover: &str, number: u32) -> String {
         0 | 1 => cover.to_owned(),
         _ if cover.contains("://") => format!("{cover}%3B{number}"),
         _ => format!("{cover};{number}"),
-    }
-}
-
-/// The path of page n, for a request with `?page=n`: the number is appended to the identifier. None if the path does not
-/// belong to an image, or stays as it is.
-///
-/// # Errors
-/// The value of `page` is not a page number.
-pub fn path_of_page(path: &str, query: &str) -> Result<Option<String>, String> {
-    let query = Query::read(query);
-    let mut segments: Vec<&str> = path.split('/').collect();
-    let at = match segments[..] {
-        ["", "view", _] => 2,
-        ["", "iiif", "2" | "3", _, ..] | ["", "auth", "probe", _] => 3,
-        ["", "iiif", "degraded", "2" | "3", _, ..] | ["", "iiif", "preset", _, _] => 4,
-        _ => return Ok(None),
-    };
-    let Some(page) = query.find("page") else {
-        return Ok(None);
-    };
-    let is_number = page.bytes().all(|b| b.is_ascii_digit());
-    let number = page.parse().ok().filter(|n: &u32| is_number && *n > 0);
-    let number = number.ok_or_else(|| format!("page={page}: pages are numbered from 1"))?;
-    if number == 1 {
-        return Ok(None);
-    }
-    let id = format!("{}{}", segments[at], uris::segment(&format!(";{number}")));
-    segments[at] = &id;
-    Ok(Some(segments.join("/")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_in_the_query_becomes_part_of_the_id() {
-        let cases = [
-            (
-                "/iiif/3/a/info.json",
-                "page=2",
-                Ok(Some("/iiif/3/a%3B2/info.json")),
-            ),
-            (
-                "/iiif/2/a%2Fb",
-                "x=1&page=12",
-                Ok(Some("/iiif/2/a%2Fb%3B12")),
-            ),
-            (
-                "/iiif/degraded/3/a/full/max/0/default.jpg",
-                "page=3",
-                Ok(Some("/iiif/degraded/3/a%3B3/full/max/0/default.jpg")),
-            ),
-            (
-                "/iiif/preset/Card/a",
-                "page=2",
-                Ok(Some("/iiif/preset/Card/a%3B2")),
-            ),
-            ("/view/a", "page=2", Ok(Some("/view/a%3B2"))),
-            ("/auth/probe/a", "page=2", Ok(Some("/auth/probe/a%3B2"))),
-            ("/iiif/3/a/info.json", "page=1", Ok(None)),
-            ("/iiif/3/a/info.json", "pages=2", Ok(None)),
-            ("/iiif/3/a/info.json", "", Ok(None)),
-            ("/iiif/presentation/3/a/manifest.json", "page=2", Ok(None)),
-            ("/", "page=x", Ok(None)),
-            (
-                "/iiif/3/a",
-                "page=0",
-                Err("page=0: pages are numbered from 1"),
-            ),
-            (
-                "/iiif/3/a",
-                "page=",
-                Err("page=: pages are numbered from 1"),
-            ),
-            (
-                "/iiif/3/a",
-                "page=%2B2",
-                Err("page=+2: pages are numbered from 1"),
-            ),
-            (
-                "/iiif/3/a",
-                "page=-1",
-                Err("page=-1: pages are numbered from 1"),
-            ),
-            (
-                "/iiif/3/a",
-                "page=99999999999",
-                Err("page=99999999999: pages are numbered from 1"),
-            ),
-        ];
-        for (path, query, wanted) in cases {
-            let found = path_of_page(path, query);
-            let found = found.as_ref().map(Option::as_deref);
-            assert_eq!(found.map_err(String::as_str), wanted, "{path}?{query}");
-        }
     }
 }

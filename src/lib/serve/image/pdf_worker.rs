@@ -1,4 +1,4 @@
-//! PDFs and JPEG 2000 are read in a worker process: this program, started by itself with hidden options. A worker has
+//! PDFs, JPEG 2000 and AVIF are read in a worker process: this program, started by itself with hidden options. A worker has
 //! limits on memory and time, and may crash or be killed without harm to the server.
 
 use std::fs::File;
@@ -43,7 +43,7 @@ pub struct WorkerOptions {
     /// The file
     #[arg(long, hide = true)]
     pub pdf: Option<PathBuf>,
-    /// The JPEG 2000 file to decode
+    /// The image to decode
     #[arg(long, hide = true, conflicts_with = "pdf")]
     pub decode: Option<PathBuf>,
     /// The page to draw; 0: measure all pages
@@ -94,7 +94,7 @@ enum Reply {
 enum Task {
     /// Read a page of a PDF, or the sizes of all.
     Pdf(PdfPage),
-    /// Decode a JPEG 2000 within this time.
+    /// Decode an image within this time.
     Decode(Duration),
 }
 
@@ -141,7 +141,7 @@ pub fn draw(file: File, page: PdfPage) -> Result<Pixels, PdfError> {
     image(file, &Task::Pdf(page))
 }
 
-/// Decodes a JPEG 2000 file within a time. Its decoder takes as much memory as a damaged file tells it to.
+/// Decodes an image file within a time: one whose decoder takes as much memory as a damaged file tells it to.
 ///
 /// # Errors
 /// The file cannot be decoded in time and within the memory that its size takes.

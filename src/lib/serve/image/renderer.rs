@@ -187,7 +187,7 @@ impl Renderer {
     async fn facts_now(self: &Arc<Self>, image: &Arc<ImageRecord>) -> Result<FileFacts, FileError> {
         let (renderer, of) = (self.clone(), image.clone());
         let look = move || renderer.look(&of).map_err(FileError::Gone);
-        self.looks.look(&image.id, look).await
+        self.looks.look(&image.id, image.disk, look).await
     }
 
     /// Looks at the file of an image. It may have to wait for the file.
@@ -241,7 +241,7 @@ impl Renderer {
     /// Looks at the files of many images, so that the catalogue tells their present sizes. If they do not answer in time,
     /// the sizes stay as they were known. What took long is not done again soon.
     pub async fn look_at_all(self: &Arc<Self>, images: Vec<Arc<ImageRecord>>) {
-        let Some(first) = images.first().map(|first| first.id.clone()) else {
+        let Some(first) = images.first().cloned() else {
             return;
         };
         let renderer = self.clone();
@@ -254,7 +254,7 @@ impl Renderer {
                 }
             }
         };
-        self.looks.now_and_then(&first, work).await;
+        self.looks.now_and_then(&first.id, first.disk, work).await;
     }
 
     /// Forgets what is known about images that are not in the catalogue any more.
@@ -297,7 +297,8 @@ impl Renderer {
             let path = prepared.answer(&image.id, &now, size);
             path.map(std::fs::read).transpose().map_err(gone)
         };
-        let bytes = self.looks.within_limit(read).await.ok()??;
+        let disk = subject.image.disk;
+        let bytes = self.looks.within_limit(disk, read).await.ok()??;
         self.metrics.prepared.inc();
         Some(bytes)
     }
@@ -447,7 +448,8 @@ impl Renderer {
     async fn is_unchanged(self: &Arc<Self>, subject: &Subject) -> bool {
         let path = subject.image.path.clone();
         let look = move || Ok(std::fs::metadata(path).is_ok_and(|now| disk::is_settled(&now)));
-        let is_settled = self.looks.within_limit(look).await == Ok(true);
+        let disk = subject.image.disk;
+        let is_settled = self.looks.within_limit(disk, look).await == Ok(true);
         let now = || self.facts_now(&subject.image);
         is_settled
             && now()

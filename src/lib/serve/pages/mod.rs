@@ -90,26 +90,26 @@ pub fn asset(name: &str, request: &Request) -> Response {
     }
 }
 
-/// The data of the pages: `images.json`, or with an `id` `image/ID.json`.
-pub fn data(site: &Site, id: Option<&str>, uris: &Uris, request: &Request) -> Response {
-    let document = match id {
-        None => json!({
-            "reviews": site.reviews.is_some(),
-            "images": images(site, uris),
-            "account": account(site),
-            "presets": preset_links(site, "{segment}"),
-        }),
-        Some(id) => match id.strip_suffix(".json").and_then(|id| site.find(id, uris)) {
-            Some(at) => {
-                let mut image = details(site, at, uris);
-                let segment = uris.segment_of(&site.catalogue.images[at].id);
-                image["presets"] = preset_links(site, &segment);
-                image
-            }
-            None => return error_response(404, "no such image"),
-        },
-    };
+/// `images.json`: what the grid shows.
+pub fn image_list(site: &Site, uris: &Uris, request: &Request) -> Response {
+    let document = json!({
+        "reviews": site.reviews.is_some(),
+        "images": images(site, uris),
+        "account": account(site),
+        "presets": preset_links(site, "{segment}"),
+    });
     json_response(&document, "application/json", request)
+}
+
+/// `image/ID.json`: what the page of an image shows.
+pub fn image_details(site: &Site, id: &str, uris: &Uris, request: &Request) -> Response {
+    let Some(at) = site.find(id, uris) else {
+        return error_response(404, "no such image");
+    };
+    let mut image = details(site, at, uris);
+    let segment = uris.segment_of(&site.catalogue.images[at].id);
+    image["presets"] = preset_links(site, &segment);
+    json_response(&image, "application/json", request)
 }
 
 /// `[name, path]` of each preset of the image with this segment; paths are relative to the root of the pages.
@@ -126,7 +126,7 @@ pub fn class_list(site: &Site, request: &Request) -> Response {
 
 /// `boxes/ID.json`: the boxes of a thumbnail.
 pub fn thumbnail_boxes(site: &Site, id: &str, uris: &Uris, request: &Request) -> Response {
-    match id.strip_suffix(".json").and_then(|id| site.find(id, uris)) {
+    match site.find(id, uris) {
         Some(at) => {
             let document = json!({"boxes": outlines(site, at)});
             json_response(&document, "application/json", request)

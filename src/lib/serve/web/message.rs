@@ -12,8 +12,6 @@ use crate::serve::image_record::Subject;
 pub struct Request<'a> {
     /// `GET`, `HEAD`…
     pub method: &'a str,
-    /// The path as it arrived, still percent-encoded.
-    pub path: &'a str,
     /// The text after `?`, empty if there is none.
     pub query: &'a str,
     /// `Accept`, empty if there is none.

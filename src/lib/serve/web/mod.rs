@@ -13,6 +13,7 @@ pub mod message;
 pub mod metrics;
 pub mod range;
 pub mod request_class;
+pub mod route;
 pub mod router;
 pub mod routes;
 pub mod server;

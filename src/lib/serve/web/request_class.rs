@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::message::Response;
+use super::route::Route;
 use crate::serve::auth::rate::{self, Buckets, Rate};
 
 /// What a request is for.
@@ -39,16 +40,13 @@ pub struct RequestClasses {
 }
 
 impl RequestClass {
-    /// The class of a path.
-    pub fn of(path: &str) -> Self {
-        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        match segments[..] {
-            ["iiif", .., "info.json"] => RequestClass::Info,
-            ["iiif", "presentation", ..] | ["iiif", "preset.json"] | ["iiif", "preset", _] => {
-                RequestClass::Documents
-            }
-            ["iiif", "2" | "3", _] | ["iiif", "degraded", _, _] => RequestClass::Info,
-            ["iiif", ..] => RequestClass::Images,
+    /// The class of a route.
+    pub fn of(route: &Route) -> Self {
+        match route {
+            Route::Image { .. } if route.is_info() => RequestClass::Info,
+            Route::Image { .. } | Route::Preset { .. } => RequestClass::Images,
+            Route::Presentation(..) | Route::Activity(_) => RequestClass::Documents,
+            Route::PresetList | Route::PresetImages(_) => RequestClass::Documents,
             _ => RequestClass::Pages,
         }
     }
@@ -70,16 +68,16 @@ impl RequestClasses {
     ///
     /// # Errors
     /// The response to one that sends too many of this class.
-    pub fn take(&self, path: &str, client: &str, now: i64) -> Result<(), Response> {
-        match self.buckets.get(&RequestClass::of(path)) {
-            Some(buckets) => buckets.take(client, now).map_err(rate::too_many_requests),
+    pub fn take(&self, route: &Route, sender: &str, now: i64) -> Result<(), Response> {
+        match self.buckets.get(&RequestClass::of(route)) {
+            Some(buckets) => buckets.take(sender, now).map_err(rate::too_many_requests),
             None => Ok(()),
         }
     }
 
     /// An answer with the time for which it may be used. What depends on the visitor, and what must not be stored, stays so.
-    pub fn aged(&self, path: &str, mut response: Response) -> Response {
-        let settings = self.settings.get(&RequestClass::of(path));
+    pub fn aged(&self, route: &Route, mut response: Response) -> Response {
+        let settings = self.settings.get(&RequestClass::of(route));
         let max_age = settings.and_then(|settings| settings.max_age);
         let stated = response.header("cache-control");
         let is_for_all = stated == "no-cache" || stated.starts_with("public");
@@ -112,11 +110,13 @@ mod tests {
                 RequestClass::Documents,
             ),
             ("/iiif/preset.json", RequestClass::Documents),
+            ("/iiif/preset/thumbnail", RequestClass::Documents),
+            ("/iiif/activity/all-changes", RequestClass::Documents),
             ("/", RequestClass::Pages),
             ("/view/a", RequestClass::Pages),
         ];
         for (path, wanted) in cases {
-            assert_eq!(RequestClass::of(path), wanted, "{path}");
+            assert_eq!(RequestClass::of(&Route::of(path)), wanted, "{path}");
         }
     }
 }

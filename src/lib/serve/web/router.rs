@@ -13,7 +13,6 @@ use hyper::Method;
 use hyper::Version as HttpVersion;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
-use percent_encoding::percent_decode_str;
 
 use super::base_url::{BaseUrl, Origin};
 use super::coding::Coding;
@@ -24,6 +23,7 @@ use super::message::{
     Body, Query, Request, Response, error_response, header_text, not_modified, uncached,
 };
 use super::request_class::RequestClasses;
+use super::route::Route;
 use super::routes::{self, Topic};
 use super::{coding, metrics, range};
 use crate::http::header;
@@ -34,7 +34,6 @@ use crate::serve::auth::rate;
 use crate::serve::cache::purge;
 use crate::serve::catalogue::{Catalogue, SharedCatalogue};
 use crate::serve::image::cap::Cap;
-use crate::serve::image::pdf;
 use crate::serve::image::preset::Presets;
 use crate::serve::image::renderer::{RenderError, Renderer};
 use crate::serve::image_record::{FileError, FileFacts};
@@ -79,89 +78,96 @@ pub struct Router {
 /// A request, with what is known before a handler is called.
 struct Call<'a> {
     head: &'a Parts,
-    client: IpAddr,
+    route: &'a Route,
+    /// The other end of the connection.
+    peer: IpAddr,
+    /// The address of the client: what trusted proxies say, or else the other end of the connection.
+    address: IpAddr,
     origin: Origin,
     permissions: Permissions,
     uris: Uris,
 }
 
 impl Router {
-    /// Answers a request: the response, and the bytes of its body. `head` is changed for `?page=n`. If a handler panics,
-    /// the response has status 500, and the server goes on.
+    /// Answers a request: the response, and the bytes of its body. `head` loses `--path-prefix`; `peer` is the other end of the
+    /// connection. If a handler panics, the response has status 500, and the server goes on.
     pub async fn answer(
         &self,
         head: &mut Parts,
         body: Incoming,
-        client: IpAddr,
+        peer: IpAddr,
     ) -> (Response, Bytes) {
-        let turned = self
-            .base_url
-            .strip_prefix(head)
-            .and_then(|()| turn_to_page(head).map_err(|why| error_response(400, &why)));
-        let (response, bytes) = match turned {
-            Ok(()) => unless_panicking(self.handle(head, body, client)).await,
-            Err(response) => with_text(response),
+        let stripped = self.base_url.strip_prefix(head);
+        let query = head.uri.query().unwrap_or_default();
+        let route = Route::of(head.uri.path()).turned(query);
+        let (route, refused) = match (stripped, route) {
+            (Err(response), _) => (Route::Nothing, Some(response)),
+            (_, Err(why)) => (Route::Nothing, Some(error_response(400, &why))),
+            (_, Ok(route)) => (route, None),
         };
-        let response = self.request_classes.aged(head.uri.path(), response);
+        let (response, bytes) = match refused {
+            None => unless_panicking(self.handle(head, &route, body, peer)).await,
+            Some(response) => with_text(response),
+        };
+        let response = self.request_classes.aged(&route, response);
         let accepted = header_text(&head.headers, header::ACCEPT_ENCODING);
         let (response, bytes) = coding::coded(response, bytes, accepted);
         let Some(auth) = &self.auth else {
             return (response, bytes);
         };
         let origin = header_text(&head.headers, header::ORIGIN);
-        let response = auth.finish(response, head.uri.path(), origin);
+        let response = auth.finish(response, &route, origin);
         (response, bytes)
     }
 
-    async fn handle(&self, head: &Parts, body: Incoming, client: IpAddr) -> (Response, Bytes) {
-        let origin = match self.origin(head, client) {
-            Ok(origin) => origin,
-            Err(response) => return with_text(response),
-        };
-        let uris = self.base_url.uris(&origin);
-        let permissions = match self.permissions(head, client, &uris).await {
-            Ok(permissions) => permissions,
-            Err(response) => return with_text(response),
-        };
-        if let Err(response) = self.count(head, client, &permissions) {
-            return with_text(response);
+    async fn handle(
+        &self,
+        head: &Parts,
+        route: &Route,
+        body: Incoming,
+        peer: IpAddr,
+    ) -> (Response, Bytes) {
+        match self.admit(head, route, peer).await {
+            Ok(call) => self.route(&call, body).await,
+            Err(response) => with_text(response),
         }
-        let call = Call {
+    }
+
+    /// A request with what is known of its sender, who may send it now.
+    async fn admit<'a>(
+        &self,
+        head: &'a Parts,
+        route: &'a Route,
+        peer: IpAddr,
+    ) -> Result<Call<'a>, Response> {
+        let origin = self.origin(head, peer)?;
+        let uris = self.base_url.uris(&origin);
+        let auth = self.auth.as_ref();
+        let address = auth.map_or(peer, |auth| auth.address(&head.headers, peer));
+        let permissions = self.permissions(head, route, address, &uris).await?;
+        let sender = rate::sender(permissions.visitor.user.as_deref(), address);
+        let now = jiff::Timestamp::now().as_millisecond();
+        self.request_classes.take(route, &sender, now)?;
+        Ok(Call {
             head,
-            client,
+            route,
+            peer,
+            address,
             origin,
             permissions,
             uris,
-        };
-        self.route(&call, body).await
-    }
-
-    /// Counts a request among those of its class and its sender.
-    fn count(
-        &self,
-        head: &Parts,
-        client: IpAddr,
-        permissions: &Permissions,
-    ) -> Result<(), Response> {
-        let auth = self.auth.as_ref();
-        let address = auth.map_or(client, |auth| auth.address(&head.headers, client));
-        let sender = match &permissions.visitor.user {
-            Some(user) => format!("user:{user}"),
-            None => rate::client(address),
-        };
-        let now = jiff::Timestamp::now().as_millisecond();
-        self.request_classes.take(head.uri.path(), &sender, now)
+        })
     }
 
     /// The host that a request is for, and what trusted proxies say about it.
-    fn origin(&self, head: &Parts, client: IpAddr) -> Result<Origin, Response> {
+    fn origin(&self, head: &Parts, peer: IpAddr) -> Result<Origin, Response> {
         let (headers, authority) = (&head.headers, head.uri.authority());
         let lines = headers.get_all(header::HOST).iter();
         let must_be = head.version >= HttpVersion::HTTP_11;
         let host = Host::of_request(authority.map(|a| a.as_str()), lines, must_be);
         let host = host.map_err(|why| error_response(400, why))?;
         let auth = self.auth.as_ref();
-        let proxies = auth.map_or(0, |auth| auth.count_proxies(headers, client));
+        let proxies = auth.map_or(0, |auth| auth.count_proxies(headers, peer));
         let forwarded = match proxies {
             0 => Forwarded::default(),
             _ => Forwarded::read(headers, proxies),
@@ -180,47 +186,49 @@ impl Router {
     async fn permissions(
         &self,
         head: &Parts,
-        client: IpAddr,
+        route: &Route,
+        address: IpAddr,
         uris: &Uris,
     ) -> Result<Permissions, Response> {
-        let path = head.uri.path();
         // Browsers send OPTIONS without credentials.
         let is_open = |auth: &&Auth| {
-            head.method == Method::OPTIONS || path.starts_with("/assets/") || auth.is_open(path)
+            head.method == Method::OPTIONS
+                || matches!(route, Route::Asset(_))
+                || auth.is_open(route)
         };
         let Some(auth) = self.auth.as_ref().filter(|auth| !is_open(auth)) else {
             return Ok(Permissions::all());
         };
         let now = jiff::Timestamp::now().as_millisecond();
-        let visitor = auth.visitor(path, &head.headers, client, now).await?;
-        auth.check_status_page(path, &visitor)?;
+        let visitor = auth.visitor(route, &head.headers, address, now).await?;
+        auth.check_status_page(route, &visitor)?;
         let catalogue = self.catalogue.get();
-        let concerned = || routes::concerned(&catalogue, uris, path);
+        let concerned = || routes::concerned(&catalogue, uris, route);
         let permissions = auth.permissions(visitor, &catalogue, concerned, &head.headers, now);
         Ok(permissions.await)
     }
 
     async fn route(&self, call: &Call<'_>, body: Incoming) -> (Response, Bytes) {
-        let (method, path) = (&call.head.method, call.head.uri.path());
-        let login = path.strip_prefix("/auth/").zip(self.auth.as_ref());
-        let review = path.strip_prefix("/review/").zip(self.reviews.as_ref());
-        let purge = (path.strip_prefix("/cache/")).filter(|_| method == Method::DELETE);
-        let response = match (login, review, purge) {
-            _ if path == "/health" => self.health(),
-            _ if path == "/metrics" => self.metrics(),
-            _ if method == Method::OPTIONS => return self.look_up(call).await,
-            (Some((service, auth)), ..) => self.log_in(auth, service, call, body).await,
-            (_, Some((id, reviews)), _) => self.review(reviews, id, call, body).await,
-            (_, _, Some(id)) => {
-                let headers = &call.head.headers;
-                match purge::answer(&self.renderer, id, headers, call.client).await {
-                    Some(purged) => purged,
-                    None => return self.look_up(call).await,
-                }
+        let method = &call.head.method;
+        let answered = match (call.route, &self.auth, &self.reviews) {
+            (Route::Health, ..) => Some(self.health()),
+            (Route::Metrics, ..) => Some(self.metrics()),
+            _ if method == Method::OPTIONS => None,
+            (Route::Login(_) | Route::Probe(_), Some(auth), _) => {
+                Some(self.log_in(auth, call, body).await)
             }
-            _ => return self.look_up(call).await,
+            (Route::Review(id), _, Some(reviews)) => {
+                Some(self.review(reviews, id, call, body).await)
+            }
+            (Route::Cache(id), ..) if method == Method::DELETE => {
+                purge::answer(&self.renderer, id, &call.head.headers, call.peer).await
+            }
+            _ => None,
         };
-        with_text(response)
+        match answered {
+            Some(response) => with_text(response),
+            None => self.look_up(call).await,
+        }
     }
 
     fn health(&self) -> Response {
@@ -241,7 +249,7 @@ impl Router {
         let catalogue = self.catalogue.get();
         let is_read = [Method::GET, Method::HEAD].contains(&call.head.method);
         let topic = match is_read {
-            true => routes::topic(&catalogue, &call.uris, call.head.uri.path()),
+            true => routes::topic(&catalogue, &call.uris, call.route),
             false => Topic::Other,
         };
         match topic {
@@ -254,12 +262,17 @@ impl Router {
             Topic::Image(id) => {
                 let file = self.file(&catalogue, &id, call).await;
                 let site = self.site(&catalogue, &call.permissions, file);
-                let response = routes::respond(&site, &call.uris, &request_of(call));
+                let response = routes::respond(&site, &call.uris, call.route, &request_of(call));
                 self.with_bytes(response, call).await
             }
             Topic::Other => {
                 let site = self.site(&catalogue, &call.permissions, Err(unread()));
-                with_text(routes::respond(&site, &call.uris, &request_of(call)))
+                with_text(routes::respond(
+                    &site,
+                    &call.uris,
+                    call.route,
+                    &request_of(call),
+                ))
             }
         }
     }
@@ -301,12 +314,12 @@ impl Router {
     async fn document(&self, catalogue: Arc<Catalogue>, call: &Call<'_>) -> (Response, Bytes) {
         let request = request_of(call);
         let key = format!(
-            "{} {} {:?} {:?} {}?{}",
+            "{} {} {:?} {:?} {:?} {}",
             catalogue.generation,
             call.permissions.signature(),
             call.uris.page(""),
             request.accept,
-            request.path,
+            call.route,
             request.query
         );
         let coding = header_text(&call.head.headers, header::ACCEPT_ENCODING);
@@ -314,8 +327,8 @@ impl Router {
             let (permissions, uris) = (call.permissions.clone(), call.uris.clone());
             let (presets, cap, max_age) = (self.presets.clone(), self.cap, self.max_age);
             let (classes, review_key) = (self.classes.clone(), self.review_key.clone());
-            let [path, query, accept] =
-                [request.path, request.query, request.accept].map(str::to_owned);
+            let route = call.route.clone();
+            let [query, accept] = [request.query, request.accept].map(str::to_owned);
             move || {
                 let site = Site {
                     catalogue: &catalogue,
@@ -329,12 +342,11 @@ impl Router {
                 };
                 let request = Request {
                     method: "GET",
-                    path: &path,
                     query: &query,
                     accept: &accept,
                     ..Request::default()
                 };
-                routes::respond(&site, &uris, &request)
+                routes::respond(&site, &uris, &route, &request)
             }
         };
         let (response, bytes) = self
@@ -357,20 +369,19 @@ impl Router {
         }
     }
 
-    async fn log_in(&self, auth: &Auth, path: &str, call: &Call<'_>, body: Incoming) -> Response {
+    async fn log_in(&self, auth: &Auth, call: &Call<'_>, body: Incoming) -> Response {
         let form = match self.read(body, "a form has at most 64 KiB").await {
             Ok(form) => form,
             Err(response) => return response,
         };
         let headers = &call.head.headers;
-        let path = percent_decode_str(path).decode_utf8_lossy();
         let request = LoginRequest {
             method: call.head.method.as_str(),
-            path: &path,
+            route: call.route,
             query: Query::read(call.head.uri.query().unwrap_or_default()),
             form: Query::read(&String::from_utf8_lossy(&form)),
             headers,
-            address: auth.address(headers, call.client),
+            address: call.address,
             is_secure: self.base_url.is_secure(&call.origin),
             is_own: self.base_url.is_same_origin(headers, &call.origin),
             now: jiff::Timestamp::now().as_millisecond(),
@@ -411,7 +422,7 @@ impl Router {
         let query = Query::read(call.head.uri.query().unwrap_or_default());
         let request = ReviewRequest {
             method: method.to_owned(),
-            image: percent_decode_str(id).decode_utf8_lossy().into_owned(),
+            image: id.to_owned(),
             of: query.get("of").to_owned(),
             body,
             when: format!("{:.0}", jiff::Timestamp::now()),
@@ -482,7 +493,6 @@ fn request_of<'a>(call: &Call<'a>) -> Request<'a> {
     let headers = &call.head.headers;
     Request {
         method: call.head.method.as_str(),
-        path: call.head.uri.path(),
         query: call.head.uri.query().unwrap_or_default(),
         accept: header_text(headers, header::ACCEPT),
         if_none_match: header_text(headers, header::IF_NONE_MATCH),
@@ -518,19 +528,6 @@ async fn unless_panicking(answer: impl Future<Output = (Response, Bytes)>) -> (R
     // What a panic can leave half-done lies behind locks, which are made to bear it.
     let answered = AssertUnwindSafe(answer).catch_unwind().await;
     answered.unwrap_or_else(|_| with_text(error_response(500, "internal error")))
-}
-
-/// Rewrites a request with `?page=n` to the image that is this page.
-fn turn_to_page(head: &mut Parts) -> Result<(), String> {
-    let Some(query) = head.uri.query() else {
-        return Ok(());
-    };
-    let Some(path) = pdf::path_of_page(head.uri.path(), query)? else {
-        return Ok(());
-    };
-    let uri = format!("{path}?{query}").parse();
-    head.uri = uri.map_err(|e| format!("not a valid address: {e}"))?;
-    Ok(())
 }
 
 #[cfg(test)]
