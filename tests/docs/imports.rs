@@ -46,6 +46,7 @@ const ORDERS: &[Order] = &[
             &["encode", "network"],
             &["service/mod", "state"],
             &["service/edges", "service/whole"],
+            &["destination"],
             &["fetch", "failures"],
             &["estimate", "schedule", "summary"],
             &["lock"],

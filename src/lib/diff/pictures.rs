@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::record::Record;
 use crate::contracts::Changed;
-use crate::files;
+use crate::files::Content;
 use crate::pixels::{Fingerprint, fingerprint};
 
 /// Bits of the fingerprints that may differ between two forms of one picture, of 64.
@@ -36,13 +36,13 @@ pub fn compare(
     })
 }
 
-fn file(record: &Record, folder: Option<&Path>) -> Option<std::path::PathBuf> {
-    Some(folder?.join(record.path.as_ref()?))
+fn file(record: &Record, folder: Option<&Path>) -> Option<Content> {
+    Some(Content::file(folder?.join(record.path.as_ref()?)))
 }
 
-fn is_same(a: &Path, b: &Path) -> bool {
-    let length = |path: &Path| std::fs::metadata(path).map(|file| file.len()).ok();
-    let sum = |path: &Path| files::sha256_of_file(path).ok();
+fn is_same(a: &Content, b: &Content) -> bool {
+    let length = |content: &Content| content.length().ok();
+    let sum = |content: &Content| content.sha256().ok();
     length(a).is_some() && length(a) == length(b) && sum(a) == sum(b)
 }
 

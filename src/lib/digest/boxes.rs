@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::files::Content;
 use crate::image_names::is_image;
 use crate::sources::boxes::model::BoxDocument;
 use crate::sources::boxes::{
@@ -211,7 +212,7 @@ fn listed(folder: &Path, name: &str) -> Result<Vec<ListedFile>, Error> {
 
 fn measured(folder: &Path, name: &str, paths: Vec<String>) -> Vec<ListedFile> {
     let measure = |path: String| {
-        let header = pixels::measure(&folder.join(&path)).ok();
+        let header = pixels::measure(&Content::file(folder.join(&path))).ok();
         ListedFile {
             size: header.map(|header| [header.width, header.height]),
             path: format!("{name}{path}"),

@@ -9,7 +9,7 @@ use super::service::decode::Mosaic;
 use super::service::lossless::{self, Joined};
 use super::service::region_store::RegionStore;
 use super::service::verify::blocking;
-use crate::files::{self, Part};
+use crate::files::{self, Content, Part};
 use crate::http::Error;
 use crate::jpeg::WriteError;
 use crate::pixels::row_writers::{Decoded, Encoding, Rows, Shrunk, write};
@@ -164,7 +164,8 @@ impl Seek for Watched {
 
 /// What was written. It was made here, so its pixels need no verification.
 fn measure_written(path: &Path) -> Result<VerifiedFile, Error> {
-    let header = pixels::measure(path).map_err(|e| Error::disk(e.to_string()))?;
+    let made = Content::file(path.to_owned());
+    let header = pixels::measure(&made).map_err(|e| Error::disk(e.to_string()))?;
     let disk = |e: std::io::Error| Error::disk(e.to_string());
     let mut file = File::open(path).map_err(disk)?;
     let (sha256, bytes) = files::sha256(&mut file).map_err(disk)?;

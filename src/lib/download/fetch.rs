@@ -1,8 +1,9 @@
 //! The journey of one image, from its server to its final name and its line in the journal.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::destination::Destination;
 use super::encode::{decode_and_encode, join, loss_note, re_encode};
 use super::names::{self, Naming, OutputFolder, source_uri};
 use super::network::Servers;
@@ -13,7 +14,6 @@ use super::service::region_store::RegionStore;
 use super::service::verify::{error_of, verify};
 use super::service::{self, Fetched, Wanted, Whole, grid};
 use super::state::journal::Journal;
-use super::state::moves;
 use crate::contracts::{Download, LocalizedImage, SampledRegion, Service};
 use crate::files::{self, Part, SafeName};
 use crate::http::{self, Error, Kind, Request, RequestLog, SavedResponse};
@@ -598,68 +598,14 @@ impl<'a> Journey<'a> {
             let journal = self.to.folder.path.join(Journal::NAME);
             Error::disk(format!("{}: cannot be written: {e}", journal.display()))
         })?;
-        if self.destination().own.as_deref() == Some(&*download.path) {
-            let (work, path) = (self.to.folder.work.clone(), download.path.clone());
-            let remove = move || moves::replaced(&work, &path);
-            // If the note stays, nothing follows from it.
-            let _ = tokio::task::spawn_blocking(remove).await;
-        }
-        let is_old_moved = self.set_old_aside(&download.path).await;
+        let (to, path) = (self.destination(), download.path.clone());
+        let settle = move || to.settle(&path);
+        let is_old_moved = tokio::task::spawn_blocking(settle).await.unwrap_or(false);
         Ok(Finished {
             download,
             line,
             is_old_moved,
         })
-    }
-
-    /// Moves the file of an earlier download away that has another suffix, as after a change of `--format`; whether there was
-    /// one. A person's file was moved before.
-    async fn set_old_aside(&self, path: &str) -> bool {
-        let stem = |path: &str| Path::new(path).with_extension("");
-        let old = self.own.clone();
-        let Some(old) = old.filter(|old| old != path && stem(old) == stem(path)) else {
-            return false;
-        };
-        let folder = self.to.folder.clone();
-        let set_aside = move || {
-            let is_there = folder.path.join(&old).exists();
-            is_there && moves::set_aside(&folder, moves::ORPHANS, [&*old]).is_ok()
-        };
-        tokio::task::spawn_blocking(set_aside)
-            .await
-            .unwrap_or(false)
-    }
-}
-
-/// Where the file of an image goes.
-struct Destination {
-    folder: OutputFolder,
-    /// The path of its earlier download, which may be overwritten.
-    own: Option<String>,
-    /// Whether that is kept.
-    keeps_versions: bool,
-    /// Paths at which files of others stood, which were moved.
-    moved: Arc<Mutex<Vec<String>>>,
-}
-
-impl Destination {
-    /// Gives a file its final name; a file of others that has it is moved.
-    fn publish(&self, part: &Part, path: &str, sha256: &str) -> Result<(), Error> {
-        let publish = || {
-            if moves::make_room(&self.folder, path, sha256, self.own.as_deref())? {
-                let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
-                moved.push(path.to_owned());
-            }
-            // If the run ends before that is in the journal, the next one knows whose file it is.
-            if self.own.as_deref() == Some(path) {
-                if self.keeps_versions {
-                    moves::keep_version(&self.folder, path, sha256)?;
-                }
-                moves::note_replacing(&self.folder.work, path, sha256)?;
-            }
-            part.publish(&self.folder.path.join(path))
-        };
-        publish().map_err(|e: crate::error::Error| Error::disk(e.line()))
     }
 }
 

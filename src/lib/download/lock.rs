@@ -96,7 +96,7 @@ fn line(entry: Download, folder: &OutputFolder, earlier: &Lock) -> LockedImage {
     let known = earlier.0.get(&number(&entry.id));
     let known = known.filter(|known| known.sha256 == bytes(&entry.sha256));
     let look = || {
-        let found = fingerprint(&folder.path.join(&entry.path));
+        let found = fingerprint(&folder.content(&entry.path));
         found.ok().map(|found| found.bits)
     };
     let bits = known.and_then(|known| known.fingerprint).or_else(look);
@@ -139,7 +139,7 @@ pub fn restore(
         };
         let place = folder.path.join(&entry.path);
         // Nobody's work is lost: a file that is not as the journal says is moved, and what the journal says is kept.
-        match moves::is_same(&place, &entry.sha256) {
+        match folder.content(&entry.path).is(&entry.sha256) {
             true => moves::keep_version(folder, &entry.path, &locked.sha256)?,
             false if place.exists() => moves::set_aside(folder, moves::ALTERED, [&*entry.path])?,
             false => {}
@@ -260,7 +260,7 @@ impl Lock {
         let (change, message) = match locked {
             Some(locked) if locked.sha256 == bytes(&entry.sha256) => return None,
             Some(locked) => {
-                let now = fingerprint(&folder.path.join(&entry.path)).ok();
+                let now = fingerprint(&folder.content(&entry.path)).ok();
                 let differ = |was: u64| now.as_ref().map(|now| (was ^ now.bits).count_ones());
                 let looks = match locked.fingerprint.and_then(differ) {
                     Some(0..=MOST_BITS) => ", and looks the same",

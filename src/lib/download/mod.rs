@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 pub mod crops;
+pub mod destination;
 pub mod encode;
 pub mod estimate;
 pub mod failures;
@@ -101,7 +102,7 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
 
 fn estimate_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let folder = OutputFolder::new(options.output_dir.clone());
-    let lookup = Lookup::new(options, &folder.path);
+    let lookup = Lookup::new(options, &folder);
     let index = Journal::peek(&folder.path)?;
     let set = match options.regions {
         Some(_) => sizes::expected(options, &folder, &index, summary)?,
@@ -115,7 +116,7 @@ fn estimate_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
 
 fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let folder = OutputFolder::new(options.output_dir.clone());
-    let lookup = Lookup::new(options, &folder.path);
+    let lookup = Lookup::new(options, &folder);
     let crops = match &options.regions {
         Some(file) => sizes::write_crops(options, file, &folder)?,
         None => CroppedSet::default(),

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::state::journal::Journal;
 use crate::contracts::LocalizedImage;
-use crate::files::{SafeName, hex_digest};
+use crate::files::{Content, SafeName, hex_digest};
 
 /// The output folder.
 #[derive(Clone, Debug)]
@@ -27,6 +27,11 @@ impl OutputFolder {
             work: path.join(".recto"),
             path,
         }
+    }
+
+    /// Where the image with this path is, or would be.
+    pub fn content(&self, path: &str) -> Content {
+        Content::file(self.path.join(path))
     }
 }
 

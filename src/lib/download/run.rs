@@ -220,7 +220,7 @@ impl Active<'_> {
         let index = self.index.borrow();
         let refreshed = Refreshed::of(asked, &index, new);
         // What a person altered is not overwritten.
-        let lookup = Lookup::new(self.options, &self.folder.path);
+        let lookup = Lookup::new(self.options, self.folder);
         let ids = refreshed.changed.values();
         let altered = ids.filter_map(|id| lookup.is_altered(&index, id));
         let paths: Vec<&str> = altered.map(|slot| index.path(slot)).collect();

@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::content::Content;
 use super::paths::{cannot_write, folder_of};
 use super::system::sync_folder;
 use super::written::{WrittenFile, WrittenFiles};
@@ -108,15 +109,15 @@ impl Folder {
         self.record(path, bytes.len() as u64, Sha256::digest(bytes).into())
     }
 
-    /// Puts a hard link to a file at `path`, or a copy where the disk cannot link. `sha256` is that of the file, if it is
-    /// known.
+    /// Puts a hard link to a file at `path`, or a copy where the disk cannot link, or there is no file of its own. `sha256` is
+    /// that of the bytes, if it is known.
     ///
     /// # Errors
     /// As for [`Folder::append`], or the source cannot be read.
     pub fn link(
         &mut self,
         path: &str,
-        source: &Path,
+        source: &Content,
         sha256: Option<[u8; 32]>,
     ) -> Result<(), Error> {
         self.add(path, source, true, sha256)
@@ -129,7 +130,7 @@ impl Folder {
     pub fn copy(
         &mut self,
         path: &str,
-        source: &Path,
+        source: &Content,
         sha256: Option<[u8; 32]>,
     ) -> Result<(), Error> {
         self.add(path, source, false, sha256)
@@ -138,12 +139,16 @@ impl Folder {
     fn add(
         &mut self,
         path: &str,
-        source: &Path,
+        source: &Content,
         is_link: bool,
         sha256: Option<[u8; 32]>,
     ) -> Result<(), Error> {
+        let unreadable = |e| Error::new(format!("{source}: cannot be read")).because(e);
+        let Some(source) = source.whole_file() else {
+            let mut bytes = source.open().map_err(unreadable)?;
+            return self.copy_from(path, &mut bytes);
+        };
         let place = self.place(path)?;
-        let unreadable = |e| Error::new(format!("{}: cannot be read", source.display())).because(e);
         let cannot = |e: io::Error| match fs::symlink_metadata(&place) {
             Ok(_) if e.kind() == io::ErrorKind::AlreadyExists => two_of_one_name(path),
             _ => cannot_write(&self.target.join(path), e),
@@ -161,6 +166,13 @@ impl Folder {
             Some(sha256) => (fs::metadata(&place).map_err(cannot)?.len(), sha256),
             None => hash(&place).map_err(cannot)?,
         };
+        self.record(path, bytes, sha256)
+    }
+
+    fn copy_from(&mut self, path: &str, source: &mut dyn Read) -> Result<(), Error> {
+        let mut file = self.create_file(path)?;
+        let written = copy(source, &mut file);
+        let (bytes, sha256) = written.map_err(|e| cannot_write(&self.target.join(path), e))?;
         self.record(path, bytes, sha256)
     }
 
@@ -262,15 +274,20 @@ impl Drop for Folder {
 }
 
 fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
-    let mut file = File::open(path)?;
+    copy(&mut File::open(path)?, &mut io::sink())
+}
+
+/// Copies bytes; how many there are, and their SHA-256.
+fn copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<(u64, [u8; 32])> {
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     let mut bytes = 0;
     loop {
-        match file.read(&mut buffer)? {
+        match from.read(&mut buffer)? {
             0 => return Ok((bytes, sha256.finalize().into())),
             n => {
                 sha256.update(&buffer[..n]);
+                to.write_all(&buffer[..n])?;
                 bytes += n as u64;
             }
         }

@@ -1,6 +1,5 @@
 //! SHA-256 in hex.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -28,6 +27,14 @@ pub fn hash_number(bytes: &[u8]) -> u64 {
 pub fn sha256(input: &mut impl Read) -> io::Result<(String, u64)> {
     let (hash, bytes) = digest(input)?;
     Ok((hex(&hash), bytes))
+}
+
+/// The SHA-256 of everything that is left to read.
+///
+/// # Errors
+/// The input cannot be read.
+pub fn sha256_bytes(input: &mut impl Read) -> io::Result<[u8; 32]> {
+    digest(input).map(|(hash, _)| hash)
 }
 
 fn digest(input: &mut impl Read) -> io::Result<([u8; 32], u64)> {
@@ -60,12 +67,4 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The file cannot be read.
 pub fn sha256_of_file(path: &Path) -> io::Result<String> {
     sha256(&mut open(path)?).map(|(hash, _)| hash)
-}
-
-/// The SHA-256 of a file. The file is streamed.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn sha256_bytes_of_file(path: &Path) -> io::Result<[u8; 32]> {
-    digest(&mut File::open(path)?).map(|(hash, _)| hash)
 }

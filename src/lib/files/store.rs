@@ -84,6 +84,16 @@ pub fn is_there_in_store(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// How many bytes a file has.
+///
+/// # Errors
+/// There is none, or the store does not say so.
+pub fn length_in_store(path: &Path) -> io::Result<u64> {
+    with_store(path, async |store, key| {
+        store.head(&key).await.map(|found| found.size)
+    })
+}
+
 /// Uploads a file from its beginning.
 ///
 /// # Errors

@@ -2,14 +2,14 @@
 //! the downloaded files, which come one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use super::facts::{Facts, ImageFacts};
 use super::on_canvas::OnCanvas;
 use super::outline::Outline;
 use crate::contracts::{Attributes, BBox, LineageStep, Metadata, Provenance};
 use crate::error::Error;
-use crate::{files, pixels};
+use crate::files::Content;
+use crate::pixels;
 
 /// What formats know of all images before the first one comes.
 #[derive(Clone, Debug, Default)]
@@ -127,8 +127,8 @@ pub struct DatasetImage {
     pub id: String,
     /// Path below the image root, `/` as separator, as in `image_map.json`.
     pub file: String,
-    /// Path of the downloaded file.
-    pub path: PathBuf,
+    /// Where the downloaded file is.
+    pub content: Content,
     /// SHA-256 of the downloaded file, if it is known.
     pub sha256: Option<[u8; 32]>,
     /// Width of the file in pixels.
@@ -215,8 +215,11 @@ impl DatasetImage {
         if let Some(cut) = &self.cut {
             return Ok(cut.clone());
         }
-        let bytes = files::read(&self.path)
-            .map_err(|e| e.hint("run `recto-download` again to fetch missing files"))?;
+        let bytes = self.content.read().map_err(|e| {
+            Error::new(format!("{}: cannot be read", self.content))
+                .because(e)
+                .hint("run `recto-download` again to fetch missing files")
+        })?;
         Ok(match self.orientation {
             0 | 1 => bytes,
             _ => pixels::without_orientation(bytes),

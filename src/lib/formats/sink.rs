@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::dataset::{Dataset, DatasetImage};
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Content};
 
 /// Where the files of a format go: a folder or a single file.
 pub trait Sink {
@@ -31,11 +31,16 @@ pub trait Sink {
     /// # Errors
     /// The file cannot be written.
     fn append_kept(&mut self, path: &str) -> Result<(), Error>;
-    /// Puts an existing image file at `path`, as a link if possible. `sha256` is its hash, if that is known.
+    /// Puts an existing image at `path`, as a link to its file if possible. `sha256` is its hash, if that is known.
     ///
     /// # Errors
     /// The image cannot be read or copied.
-    fn image(&mut self, path: &str, source: &Path, sha256: Option<[u8; 32]>) -> Result<(), Error>;
+    fn image(
+        &mut self,
+        path: &str,
+        source: &Content,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<(), Error>;
     /// Writes a whole file.
     ///
     /// # Errors
@@ -60,7 +65,7 @@ pub fn place_image(
     match (&picture.cut, picture.orientation) {
         _ if !dataset.placed => Ok(()),
         (Some(cut), _) => out.put(path, cut),
-        (_, 0 | 1) => out.image(path, &picture.path, picture.sha256),
+        (_, 0 | 1) => out.image(path, &picture.content, picture.sha256),
         _ => out.put(path, &picture.read()?),
     }
 }

@@ -1,12 +1,11 @@
 //! What an image looks like, in few numbers, to find images that look alike: the same page scanned twice, or stored again
 //! smaller, sharper or more compressed.
 
-use std::path::Path;
-
 use image::imageops::FilterType;
 
 use super::decode::decode;
 use super::header::measure_bytes;
+use crate::files::Content;
 
 /// Side of the reduced image that is compared.
 const SIDE: u32 = 16;
@@ -46,8 +45,8 @@ impl Fingerprint {
 ///
 /// # Errors
 /// It cannot be read or decoded, or is too large.
-pub fn fingerprint(path: &Path) -> Result<Fingerprint, String> {
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+pub fn fingerprint(image: &Content) -> Result<Fingerprint, String> {
+    let bytes = image.read().map_err(|e| e.to_string())?;
     let image = decode(&bytes, MOST_PIXELS)?;
     let mut small = image.thumbnail_exact(4 * SIDE, 4 * SIDE);
     // As viewers show it: a copy may have been turned for good.

@@ -1,8 +1,6 @@
 //! What the header of an image file declares, without decoding its pixels.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
-use std::path::Path;
 
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
@@ -10,6 +8,7 @@ use super::baseline;
 use super::rare_jpeg::RareJpeg;
 use super::tiff::is_tiff;
 use crate::error::Error;
+use crate::files::Content;
 
 /// What the header of an image file declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,16 +65,13 @@ pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
 ///
 /// # Errors
 /// The file cannot be read, or is not an image that recto reads.
-pub fn measure(path: &Path) -> Result<Header, Error> {
-    let fault = |cause: String| {
-        Error::new(format!(
-            "{}: not an image that can be read: {cause}",
-            path.display()
-        ))
-    };
-    let file = File::open(path)
-        .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
-    measure_in(BufReader::new(file)).map_err(fault)
+pub fn measure(image: &Content) -> Result<Header, Error> {
+    let fault =
+        |cause: String| Error::new(format!("{image}: not an image that can be read: {cause}"));
+    let opened = image
+        .open()
+        .map_err(|e| Error::new(format!("{image}: cannot be read")).because(e))?;
+    measure_in(BufReader::new(opened)).map_err(fault)
 }
 
 /// Reads the header of an image in memory.

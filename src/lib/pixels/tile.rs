@@ -1,14 +1,12 @@
 //! Tiles of an image, cut out without changing a pixel: from a JPEG whose blocks allow it without decoding it, from all
 //! else as PNG.
 
-use std::path::Path;
-
 use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ImageEncoder};
 
 use super::decode::{decode, to_eight_bit};
 use super::icc::icc;
-use crate::files;
+use crate::files::Content;
 use crate::jpeg::index::{Index, mcu_of};
 
 /// Maximum pixels of an image that is decoded: 2^30.
@@ -19,8 +17,8 @@ const MOST_START: u64 = 4 << 20;
 
 /// The grid on which tiles of a file must begin to be cut out without decoding, in pixels; none for files of which none can
 /// be.
-pub fn lossless_grid(path: &Path) -> Option<[u32; 2]> {
-    mcu_of(&files::start(path, MOST_START))
+pub fn lossless_grid(image: &Content) -> Option<[u32; 2]> {
+    mcu_of(&image.start(MOST_START))
 }
 
 /// An image of which tiles are cut out.

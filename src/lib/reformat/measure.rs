@@ -1,15 +1,16 @@
 //! Finds the downloaded files and reads their headers.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use crate::error::Error;
+use crate::files::Content;
 use crate::pixels;
 
 /// A file that was downloaded.
 #[derive(Clone, Debug)]
 pub struct ImageFile {
-    /// Its path on the disk.
-    pub path: PathBuf,
+    /// Where it is.
+    pub content: Content,
     /// Its size in bytes.
     pub bytes: u64,
     /// Its header: size in pixels, channels, orientation.
@@ -21,13 +22,12 @@ pub struct ImageFile {
 /// # Errors
 /// The problem of a reject: there is no such file below the folder, or it is not an image.
 pub fn measure(folder: &Path, file: &str) -> Result<ImageFile, String> {
-    let file = below(file)?;
-    let path = folder.join(file);
+    let content = Content::file(folder.join(below(file)?));
     let fault = |e: Error| format!("file cannot be used: {}", e.what());
     Ok(ImageFile {
-        header: pixels::measure(&path).map_err(fault)?,
-        bytes: std::fs::metadata(&path).map_or(0, |found| found.len()),
-        path,
+        header: pixels::measure(&content).map_err(fault)?,
+        bytes: content.length().unwrap_or_default(),
+        content,
     })
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
-use crate::files::{self, Atomic, Folder, Scratch, Span, WrittenFile};
+use crate::files::{self, Atomic, Content, Folder, Scratch, Span, WrittenFile};
 use crate::formats::Sink;
 
 /// The file that shows that recto wrote a folder.
@@ -187,7 +187,12 @@ impl Sink for DatasetFolder {
         self.kept.give(&path, |bytes| folder.append(&path, bytes))
     }
 
-    fn image(&mut self, path: &str, source: &Path, sha256: Option<[u8; 32]>) -> Result<(), Error> {
+    fn image(
+        &mut self,
+        path: &str,
+        source: &Content,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<(), Error> {
         let path = self.full(path);
         match self.placing {
             Placing::Link => self.folder.link(&path, source, sha256),
@@ -263,7 +268,7 @@ impl Sink for SingleFile {
         kept.give(path, |bytes| self.append(path, bytes))
     }
 
-    fn image(&mut self, _: &str, _: &Path, _: Option<[u8; 32]>) -> Result<(), Error> {
+    fn image(&mut self, _: &str, _: &Content, _: Option<[u8; 32]>) -> Result<(), Error> {
         Ok(())
     }
 }

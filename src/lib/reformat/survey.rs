@@ -334,8 +334,8 @@ fn facts(entry: u32, file: &ImageFile, placed: &Placed) -> NewFacts {
 }
 
 fn particulars(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> Particulars {
-    let hash = || files::sha256_bytes_of_file(&file.path).ok();
-    let look = || pixels::fingerprint(&file.path).ok();
+    let hash = || file.content.sha256_bytes().ok();
+    let look = || pixels::fingerprint(&file.content).ok();
     let concepts = || tally(placed.concepts.iter().copied()).into();
     Particulars {
         concepts: rules.counts_concepts.then(concepts).unwrap_or_default(),
@@ -351,7 +351,9 @@ fn particulars(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> Partic
 /// The tiles of an image, and what is on them.
 fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     let is_jpeg = file.header.media_type == "image/jpeg";
-    let grid = is_jpeg.then(|| pixels::lossless_grid(&file.path)).flatten();
+    let grid = is_jpeg
+        .then(|| pixels::lossless_grid(&file.content))
+        .flatten();
     let grid = grid.filter(|grid| rules.fits(*grid));
     let size = [file.header.width, file.header.height];
     let places = rules.places(size, grid.unwrap_or([1, 1]));

@@ -1,6 +1,6 @@
 //! The second pass over the images: reads the boxes of each image that stays, and hands it to the formats.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -13,6 +13,7 @@ use crate::contracts::{
     BBox, Frame, ImageRecords, ImageRef, Localization, LocalizedImage, Service,
 };
 use crate::error::Error;
+use crate::files::Content;
 use crate::formats::{Dataset, DatasetBox, DatasetImage, ImageFacts, OnCanvas};
 use crate::pixels::{Header, TileCutter};
 
@@ -84,9 +85,9 @@ impl Images<'_> {
         let boxes = std::mem::take(&mut image.localizations);
         let Some((rules, first)) = self.tiles.zip(assembled.tiles.get(at)) else {
             let header = header(&assembled.dataset.facts.get(at));
-            let path = folder.join(assembled.dataset.facts.file(at));
+            let content = Content::file(folder.join(assembled.dataset.facts.file(at)));
             let boxes = self.placed(boxes, &image, &header);
-            return vec![(self.image(image, boxes, at, assembled, path), None)];
+            return vec![(self.image(image, boxes, at, assembled, content), None)];
         };
         let whole = &assembled.tiled[first.image as usize];
         let size = [whole.header.width, whole.header.height];
@@ -98,13 +99,13 @@ impl Images<'_> {
         let made = own.map(|(at, tile)| {
             let found = places.iter().position(|place| *place == tile.at);
             let boxes = found.map(|found| std::mem::take(&mut on_tiles[found].boxes));
-            let path = folder.join(&*whole.file);
+            let content = Content::file(folder.join(&*whole.file));
             let mut made = self.image(
                 image.clone(),
                 boxes.unwrap_or_default(),
                 at,
                 assembled,
-                path,
+                content,
             );
             let [x, y, w, h] = tile.at;
             made.id = format!("{}#xywh={x},{y},{w},{h}", made.id);
@@ -132,7 +133,7 @@ impl Images<'_> {
         boxes: Vec<PlacedBox>,
         at: usize,
         assembled: &Assembled,
-        path: PathBuf,
+        content: Content,
     ) -> DatasetImage {
         let dataset = &assembled.dataset;
         let facts = &dataset.facts.get(at);
@@ -158,7 +159,7 @@ impl Images<'_> {
             number: at as u32 + 1,
             labels: self.names.labels(&image.labels),
             file: facts.file.to_string(),
-            path,
+            content,
             sha256: assembled.hashes.get(at).copied().flatten(),
             width: header.width,
             height: header.height,
@@ -207,7 +208,7 @@ fn cut(
 fn uncut(image: &DatasetImage, cause: &str) -> Error {
     Error::new(format!(
         "{}: cannot be cut into tiles: {cause}",
-        image.path.display()
+        image.content
     ))
     .hint("run `recto-download --verify` to see which files are damaged")
 }

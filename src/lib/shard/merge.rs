@@ -11,7 +11,7 @@ use crate::contracts::{self, Download, Failure};
 use crate::download::names::OutputFolder;
 use crate::download::shard_mark::ShardMark;
 use crate::download::state::journal::Journal;
-use crate::download::state::moves::{is_same, make_room};
+use crate::download::state::moves::make_room;
 use crate::download::summary::{reject, write_map};
 use crate::error::Error;
 use crate::files;
@@ -277,7 +277,7 @@ fn place(
         if from == to || files::is_same_file(&from, &to) {
             continue;
         }
-        if !(to.exists() && is_same(&to, &found.sha256)) {
+        if !folder.content(path).is(&found.sha256) {
             let is_own = own.contains(path).then_some(path);
             make_room(folder, path, &found.sha256, is_own)?;
             files::place(&from, &to)?;

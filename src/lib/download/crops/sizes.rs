@@ -124,7 +124,7 @@ pub fn expected(
     }
     Ok(Set {
         unusable: set.rejects,
-        ..Set::of(images, index, &Lookup::new(options, &folder.path))
+        ..Set::of(images, index, &Lookup::new(options, folder))
     })
 }
 

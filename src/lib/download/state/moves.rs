@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::index::{Index, Slot};
 use crate::download::names::OutputFolder;
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Content};
 
 /// Moves a file out of the way of one that gets its name, unless it is that image's own (`own` is the path of its earlier
 /// download) or holds the same. Nobody else's file is overwritten. Returns whether there was one.
@@ -21,16 +21,11 @@ pub fn make_room(
     own: Option<&str>,
 ) -> Result<bool, Error> {
     let place = folder.path.join(path);
-    let is_others = own != Some(path) && place.exists() && !is_same(&place, sha256);
+    let is_others = own != Some(path) && place.exists() && !folder.content(path).is(sha256);
     if is_others {
         set_aside(folder, ALTERED, [path])?;
     }
     Ok(is_others)
-}
-
-/// Whether there is a file with this hash: the same one, of which a run that was killed could not note that it is there.
-pub fn is_same(path: &Path, sha256: &str) -> bool {
-    files::sha256_of_file(path).is_ok_and(|found| found == sha256)
 }
 
 /// Notes, before it happens, that the file of an image is replaced by one with this hash.
@@ -48,9 +43,9 @@ pub fn replaced(work: &Path, path: &str) {
 }
 
 /// Whether a file was put there by a run that was killed before it could note that in the journal.
-pub fn was_replaced(work: &Path, path: &str, place: &Path) -> bool {
+pub fn was_replaced(work: &Path, path: &str, now: &Content) -> bool {
     let noted = std::fs::read_to_string(replacing(work, path));
-    noted.is_ok_and(|sha256| is_same(place, &sha256))
+    noted.is_ok_and(|sha256| now.is(&sha256))
 }
 
 fn replacing(work: &Path, path: &str) -> PathBuf {
@@ -72,9 +67,10 @@ const VERSIONS: &str = "versions";
 /// # Errors
 /// Those of the disk.
 pub fn keep_version(folder: &OutputFolder, path: &str, sha256: &str) -> Result<(), Error> {
-    let place = folder.path.join(path);
-    match files::sha256_of_file(&place) {
-        Ok(old) if old != sha256 => files::place(&place, &version(folder, path, &old)),
+    match folder.content(path).sha256() {
+        Ok(old) if old != sha256 => {
+            files::place(&folder.path.join(path), &version(folder, path, &old))
+        }
         // What is not there cannot be kept.
         _ => Ok(()),
     }
@@ -83,7 +79,7 @@ pub fn keep_version(folder: &OutputFolder, path: &str, sha256: &str) -> Result<(
 /// Where the bytes with a hash are kept that an image had before; none if they are not.
 pub fn kept_version(folder: &OutputFolder, path: &str, sha256: &str) -> Option<PathBuf> {
     let kept = version(folder, path, sha256);
-    is_same(&kept, sha256).then_some(kept)
+    Content::file(kept.clone()).is(sha256).then_some(kept)
 }
 
 fn version(folder: &OutputFolder, path: &str, sha256: &str) -> PathBuf {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::index::{Index, Slot};
 use super::journal::Journal;
-use super::moves::{is_same, make_room};
+use super::moves::make_room;
 use crate::contracts::Download;
 use crate::download::names::OutputFolder;
 use crate::error::Error;
@@ -91,7 +91,7 @@ pub fn rename(
         let suffix = Path::new(&from).extension().unwrap_or_default();
         let path = format!("{stem}.{}", suffix.to_string_lossy());
         let is_there = folder.path.join(&from).exists();
-        if !is_there && !is_same(&folder.path.join(&path), &entry.sha256) {
+        if !is_there && !folder.content(&path).is(&entry.sha256) {
             continue;
         }
         let line = Download { path, ..entry };

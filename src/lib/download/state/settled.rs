@@ -1,19 +1,14 @@
 //! Whether a finished image is still there, as the journal says and the options want it.
 
-use std::path::{Path, PathBuf};
-
 use super::index::{Index, Slot};
 use super::moves;
 use crate::contracts::LocalizedImage;
 use crate::download::names::OutputFolder;
 use crate::download::options::{Options, OutputOptions};
-use crate::files;
 
 /// How finished images are looked up on the disk.
 pub struct Lookup<'a> {
-    folder: &'a Path,
-    /// The folder for work in progress.
-    work: PathBuf,
+    folder: OutputFolder,
     output: OutputOptions,
     options: &'a Options,
 }
@@ -31,10 +26,9 @@ pub enum FileState {
 
 impl<'a> Lookup<'a> {
     /// In an output folder, as the options want it.
-    pub fn new(options: &'a Options, folder: &'a Path) -> Self {
+    pub fn new(options: &'a Options, folder: &OutputFolder) -> Self {
         Lookup {
-            folder,
-            work: OutputFolder::new(folder.to_owned()).work,
+            folder: folder.clone(),
             output: options.output(),
             options,
         }
@@ -47,7 +41,7 @@ impl<'a> Lookup<'a> {
 
     /// Whether there is a file where that of an image would be.
     pub fn is_there(&self, index: &Index, slot: Slot) -> bool {
-        self.folder.join(index.path(slot)).exists()
+        self.folder.content(index.path(slot)).length().is_ok()
     }
 
     /// The slot of an image whose file is there as it should be.
@@ -80,22 +74,21 @@ impl<'a> Lookup<'a> {
 
     /// The SHA-256 was computed before the file got its name; it is computed again only where that is asked for.
     fn state(&self, index: &Index, slot: Slot, by_hash: bool) -> FileState {
-        let path = self.folder.join(index.path(slot));
+        let path = index.path(slot);
+        let content = self.folder.content(path);
         // What a killed run put there is downloaded again, and is nobody's work.
-        let altered = || match moves::was_replaced(&self.work, index.path(slot), &path) {
+        let altered = || match moves::was_replaced(&self.folder.work, path, &content) {
             true => FileState::Missing,
             false => FileState::Altered,
         };
-        match std::fs::metadata(&path) {
-            Ok(file) if file.len() == index.bytes(slot) => {}
+        match content.length() {
+            Ok(length) if length == index.bytes(slot) => {}
             Ok(_) => return altered(),
             Err(_) => return FileState::Missing,
         }
         let is_same = || {
-            let file = std::fs::File::open(&path).ok();
-            let found = file.and_then(|mut file| files::sha256(&mut file).ok());
-            let found = found.map(|(sha256, _)| sha256);
-            found.is_some() && found == index.entry(slot).map(|entry| entry.sha256)
+            let entry = index.entry(slot);
+            entry.is_some_and(|entry| content.is(&entry.sha256))
         };
         match !by_hash || is_same() {
             true => FileState::Unchanged,
