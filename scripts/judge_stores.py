@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What the programs read from an object store and write to it is what they read and write on a disk.
+"""What the programs read from an object store and write to it, images too, is what they read and write on a disk.
 
     judge_stores.py PROGRAMS WORK
 
 PROGRAMS: folder of the programs. WORK: scratch.
 
 The store is moto's S3. Between it and the programs stands a gateway that answers every third request with 503, breaks off one in
-seven before it is answered, and lets nothing through while it is told so. boto3 looks at what is in the store.
+seven before it is answered, lets one in five wait, and lets nothing through while it is told so. boto3 looks at what is in the store.
 """
 import argparse
 import asyncio
@@ -18,10 +18,12 @@ import random
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import boto3
 
@@ -38,7 +40,7 @@ def main():
     args = parser.parse_args()
     shutil.rmtree(args.work, ignore_errors=True)
     args.work.mkdir(parents=True)
-    faults, judges = 0, (sets, lists, large, killed, mistakes)
+    faults, judges = 0, (sets, lists, large, killed, images, changed, held, mistakes)
     with Store(args.programs.resolve(), args.work.resolve()) as store:
         for judge in judges:
             try:
@@ -83,6 +85,8 @@ class Gateway:
             if not self.is_sound and number % 7 == 0:
                 self.broken += 1
                 return
+            if not self.is_sound and number % 5 == 0:
+                await asyncio.sleep(0.1)
             there, back = await asyncio.open_connection("127.0.0.1", self.behind)
             kept = [line for line in lines if line and not line.lower().startswith(("connection:", "expect:"))]
             back.write("\r\n".join(kept).encode("latin-1") + b"\r\nConnection: close\r\n\r\n" + body)
@@ -129,6 +133,10 @@ class Store:
 
     def get(self, key):
         return self.s3.get_object(Bucket="sets", Key=key)["Body"].read()
+
+    def keys(self, prefix):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket="sets", Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
     def put(self, key, body):
         self.s3.put_object(Bucket="sets", Key=key, Body=body)
@@ -227,6 +235,100 @@ def killed(store):
     return "the set before is whole, and the next run takes its place"
 
 
+def archive(store):
+    """A host with images, one of them too large for one request, and their set in the store."""
+    host = Hosts().start()
+    for n in range(IMAGES):
+        host.files[f"/{n}.png"] = ("image/png", png(n))
+    host.files["/7.png"] = ("image/png", noise(1800, 1800))
+    store.put("in/images.json", json.dumps(digest(IMAGES, host.url)).encode())
+    store.run("recto-extract", "s3://sets/in/images.json", "-o", "s3://sets/images.jsonl")
+    return host
+
+
+def images(store):
+    """Images in the store: a run that is killed goes on there, here and on another machine."""
+    host = archive(store)
+    call = ["recto-download", "s3://sets/images.jsonl", "s3://sets/imgs", "--failures", "f.csv"]
+    process = subprocess.Popen([store.programs / call[0], *call[1:], "--rate", "15"], cwd=store.work, env=store.env,
+                               stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(store.keys("imgs/g")) >= IMAGES // 3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert store.keys("imgs/.recto/lock"), "a run that is killed leaves its lock"
+    copy, = store.work.glob(".recto-*/downloads.jsonl")
+    finished = [json.loads(line)["uri"] for line in copy.read_text().splitlines(True) if line.endswith("\n")]
+    call += ["--rate", "0"]
+    store.run(*call)
+    asked = [entry.path for entry in host.asked()]
+    twice = {uri for uri in finished if asked.count("/" + uri.rsplit("/", 1)[1]) != 1}
+    assert finished and not twice, f"fetched twice: {sorted(twice)}"
+    assert not store.keys("imgs/.recto/lock"), "the lock is still there"
+    entries = json.loads((store.work / "image_map.json").read_text())
+    assert len(entries) == IMAGES
+    (store.work / "some.jsonl").write_bytes(store.get("images.jsonl"))
+    store.run("recto-download", "some.jsonl", "imgs", "--rate", 0, "--image-map", "map-here.json", "--failures", "f.csv")
+    here = json.loads((store.work / "map-here.json").read_text())
+    for image, entry in entries.items():
+        assert entry == f"s3://sets/{here[image]}", f"{image}: {entry}"
+        assert store.get(here[image]) == (store.work / here[image]).read_bytes(), f"{image} has other bytes"
+    segments = store.keys("imgs/.recto/journal/")
+    lines = b"".join(map(store.get, segments)).splitlines()
+    assert {json.loads(line)["id"] for line in lines} == set(entries), "not all are in the journal"
+    before = len(host.asked())
+    store.run(*call, "--scratch", "elsewhere", "--image-map", "map-elsewhere.json")
+    assert len(host.asked()) == before, "another machine asked for images that are there"
+    assert (store.work / "map-elsewhere.json").read_bytes() == (store.work / "image_map.json").read_bytes()
+    for place, image_map in (("here", "map-here.json"), ("there", "image_map.json")):
+        for form in ("coco", "webdataset"):
+            store.run("recto-reformat", "some.jsonl", "--image-map", image_map, "-f", form, "-o", f"out-{place}-{form}")
+    for form in ("coco", "webdataset"):
+        trees = [tree(store.work / f"out-{place}-{form}") for place in ("here", "there")]
+        assert trees[0] == trees[1] and len(trees[0]) > 2, f"{form} of the store is another"
+    said = store.run("recto-serve", "some.jsonl", "--image-map", "image_map.json", "--listen", "127.0.0.1:0", code=1)
+    assert "is in an object store" in said and "--image-map" in said, said
+    return f"{len(finished)} of {IMAGES} images before the kill were not asked for again, {len(segments)} segments of the journal"
+
+
+def changed(store):
+    """What is damaged or replaced in the store is found, and what stands in the way is kept."""
+    host = archive(store)
+    store.put("imgs2/.recto/keep", b"")
+    call = ["recto-download", "s3://sets/images.jsonl", "s3://sets/imgs2", "--rate", 0, "--failures", "f.csv"]
+    entries = json.loads((store.work / "map-here.json").read_text())
+    keys = [path.replace("imgs/", "imgs2/") for path in entries.values()]
+    store.put(keys[3], b"somebody's")
+    said = store.run(*call)
+    assert "moved to" in said, said
+    kept = [key for key in store.keys("imgs2/.recto/altered/") if store.get(key) == b"somebody's"]
+    assert len(kept) == 1 and store.get(keys[3]) != b"somebody's"
+    store.put(keys[5], store.get(keys[4]))
+    store.s3.delete_object(Bucket="sets", Key=keys[6])
+    before = len(host.asked())
+    store.run(*call)
+    assert len(host.asked()) == before
+    said = store.run(*call, "--verify")
+    assert len(host.asked()) == before + 2, said
+    for entry, key in zip(entries.values(), keys):
+        assert store.get(key) == (store.work / entry).read_bytes(), key
+    return "2 of 2 images that were not as they had been were downloaded again"
+
+
+def held(store):
+    """One run at a time, wherever it is."""
+    lock = {"host": "node7", "process": 4, "mark": "4-0badcafe", "since": "2026-01-02T03:04:05Z"}
+    store.put("imgs/.recto/lock", json.dumps(lock).encode())
+    call = ["recto-download", "s3://sets/images.jsonl", "s3://sets/imgs", "--rate", 0, "--failures", "f.csv"]
+    said = store.run(*call, code=75)
+    assert "process 4 of node7 since 2026-01-02T03:04:05Z" in said and "--break-lock" in said, said
+    assert json.loads(store.get("imgs/.recto/lock")) == lock
+    store.run(*call, "--break-lock")
+    assert not store.keys("imgs/.recto/lock")
+    for option in (["--pack", "tar"], ["--prune"], ["--orphans", "move"]):
+        assert option[0] in store.run(*call, *option, code=2)
+    return "who holds the lock is said, and it is broken only when that is asked for"
+
+
 def mistakes(store):
     """Say what is wrong."""
     store.gateway.is_sound = True
@@ -241,6 +343,22 @@ def mistakes(store):
         assert words in said, f"{call}: no `{words}` in {said}"
         assert "sesame" not in said
     return f"{len(cases)} messages"
+
+
+def noise(width, height):
+    """A PNG that no compression makes small."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rng = random.Random(7)
+    rows = b"".join(b"\0" + rng.randbytes(3 * width) for _ in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+
+
+def tree(folder):
+    """What is in the files of a dataset, but for what names the image map."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "dataset.json"]
+    return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
 def free_port():

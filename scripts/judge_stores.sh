@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets, maps and lists in an object store: scripts/judge_stores.py, against moto's S3, behind a gateway that refuses and breaks
-# off now and then.
+# Sets, maps, lists and images in an object store: scripts/judge_stores.py, against moto's S3, behind a gateway that refuses,
+# breaks off and waits now and then.
 #
 #   scripts/judge_stores.sh PROGRAMS [WORK]
 #

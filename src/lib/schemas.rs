@@ -72,8 +72,9 @@ fn object<T: JsonSchema>(title: &str) -> Value {
 fn image_map() -> Value {
     let mut schema = object::<ImageMap>("image_map.json");
     schema["description"] =
-        "Image id to path, relative to the map's own folder, `/` as separator. It lists only \
-                             files that exist and were verified."
+        "Image id to path, relative to the map's own folder, `/` as separator. It lists only files that exist and were verified. \
+         Of an image in a tar file, `#pack=`, the path of that file, `&offset=`, where its bytes begin there, `&length=`, and how \
+         many there are, follow; of one in an object store it is the URL."
             .into();
     // Neither absolute nor on a drive, and not outside the folder.
     schema["additionalProperties"] = json!({

@@ -40,6 +40,7 @@ const ORDERS: &[Order] = &[
     Order {
         folder: "download/",
         levels: &[
+            &["output_folder", "state/segments", "state/store_lock"],
             &["service", "state/index", "state/journal"],
             &["names", "crops"],
             &["options", "shard_mark"],

@@ -80,6 +80,14 @@ const WALLS: &[Wall] = &[
                 "stamps a line of the journal when the file has its final name",
             ),
             (
+                "download/state/segments.rs",
+                "sends lines to an object store when they have waited for some seconds",
+            ),
+            (
+                "download/state/store_lock.rs",
+                "says since when a folder in an object store is locked",
+            ),
+            (
                 "serve/image/answer_memory.rs",
                 "gives clients the time to receive an answer before it makes room for others",
             ),

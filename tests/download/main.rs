@@ -11,6 +11,7 @@ mod joined;
 mod killed;
 mod lock;
 mod manners;
+mod pack;
 mod progress;
 mod regions;
 mod services;

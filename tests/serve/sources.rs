@@ -2,7 +2,7 @@
 
 use image::{DynamicImage, Rgb, RgbImage};
 
-use crate::running::Serving;
+use crate::running::{self, Serving};
 use recto_testkit::Workdir;
 
 /// Colours that tell every place apart, smooth enough for JPEG.
@@ -552,4 +552,71 @@ fn quarter_turns_of_a_jpeg_lose_nothing() {
         assert!(most <= Some(3), "{rotation}: {most:?}");
     }
     assert_eq!(count(&server, "recto_answers_passed_through_total"), 5);
+}
+
+#[test]
+fn images_in_a_tar_file_are_served_as_files_are() {
+    let work = Workdir::new();
+    let large = scene(3000, 2000);
+    let tiff = recto_testkit::dataset::picture(300, 200, 3, image::ImageFormat::Tiff);
+    let files = [
+        ("a.jpg", jpeg(&large)),
+        ("b.tif", tiff),
+        ("c.png", running::picture(40, 30)),
+    ];
+    let mut tar = tar::Builder::new(Vec::new());
+    let (mut here, mut packed) = (serde_json::Map::new(), serde_json::Map::new());
+    let (mut images, mut at) = (Vec::new(), 0);
+    for (name, bytes) in &files {
+        work.write(&format!("files/{name}"), bytes);
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, name, &bytes[..]).unwrap();
+        let entry = format!(
+            "{name}#pack=all.tar&offset={}&length={}",
+            at + 512,
+            bytes.len()
+        );
+        at += 512 + bytes.len().next_multiple_of(512);
+        here.insert((*name).to_owned(), format!("files/{name}").into());
+        packed.insert((*name).to_owned(), entry.into());
+        images.push(
+            serde_json::json!({"id": name, "group": "g", "image": {}, "source": {"kind": "x"}}),
+        );
+    }
+    work.write("all.tar", tar.into_inner().unwrap());
+    let set =
+        serde_json::json!({"contract": "recto/localizations", "version": 1, "images": images});
+    work.write_json("set.json", &set);
+    work.write_json("here.json", &here.into());
+    work.write_json("packed.json", &packed.into());
+    let [of_files, of_tar] = ["here.json", "packed.json"]
+        .map(|map| Serving::start(&work, &["set.json", "--image-map", map]));
+    for (name, _) in &files {
+        let [a, b] =
+            [&of_files, &of_tar].map(|server| server.json(&format!("/iiif/3/{name}/info.json")));
+        assert_eq!(
+            (&a["width"], &a["height"], &a["tiles"]),
+            (&b["width"], &b["height"], &b["tiles"]),
+            "{name}"
+        );
+        for request in [
+            "full/max/0/default.png",
+            "10,10,20,15/max/90/gray.jpg",
+            "full/30,/0/default.jpg",
+        ] {
+            let path = format!("/iiif/3/{name}/{request}");
+            let [a, b] = [&of_files, &of_tar].map(|server| server.get(&path));
+            assert_eq!((a.status, b.status), (200, 200), "{path}");
+            assert!(a.body == b.body, "{path} is another");
+        }
+    }
+    drop((of_files, of_tar));
+    work.write_json(
+        "stored.json",
+        &serde_json::json!({"a.jpg": "s3://bucket/a.jpg"}),
+    );
+    work.run("serve", &["set.json", "--image-map", "stored.json"])
+        .exits(1)
+        .says(&["s3://bucket/a.jpg is in an object store", "--image-map"]);
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::mapped_file::MappedFile;
 use crate::error::Error;
 use crate::files;
 
@@ -17,8 +18,11 @@ pub struct Download {
     pub recto: String,
     /// Image id.
     pub id: String,
-    /// Path relative to the journal's own folder, `/` as separator.
+    /// Path relative to the journal's own folder, `/` as separator; of an image in a pack its name there.
     pub path: String,
+    /// Where the image is, if it is in a pack and not a file of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackedImage>,
     /// The URI requested, or the base URI of the service when regions of it were joined.
     pub uri: String,
     /// Size of the file in bytes.
@@ -64,6 +68,15 @@ pub struct Download {
     pub asked: String,
 }
 
+/// Where an image is in a pack. It has as many bytes there as its line says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PackedImage {
+    /// The tar file, relative to the journal's own folder.
+    pub tar: String,
+    /// Where the bytes of the image begin in it, in bytes.
+    pub offset: u64,
+}
+
 /// One region of an image that was joined from several.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SampledRegion {
@@ -83,6 +96,15 @@ pub struct SampledRegion {
 }
 
 impl Download {
+    /// Where the image is, relative to the journal's own folder.
+    pub fn place(&self) -> MappedFile<'_> {
+        let pack = self.pack.as_ref();
+        MappedFile {
+            name: &self.path,
+            pack: pack.map(|pack| (&*pack.tar, pack.offset, self.bytes)),
+        }
+    }
+
     /// The text of the `recto` member.
     pub const NAME: &'static str = "download/1";
 }

@@ -44,6 +44,7 @@ mod image_ref;
 mod json;
 mod localizations;
 mod lock;
+mod mapped_file;
 mod points;
 mod set_folder;
 mod set_input;
@@ -59,7 +60,7 @@ pub use dataset::{
 pub use difference::{Changed, Difference};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use digest_reader::DigestReader;
-pub use download::{Change, Download, Failure, SampledRegion, read_failures};
+pub use download::{Change, Download, Failure, PackedImage, SampledRegion, read_failures};
 pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
 pub use image_files::ImageFiles;
@@ -71,6 +72,7 @@ pub use localizations::{
     Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
 };
 pub use lock::{LockHead, LockedImage, read_lock, write_lock};
+pub use mapped_file::MappedFile;
 pub use points::{baseline, keypoints, keypoints_value, map_points};
 pub use review::Review;
 pub use set_folder::{SetFolder, SetPart, is_set_folder};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::record::Record;
 use crate::contracts::{
     self, Contract, DatasetFile, Digest, DigestReader, ImageMap, ImageRecords, Localizations,
-    SetFolder,
+    MappedFile, SetFolder,
 };
 use crate::download::state::index::Index;
 use crate::download::state::journal::Journal;
@@ -190,11 +190,11 @@ impl Input {
             }
             Input::Downloads(folder, index) => {
                 let there = index.slots().filter_map(|slot| {
-                    let file = std::fs::metadata(folder.join(index.path(slot))).ok()?;
+                    let length = index.place(slot).content(folder).length().ok()?;
                     let mut record = Record::of_download(index.entry(slot)?);
-                    if record.bytes != Some(file.len()) {
+                    if record.bytes != Some(length) {
                         // Somebody has changed it.
-                        (record.bytes, record.sha256) = (Some(file.len()), None);
+                        (record.bytes, record.sha256) = (Some(length), None);
                     }
                     Some(record)
                 });
@@ -217,8 +217,8 @@ impl Input {
 
 /// A file that is there.
 fn of_file(folder: &Path, id: &str, path: &str) -> Option<Record> {
-    let file = std::fs::metadata(folder.join(path)).ok()?;
-    Some(Record::of_file(id, path, Some(file.len())))
+    let length = MappedFile::parse(path).content(folder).length().ok()?;
+    Some(Record::of_file(id, path, Some(length)))
 }
 
 fn in_parts(

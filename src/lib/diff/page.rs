@@ -159,8 +159,7 @@ fn space(record: &Record) -> Option<Frame> {
 }
 
 fn thumbnail(record: &Record, folder: Option<&Path>) -> Option<Vec<u8>> {
-    let file = folder?.join(record.path.as_ref()?);
-    let bytes = std::fs::read(file).ok()?;
+    let bytes = record.content(folder?)?.read().ok()?;
     contact_sheet::jpeg_thumbnail(&bytes, SIDE, MOST_PIXELS).ok()
 }
 

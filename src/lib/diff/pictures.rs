@@ -37,7 +37,7 @@ pub fn compare(
 }
 
 fn file(record: &Record, folder: Option<&Path>) -> Option<Content> {
-    Some(Content::file(folder?.join(record.path.as_ref()?)))
+    record.content(folder?)
 }
 
 fn is_same(a: &Content, b: &Content) -> bool {

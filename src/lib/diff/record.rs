@@ -1,15 +1,16 @@
 //! What is compared of an image or a file, whatever it comes from. Pure.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contracts::{
-    Annotation, BBox, DatasetEntry, Download, Frame, ImageRef, Labels, LocalizedImage, Metadata,
-    Observation, Polygon, Provenance, Region, Space,
+    Annotation, BBox, DatasetEntry, Download, Frame, ImageRef, Labels, LocalizedImage, MappedFile,
+    Metadata, Observation, Polygon, Provenance, Region, Space,
 };
-use crate::files;
+use crate::files::{self, Content};
 use crate::selectors::{self, Selection};
 
 /// An image or a file.
@@ -21,6 +22,8 @@ pub struct Record {
     pub url: Option<String>,
     /// Its file, relative to what is compared.
     pub path: Option<String>,
+    /// Where it is, as an image map says, if that is in a pack.
+    pub packed: Option<String>,
     /// Length of the file.
     pub bytes: Option<u64>,
     /// SHA-256 of the file.
@@ -142,7 +145,9 @@ impl Record {
 
     /// Of a finished download, as the journal says.
     pub fn of_download(download: Download) -> Self {
+        let packed = download.pack.is_some();
         Record {
+            packed: packed.then(|| download.place().entry("")),
             id: download.id,
             url: Some(download.uri),
             path: Some(download.path),
@@ -164,14 +169,22 @@ impl Record {
         }
     }
 
-    /// Of a file with an id of its own.
-    pub fn of_file(id: &str, path: &str, bytes: Option<u64>) -> Self {
+    /// Of a file with an id of its own; `entry` is its path, or where it is in a pack as an image map says.
+    pub fn of_file(id: &str, entry: &str, bytes: Option<u64>) -> Self {
+        let file = MappedFile::parse(entry);
         Record {
             id: id.to_owned(),
-            path: Some(path.to_owned()),
+            path: Some(file.name.to_owned()),
+            packed: file.pack.is_some().then(|| entry.to_owned()),
             bytes,
             ..Record::default()
         }
+    }
+
+    /// Where its bytes are, below a folder.
+    pub fn content(&self, folder: &Path) -> Option<Content> {
+        let entry = self.packed.as_ref().or(self.path.as_ref())?;
+        Some(MappedFile::parse(entry).content(folder))
     }
 
     /// Numbers under which the same is found when it has another name: of its bytes, and of its address.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::destination::Destination;
+use super::destination::{Destination, Earlier};
 use super::encode::{decode_and_encode, join, loss_note, re_encode};
 use super::names::{self, Naming, OutputFolder, source_uri};
 use super::network::Servers;
-use super::options::{Format, Lossless, OutputOptions, Tiles};
+use super::options::{Format, Keeping, Lossless, OutputOptions, Tiles};
 use super::service::lossless::{Joined, fits_jpeg};
 use super::service::plan::{RegionPlan, Sample, output_size};
 use super::service::region_store::RegionStore;
@@ -35,6 +35,8 @@ pub struct Downloader<'a> {
     pub output: OutputOptions,
     /// Where finished ones are noted.
     pub journal: &'a Journal,
+    /// How they are kept.
+    pub keeping: Keeping,
     /// How they are named.
     pub naming: &'a Naming,
     /// Paths at which files of others stood, which were moved.
@@ -62,14 +64,14 @@ pub struct Finished {
 }
 
 impl Downloader<'_> {
-    /// Downloads an image. `own` is the path of the file of an earlier download: it alone may be overwritten.
+    /// Downloads an image. `own` is what an earlier download left: it alone may be overwritten.
     ///
     /// # Errors
     /// Why it could not be downloaded, with the number of requests it took.
     pub async fn download(
         &self,
         image: &LocalizedImage,
-        own: Option<String>,
+        own: Option<Earlier>,
         log: RequestLog,
     ) -> Result<Finished, Error> {
         let journey = Journey::new(self, image, own, log);
@@ -87,8 +89,8 @@ impl Downloader<'_> {
 struct Journey<'a> {
     to: &'a Downloader<'a>,
     image: &'a LocalizedImage,
-    /// The path of the file of an earlier download.
-    own: Option<String>,
+    /// What an earlier download left.
+    own: Option<Earlier>,
     /// What is requested: the key under which its files in progress and its journal line are found again.
     request: String,
     /// The files in progress, without suffix.
@@ -116,7 +118,7 @@ impl<'a> Journey<'a> {
     fn new(
         to: &'a Downloader<'a>,
         image: &'a LocalizedImage,
-        own: Option<String>,
+        own: Option<Earlier>,
         log: RequestLog,
     ) -> Self {
         let request = to.output.request_for(image);
@@ -159,8 +161,15 @@ impl<'a> Journey<'a> {
             Fetched::Whole(whole) => self.keep_or_re_encode(whole).await?,
             Fetched::Regions { store, notes } => self.assemble(Arc::new(store), notes).await?,
         };
-        let download = self.publish(ready).await?;
-        self.enter_in_journal(download).await
+        self.publish(&ready).await?;
+        let Ready {
+            part,
+            download,
+            leftover,
+        } = ready;
+        let finished = self.enter_in_journal(download, &part).await?;
+        self.discard(part, leftover).await;
+        Ok(finished)
     }
 
     /// The regions that an earlier run fetched. They are read off the network's thread: there may be gigabytes.
@@ -386,6 +395,7 @@ impl<'a> Journey<'a> {
     fn destination(&self) -> Destination {
         Destination {
             folder: self.to.folder.clone(),
+            keeping: self.to.keeping,
             own: self.own.clone(),
             keeps_versions: self.to.keeps_versions,
             moved: self.to.moved.clone(),
@@ -558,43 +568,54 @@ impl<'a> Journey<'a> {
     }
 
     /// Gives the file its final name. Waiting for the disk is done beside the async workers: many images wait together.
-    async fn publish(&self, ready: Ready) -> Result<Download, Error> {
-        let Ready {
-            part,
-            download,
-            leftover,
-        } = ready;
-        if part.is_published() {
-            return Ok(download);
+    async fn publish(&self, ready: &Ready) -> Result<(), Error> {
+        if ready.part.is_published() {
+            return Ok(());
         }
-        let (to, path, sha256) = (
+        let (to, part, path, sha256) = (
             self.destination(),
-            download.path.clone(),
-            download.sha256.clone(),
+            ready.part.clone(),
+            ready.download.path.clone(),
+            ready.download.sha256.clone(),
         );
         let publish = move || to.publish(&part, &path, &sha256);
         let published = tokio::task::spawn_blocking(publish).await;
-        published.unwrap_or_else(|e| Err(Error::disk(e.to_string())))?;
-        match leftover {
-            None => {}
-            Some(Leftover::Part(part)) => part.discard(),
-            Some(Leftover::Store(store)) => {
-                // May be gigabytes. If it fails, the end of the run removes it.
-                let _ = tokio::task::spawn_blocking(move || store.discard()).await;
-            }
-        }
-        Ok(download)
+        published.unwrap_or_else(|e| Err(Error::disk(e.to_string())))
     }
 
-    /// Notes a file that has its final name.
-    async fn enter_in_journal(&self, mut download: Download) -> Result<Finished, Error> {
+    /// Removes what is not needed any more.
+    async fn discard(&self, part: Part, leftover: Option<Leftover>) {
+        let discard = move || {
+            // Its bytes are in a pack.
+            if !part.is_published() {
+                part.discard();
+            }
+            match leftover {
+                None => {}
+                Some(Leftover::Part(part)) => part.discard(),
+                // May be gigabytes.
+                Some(Leftover::Store(store)) => drop(store.discard()),
+            }
+        };
+        // If it fails, the end of the run removes it.
+        let _ = tokio::task::spawn_blocking(discard).await;
+    }
+
+    /// Notes a file that has its final name, or a part that goes into a pack.
+    async fn enter_in_journal(
+        &self,
+        mut download: Download,
+        part: &Part,
+    ) -> Result<Finished, Error> {
         let ignored = self.log.ignored_opt_out();
         download.notes.extend(ignored.map(|declared| {
             format!("downloaded although its owner opts out of text and data mining ({declared})")
         }));
         download.attempts = self.log.requests();
         download.when = jiff::Timestamp::now().to_string();
-        let line = self.to.journal.append(&download).await.map_err(|e| {
+        let part = (!part.is_published()).then(|| part.clone());
+        let noted = self.to.journal.append(download, part).await;
+        let (line, download) = noted.map_err(|e| {
             let journal = self.to.folder.path.join(Journal::NAME);
             Error::disk(format!("{}: cannot be written: {e}", journal.display()))
         })?;

@@ -17,7 +17,7 @@ use crate::contracts::{
     self, Change, DatasetInput, Download, Failure, LockHead, LockedImage, SetFolder,
 };
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Content};
 use crate::http::{Kind, without_secrets};
 use crate::pixels::fingerprint;
 use crate::summary::counted;
@@ -96,7 +96,7 @@ fn line(entry: Download, folder: &OutputFolder, earlier: &Lock) -> LockedImage {
     let known = earlier.0.get(&number(&entry.id));
     let known = known.filter(|known| known.sha256 == bytes(&entry.sha256));
     let look = || {
-        let found = fingerprint(&folder.content(&entry.path));
+        let found = fingerprint(&folder.content_of(entry.place()));
         found.ok().map(|found| found.bits)
     };
     let bits = known.and_then(|known| known.fingerprint).or_else(look);
@@ -137,15 +137,18 @@ pub fn restore(
         let Some(kept) = moves::kept_version(folder, &entry.path, &locked.sha256) else {
             return Ok(());
         };
-        let place = folder.path.join(&entry.path);
+        let (now, place) = (
+            folder.content_of(entry.place()),
+            folder.path.join(&entry.path),
+        );
         // Nobody's work is lost: a file that is not as the journal says is moved, and what the journal says is kept.
-        match folder.content(&entry.path).is(&entry.sha256) {
-            true => moves::keep_version(folder, &entry.path, &locked.sha256)?,
+        match now.is(&entry.sha256) {
+            true => moves::keep_version(folder, &entry.path, &now, &locked.sha256)?,
             false if place.exists() => moves::set_aside(folder, moves::ALTERED, [&*entry.path])?,
             false => {}
         }
         moves::note_replacing(&folder.work, &entry.path, &locked.sha256)?;
-        files::place(&kept, &place)?;
+        files::place(&Content::file(kept), &place)?;
         let download = Download {
             bytes: locked.bytes,
             sha256: locked.sha256,
@@ -156,6 +159,7 @@ pub fn restore(
             etag: locked.etag,
             last_modified: locked.last_modified,
             region: None,
+            pack: None,
             notes: vec!["put back as it was before: --locked".into()],
             ..entry
         };
@@ -260,7 +264,7 @@ impl Lock {
         let (change, message) = match locked {
             Some(locked) if locked.sha256 == bytes(&entry.sha256) => return None,
             Some(locked) => {
-                let now = fingerprint(&folder.content(&entry.path)).ok();
+                let now = fingerprint(&folder.content_of(entry.place())).ok();
                 let differ = |was: u64| now.as_ref().map(|now| (was ^ now.bits).count_ones());
                 let looks = match locked.fingerprint.and_then(differ) {
                     Some(0..=MOST_BITS) => ", and looks the same",

@@ -18,6 +18,7 @@ pub mod lock;
 pub mod names;
 pub mod network;
 pub mod options;
+pub mod output_folder;
 pub mod run;
 pub mod schedule;
 pub mod service;
@@ -58,6 +59,7 @@ pub fn download(options: &Options) -> Result<Summary, Error> {
         // What is there is looked at, and not only what the journal says of it.
         options.verify |= options.locked.is_some() && !options.overwrite;
         let options = &options;
+        refuse_without_files(options)?;
         refuse_overwriting(options)?;
         match options.dry_run {
             true => estimate_set(options, summary),
@@ -75,6 +77,29 @@ impl Stage for Options {
 
     fn run(&self) -> Result<Summary, Error> {
         download(self)
+    }
+}
+
+/// Refuses options that need a file here for each image.
+fn refuse_without_files(options: &Options) -> Result<(), Error> {
+    let moves = options.orphans == Orphans::Move;
+    if options.pack.is_some() && moves {
+        let what = "--orphans move: an image cannot be moved out of a tar file (--pack)";
+        return Err(Error::usage(what).hint("--orphans list names them"));
+    }
+    let given = [
+        ("--pack", options.pack.is_some()),
+        ("--prune", options.prune),
+        ("--orphans move", moves),
+        ("--locked", options.locked.is_some()),
+    ];
+    let given = given.into_iter().find(|(_, is_given)| *is_given);
+    match given.filter(|_| files::is_in_store(&options.output_dir)) {
+        Some((option, _)) => Err(Error::usage(format!(
+            "{option}: not possible with images in an object store"
+        ))
+        .hint("download to a folder here, or leave the option out")),
+        None => Ok(()),
     }
 }
 
@@ -101,9 +126,9 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
 }
 
 fn estimate_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    let folder = OutputFolder::new(options.output_dir.clone());
+    let folder = options.folder();
     let lookup = Lookup::new(options, &folder);
-    let index = Journal::peek(&folder.path)?;
+    let index = Journal::look(&folder)?;
     let set = match options.regions {
         Some(_) => sizes::expected(options, &folder, &index, summary)?,
         None => input::read(&options.localizations, &index, &lookup)?,
@@ -115,7 +140,7 @@ fn estimate_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
 }
 
 fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    let folder = OutputFolder::new(options.output_dir.clone());
+    let folder = options.folder();
     let lookup = Lookup::new(options, &folder);
     let crops = match &options.regions {
         Some(file) => sizes::write_crops(options, file, &folder)?,
@@ -123,7 +148,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     };
     let source = options.regions.as_ref().unwrap_or(&options.localizations);
     let early = prepare(options, &folder, source, &lookup)?;
-    let (journal, mut index) = Journal::open(&folder.path, &folder.work)?;
+    let (journal, mut index) = Journal::open(&folder, options.access())?;
     let renamed = renames::resume(&folder, &journal, &mut index)?;
     lock::restore(options, &folder, &journal, &mut index)?;
     let mut set = match early {
@@ -169,7 +194,9 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     }
     if options.verify {
         let there: HashSet<&str> = results.there.iter().map(|slot| index.path(*slot)).collect();
-        summary.notes.extend(verified.notes(&folder, &there));
+        summary
+            .notes
+            .extend(verified.notes(&folder, &there, !index.packs().is_empty()));
     }
     let there = &mut results.there;
     there.sort_by(|&a, &b| index.id(a).cmp(index.id(b)));
@@ -180,7 +207,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         let notes = tidy_set(options, &folder, &index, &set, is_whole, &mut results)?;
         results.notes.extend(notes);
     }
-    write_lists(options, &folder, &index, &set, &mut results)?;
+    write_lists(options, &folder, &journal, &index, &set, &mut results)?;
     if results.stopped.is_none() {
         tidy(&folder, &set, options, &results.failures)?;
     }
@@ -196,10 +223,13 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
 fn write_lists(
     options: &Options,
     folder: &OutputFolder,
+    journal: &Journal,
     index: &Index,
     set: &Set,
     results: &mut Results,
 ) -> Result<(), Error> {
+    let flushed = journal.flush();
+    flushed.map_err(|e| files::cannot_write(&options.output_dir.join(Journal::NAME), e))?;
     if let Some(lock) = &options.locked {
         lock::hold(lock, folder, index, set, results)?;
     }
@@ -268,7 +298,7 @@ fn prepare(
         Lock::read(lock)?;
     }
     // A set that cannot be read leaves no folder behind.
-    let early = match Journal::is_in(&folder.path) {
+    let early = match Journal::is_in(&folder.path) || folder.store.is_some() {
         true => None,
         false => Some(input::read(source, &Index::default(), lookup)?),
     };
@@ -315,9 +345,16 @@ fn tidy_set(
             } else {
                 moves::ORPHANS
             };
-            moves::set_aside(folder, name, paths.iter().copied())?;
+            let (packed, single): (Vec<Slot>, Vec<Slot>) =
+                orphans.iter().partition(|slot| index.is_packed(**slot));
+            let paths = single.iter().map(|slot| index.path(*slot));
+            moves::set_aside(folder, name, paths)?;
             let place = folder.work.join(name);
-            notes.push(format!("{files}: moved to {}", place.display()));
+            let stay = match packed.len() {
+                0 => String::new(),
+                n => format!(", but for {n} in tar files, which stay there"),
+            };
+            notes.push(format!("{files}: moved to {}{stay}", place.display()));
         }
         (_, _, Orphans::List) => {
             notes.push(format!("{files}:"));
@@ -327,7 +364,8 @@ fn tidy_set(
     }
     if options.prune && !results.gone.is_empty() {
         let gone = std::mem::take(&mut results.gone);
-        let paths = gone.iter().map(|slot| index.path(*slot));
+        let single = gone.iter().filter(|slot| !index.is_packed(**slot));
+        let paths = single.map(|slot| index.path(*slot));
         moves::set_aside(folder, PRUNED, paths)?;
         let files = counted(gone.len() as u64, "file", "files");
         notes.push(format!(

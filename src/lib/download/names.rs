@@ -2,38 +2,14 @@
 //! would have get a hash of the image's id, all of them: so they depend on the set, and not on its order.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
+pub use super::output_folder::OutputFolder;
 use super::state::journal::Journal;
 use crate::contracts::LocalizedImage;
-use crate::files::{Content, SafeName, hex_digest};
-
-/// The output folder.
-#[derive(Clone, Debug)]
-pub struct OutputFolder {
-    /// The folder itself.
-    pub path: PathBuf,
-    /// The folder in it for work in progress, and for what later runs should know.
-    pub work: PathBuf,
-}
-
-impl OutputFolder {
-    /// The folder at this path, which need not exist yet.
-    pub fn new(path: PathBuf) -> Self {
-        OutputFolder {
-            work: path.join(".recto"),
-            path,
-        }
-    }
-
-    /// Where the image with this path is, or would be.
-    pub fn content(&self, path: &str) -> Content {
-        Content::file(self.path.join(path))
-    }
-}
+use crate::files::{SafeName, hex_digest};
 
 /// Where an image is requested: its service, otherwise its URL.
 pub fn source_uri(image: &LocalizedImage) -> Option<&str> {
@@ -45,15 +21,18 @@ pub fn source_uri(image: &LocalizedImage) -> Option<&str> {
 #[derive(Clone, Debug, Default)]
 pub struct Naming {
     template: Option<Template>,
+    /// Whether names have no dots, as keys of WebDataset: a tool takes what is before the first for the name of a sample.
+    is_dotless: bool,
     /// Keys of the names that several images would have.
     shared: HashSet<u64>,
 }
 
 impl Naming {
     /// By this template, if there is one. Until [`Naming::share`] has been told of all images, no name counts as shared.
-    pub fn new(template: Option<&Template>) -> Self {
+    pub fn new(template: Option<&Template>, is_dotless: bool) -> Self {
         Naming {
             template: template.cloned(),
+            is_dotless,
             shared: HashSet::new(),
         }
     }
@@ -79,9 +58,13 @@ impl Naming {
     /// The path of an image below the output folder, without suffix, as if no other had the same: `group/label`, or as the
     /// template says.
     pub fn plain(&self, image: &LocalizedImage) -> String {
-        match &self.template {
+        let name = match &self.template {
             None => by_label(image),
             Some(template) => template.name(image),
+        };
+        match self.is_dotless {
+            true => name.replace('.', "_"),
+            false => name,
         }
     }
 
@@ -383,7 +366,7 @@ mod tests {
             image
         };
         let images = [with("1", "600"), with("2", "601"), with("3", "601")];
-        let names = stems(&mut Naming::new(Some(&template)), &images);
+        let names = stems(&mut Naming::new(Some(&template), false), &images);
         assert_eq!(names[0], "4Q1/600_a_b_recto_NIR_Recto");
         assert!(
             names[1].starts_with("4Q1/601_a_b_recto_NIR_Recto-"),

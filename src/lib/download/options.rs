@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::crops::Margin;
-use super::names::Template;
+use super::names::{OutputFolder, Template};
 use super::service::plan::Scaling;
+use super::state::journal::Access;
 use crate::contracts::LocalizedImage;
+use crate::files;
 use crate::http::{self, Kind};
 use crate::pixels::row_writers::Encoding;
 use crate::report::Common;
@@ -17,7 +19,7 @@ use crate::workers::{Shard, ShardChoice};
 pub struct Options {
     /// The images to download, as written by `recto-extract` (`-`: standard input)
     pub localizations: PathBuf,
-    /// The folder for the images; created if it is missing
+    /// The folder for the images; created if it is missing. It may be one of an object store, such as s3://BUCKET/FOLDER
     pub output_dir: PathBuf,
     /// Images to download at the same time
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -72,6 +74,19 @@ pub struct Options {
     /// manifest, file (of the URL), group, id; a hash is added where several images would have the same name
     #[arg(long, value_name = "TEMPLATE")]
     pub name: Option<Template>,
+    /// Put images into tar files instead of files of their own, for file systems that bear only so many: each is a sample of
+    /// WebDataset. The journal and the image map say where each is, and all stages read them there
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "prune")]
+    pub pack: Option<PackForm>,
+    /// The most bytes of a tar file, unless one image has more
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = http::size, requires = "pack")]
+    pub pack_size: u64,
+    /// With OUTPUT_DIR in an object store, the folder for work in progress [default: .recto-* in the working directory]
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+    /// With OUTPUT_DIR in an object store, take over the lock that a run on another machine has left which was killed
+    #[arg(long)]
+    pub break_lock: bool,
     /// What becomes of files of images that are no longer in the set: list them, or move them to `.recto/orphans`
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Orphans::Count)]
     pub orphans: Orphans,
@@ -147,6 +162,24 @@ pub enum Orphans {
     List,
     /// They are moved to `.recto/orphans`
     Move,
+}
+
+/// What images are packed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PackForm {
+    /// Tar files, images-00000.tar and so on
+    Tar,
+}
+
+/// How images are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// Each in a file of its own.
+    Files,
+    /// In packs, which the journal writes with its lines.
+    Packs,
+    /// Each in a file of an object store.
+    Objects,
 }
 
 /// When a run ends at the latest.
@@ -243,6 +276,28 @@ impl Options {
             Some(ShardChoice::Part(shard)) => Some(shard),
             Some(ShardChoice::Auto) | None => None,
         }
+    }
+
+    /// How images are kept.
+    pub fn keeping(&self) -> Keeping {
+        match self.pack {
+            Some(PackForm::Tar) => Keeping::Packs,
+            None if files::is_in_store(&self.output_dir) => Keeping::Objects,
+            None => Keeping::Files,
+        }
+    }
+
+    /// How the journal is opened.
+    pub fn access(&self) -> Access {
+        Access {
+            pack_size: self.pack_size,
+            breaks_lock: self.break_lock,
+        }
+    }
+
+    /// The output folder.
+    pub fn folder(&self) -> OutputFolder {
+        OutputFolder::anywhere(self.output_dir.clone(), self.scratch.as_deref())
     }
 
     /// Those that decide what file an image becomes.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::stream::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{MissedTickBehavior, Sleep};
 
+use super::destination::Earlier;
 use super::fetch::{Downloader, Finished};
 use super::names::{Naming, OutputFolder};
 use super::network::{GRACE, Network};
@@ -97,6 +98,7 @@ impl Run<'_> {
             folder,
             output: self.options.output(),
             journal: self.journal,
+            keeping: self.options.keeping(),
             naming: self.naming,
             moved: moved.clone(),
             max_bytes: self.options.max_bytes,
@@ -172,7 +174,7 @@ impl Active<'_> {
             return;
         }
         let is_closed = AtomicBool::new(false);
-        let (set, index) = (self.set, self.index);
+        let (set, index, folder) = (self.set, self.index, self.folder);
         let job = |at, place| async move {
             let image = read(set, at).await?;
             let log = RequestLog::of(image.source.manifest.as_deref(), place);
@@ -180,7 +182,10 @@ impl Active<'_> {
             let own = {
                 let index = index.borrow();
                 let slot = index.find(&image.id);
-                slot.map(|slot| index.path(slot).to_owned())
+                slot.map(|slot| Earlier {
+                    path: index.path(slot).to_owned(),
+                    content: folder.content_of(index.place(slot)),
+                })
             };
             let ended = downloader.download(&image, own, log).await;
             Ok((at, image, ended))

@@ -23,7 +23,7 @@ pub fn resolved(options: &Options) -> Result<Options, Error> {
     let shard = shard.transpose()?;
     let Some(plan) = plan else {
         if let Some(shard) = shard {
-            HashPart::of(shard).keep_to(&options.output_dir, options.dry_run)?;
+            HashPart::of(shard).keep_to(&options.folder().path, options.dry_run)?;
         }
         return Ok(Options {
             shard: shard.map(ShardChoice::Part),
@@ -74,8 +74,10 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
         shards: shard.count,
         images: planned.images,
     };
-    refuse_other_sets(&output_dir, &mark, options.dry_run)?;
+    let scratch = options.scratch.as_ref();
+    let scratch = scratch.map(|scratch| scratch.join(ShardPlan::folder(number)));
     let mut of_shard = Options {
+        scratch,
         localizations: file,
         leaves_missing: true,
         shard: None,
@@ -105,6 +107,7 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
         .map(|host| (host.host.clone(), host.shared_by))
         .collect();
     of_shard.output_dir = output_dir;
+    refuse_other_sets(&of_shard.folder().path, &mark, options.dry_run)?;
     Ok(of_shard)
 }
 

@@ -12,7 +12,7 @@ use super::state::index::{Index, Slot, sha256_start};
 use super::state::input::Set;
 use super::state::moves;
 use super::state::resume::Sorted;
-use crate::contracts::{self, Change, Download, Failure, LocalizedImage};
+use crate::contracts::{self, Change, Download, Failure, LocalizedImage, MappedFile};
 use crate::error::Error;
 use crate::files;
 use crate::http::{self, HostStats, Kind};
@@ -291,7 +291,7 @@ pub fn write_failures(options: &Options, set: &Set, failures: &Failures) -> Resu
 pub fn publish(options: &Options, index: &Index, there: &[Slot]) -> Result<(), Error> {
     let there_at = there
         .iter()
-        .map(|slot| (index.id(*slot), index.path(*slot)));
+        .map(|slot| (index.id(*slot), index.place(*slot)));
     write_map(&options.image_map, &options.output_dir, there_at)?;
     if let Some(list) = &options.downloaded_images {
         let names: BTreeSet<&str> = there.iter().map(|slot| index.path(*slot)).collect();
@@ -301,17 +301,20 @@ pub fn publish(options: &Options, index: &Index, there: &[Slot]) -> Result<(), E
     Ok(())
 }
 
-/// Writes the image map from ids and paths below a folder, in the order of ids.
+/// Writes the image map from ids and places below a folder, in the order of ids.
 ///
 /// # Errors
 /// Those of the disk.
 pub fn write_map<'a>(
     map: &Path,
     folder: &Path,
-    there: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+    there: impl ExactSizeIterator<Item = (&'a str, MappedFile<'a>)>,
 ) -> Result<(), Error> {
-    let prefix = files::path_between(folder, files::folder_of(map))?;
-    contracts::write_image_map(map, there.map(|(id, path)| (id, format!("{prefix}{path}"))))
+    let prefix = match files::is_in_store(folder) {
+        true => format!("{}/", folder.display().to_string().trim_end_matches('/')),
+        false => files::path_between(folder, files::folder_of(map))?,
+    };
+    contracts::write_image_map(map, there.map(|(id, place)| (id, place.entry(&prefix))))
 }
 
 /// Removes files in progress of images that are there now, or that are no longer in the set.
@@ -491,7 +494,12 @@ impl Verified {
     }
 
     /// Notes for the user; `there` are the paths of the files that are there in the end.
-    pub fn notes(&self, folder: &OutputFolder, there: &HashSet<&str>) -> Vec<String> {
+    pub fn notes(
+        &self,
+        folder: &OutputFolder,
+        there: &HashSet<&str>,
+        has_packs: bool,
+    ) -> Vec<String> {
         let (altered, gone) = (self.altered.len(), self.gone.len());
         let files = self.unchanged + altered + gone;
         let mut notes = vec![match altered + gone {
@@ -507,7 +515,13 @@ impl Verified {
                 &self.altered,
                 format!("altered and moved to {}", Self::aside(folder).display()),
             ),
-            (&self.gone, "missing".to_owned()),
+            (
+                &self.gone,
+                match has_packs {
+                    true => "missing, or damaged in its tar file".to_owned(),
+                    false => "missing".to_owned(),
+                },
+            ),
         ];
         for (paths, what) in kinds {
             if let Some(first) = paths.first() {

@@ -70,13 +70,13 @@ fn refuse_others(out: &Path) -> Result<(), Error> {
 fn references(folder: &Path, index: &Index, summary: &mut Summary) -> Vec<Reference> {
     let mut found = Vec::new();
     for slot in index.slots() {
-        let there = std::fs::metadata(folder.join(index.path(slot)));
+        let there = index.place(slot).content(folder).length();
         let Some(entry) = index.entry(slot) else {
             continue;
         };
         let problem = match &*entry.method {
             _ if there.is_err() => Some(format!("its file is not there: {}", entry.path)),
-            _ if there.is_ok_and(|file| file.len() != entry.bytes) => {
+            _ if there.is_ok_and(|length| length != entry.bytes) => {
                 Some("is not as it was downloaded: its length is another".to_owned())
             }
             "bytes" | "whole" if is_hidden(&entry.uri) => {

@@ -2,15 +2,17 @@
 //! it from here, so that it does not matter which.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::hash::{sha256, sha256_bytes};
 use super::store::{is_in_store, length_in_store, open, read_from_store};
 
 /// Where bytes are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Content {
     path: PathBuf,
     /// Where they begin in the file, and how many there are; none: they are all of it.
@@ -34,6 +36,11 @@ impl Content {
     /// The file, if they are all of one here.
     pub fn whole_file(&self) -> Option<&Path> {
         (self.part.is_none() && !is_in_store(&self.path)).then_some(&*self.path)
+    }
+
+    /// Where they begin in the file that holds them, and how many there are, unless they are all of it.
+    pub fn part_of_file(&self) -> Option<(u64, u64)> {
+        self.part
     }
 
     /// The file that holds them.
@@ -62,33 +69,26 @@ impl Content {
     /// # Errors
     /// The file is missing, or ends before the part does.
     pub fn open(&self) -> io::Result<Window> {
-        let mut file = open(&self.path)?;
-        let of_file = file.metadata()?.len();
-        let (start, length) = self.part.unwrap_or((0, of_file));
-        if start.saturating_add(length) > of_file {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        file.seek(SeekFrom::Start(start))?;
-        Ok(Window {
-            file,
-            start,
-            length,
-            at: 0,
-        })
+        self.window(open(&self.path)?)
     }
 
-    /// Opens them as a file of their own: what is none is copied to one without a name.
+    /// The same in a file that is open already: that of [`Content::path`].
     ///
     /// # Errors
-    /// As for [`Content::open`]; the copy cannot be written.
-    pub fn open_file(&self) -> io::Result<File> {
-        if self.part.is_none() {
-            return open(&self.path);
+    /// The file ends before the part does.
+    pub fn window(&self, file: File) -> io::Result<Window> {
+        let of_file = file.metadata()?.len();
+        let (start, length) = self.part.unwrap_or((0, of_file));
+        match start.saturating_add(length) > of_file {
+            true => Err(io::ErrorKind::UnexpectedEof.into()),
+            false => Ok(Window {
+                file: Arc::new(file),
+                is_all: self.part.is_none(),
+                start,
+                length,
+                at: 0,
+            }),
         }
-        let mut copy = tempfile::tempfile()?;
-        io::copy(&mut self.open()?, &mut copy)?;
-        copy.rewind()?;
-        Ok(copy)
     }
 
     /// All of them.
@@ -100,7 +100,7 @@ impl Content {
             return read_from_store(&self.path, u64::MAX);
         }
         let mut window = self.open()?;
-        let mut bytes = Vec::with_capacity(window.length as usize);
+        let mut bytes = Vec::with_capacity(window.length() as usize);
         window.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
@@ -146,22 +146,71 @@ impl fmt::Display for Content {
     }
 }
 
-/// The bytes of a [`Content`], opened: it begins and ends with them.
-#[derive(Debug)]
+/// The bytes of a [`Content`], opened: it begins and ends with them. Clones have positions of their own.
+#[derive(Clone, Debug)]
 pub struct Window {
-    file: File,
+    file: Arc<File>,
+    /// Whether they are all of the file.
+    is_all: bool,
     start: u64,
     length: u64,
     /// How many bytes are before the next.
     at: u64,
 }
 
-impl Read for Window {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.length.saturating_sub(self.at);
+impl Window {
+    /// How many bytes there are.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// What the system knows about the file that holds them.
+    ///
+    /// # Errors
+    /// The file cannot be looked at.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    /// The same from the start.
+    pub fn again(&self) -> Window {
+        Window {
+            at: 0,
+            ..self.clone()
+        }
+    }
+
+    /// Reads some bytes from a position on; 0 at the end.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let left = self.length.saturating_sub(at);
         let most = usize::try_from(left).unwrap_or(usize::MAX);
         let most = most.min(buffer.len());
-        let read = self.file.read(&mut buffer[..most])?;
+        self.file.read_at(&mut buffer[..most], self.start + at)
+    }
+
+    /// A file of their own, at its start: what is none is copied to one without a name.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the copy not be written.
+    pub fn into_file(self) -> io::Result<File> {
+        if self.is_all {
+            let mut file = self.file.try_clone()?;
+            file.rewind()?;
+            return Ok(file);
+        }
+        let mut copy = tempfile::tempfile()?;
+        io::copy(&mut self.again(), &mut copy)?;
+        copy.rewind()?;
+        Ok(copy)
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.read_at(buffer, self.at)?;
         self.at += read as u64;
         Ok(read)
     }
@@ -175,12 +224,8 @@ impl Seek for Window {
             SeekFrom::Current(by) => (self.at, by),
         };
         let at = base.checked_add_signed(by);
-        let at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        let place = self.start.checked_add(at);
-        self.file
-            .seek(SeekFrom::Start(place.ok_or(io::ErrorKind::InvalidInput)?))?;
-        self.at = at;
-        Ok(at)
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 
@@ -209,7 +254,8 @@ mod tests {
         assert_eq!(seen, "fdef");
         assert!(window.seek(SeekFrom::End(-5)).is_err());
         let mut own = String::new();
-        part.open_file().unwrap().read_to_string(&mut own).unwrap();
+        let mut file = part.open().unwrap().into_file().unwrap();
+        file.read_to_string(&mut own).unwrap();
         assert_eq!(own, "cdef");
         let whole = Content::file(path.clone());
         assert_eq!(whole.whole_file(), Some(&*path));

@@ -11,7 +11,9 @@ mod folder;
 mod hash;
 mod mount;
 mod names;
+mod objects;
 mod owner;
+mod pack;
 mod part;
 mod paths;
 mod placed;
@@ -28,6 +30,12 @@ pub use csv_rows::write_csv_through;
 pub use folder::{Folder, files_below, is_same_file, may_replace};
 pub use hash::{hash_number, hex, hex_digest, sha256, sha256_of_file};
 pub use names::SafeName;
+pub use objects::{
+    Seen, copy_in_store, create_in_store, list_in_store, read_all_in_store, remove_in_store,
+    replace_in_store, see_in_store, upload_new,
+};
+pub use owner::{is_gone as is_process_gone, mark as process_mark};
+pub use pack::{KnownPack, PackWriter, Packed, is_numbered_pack};
 pub use part::{Held, Part};
 pub use paths::{
     cannot_write, folder_of, is_dash, is_device, is_there, path_between, real, refuse_overwriting,
@@ -38,7 +46,7 @@ pub use read_write::{
     write_json,
 };
 pub use scratch::{Scratch, Span, unnamed};
-pub use store::{is_in_store, open};
+pub use store::{is_in_store, open, put_to_store};
 pub use stored_folder::put_folder_to_store;
 pub use system::{
     are_too_many_open, free_space, most_open, move_to, open_regular, open_to_append, place_of,

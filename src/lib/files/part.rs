@@ -97,6 +97,39 @@ impl Part {
         }
     }
 
+    /// Opens the whole file, and says how many bytes it has.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn open_whole(&self) -> io::Result<(Box<dyn Read>, u64)> {
+        if let Some(all) = self.in_memory() {
+            let length = all.len() as u64;
+            return Ok((Box::new(io::Cursor::new(all)), length));
+        }
+        let file = File::open(&self.path)?;
+        let length = file.metadata()?.len();
+        Ok((Box::new(file), length))
+    }
+
+    /// The whole file, to be read from its start; one without a name where it is in memory.
+    ///
+    /// # Errors
+    /// It cannot be read, or no file can be made.
+    pub fn to_file(&self) -> io::Result<File> {
+        let Some(all) = self.in_memory() else {
+            return File::open(&self.path);
+        };
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&all)?;
+        Ok(file)
+    }
+
+    /// Notes that its bytes are elsewhere under their final name, and removes it.
+    pub fn publish_elsewhere(&self) {
+        self.discard();
+        *self.place() = Place::Published;
+    }
+
     /// Writes the file anew as `write` makes it from what it holds.
     ///
     /// # Errors

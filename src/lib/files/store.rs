@@ -2,17 +2,21 @@
 //! upload that takes the place of what was there when it is complete, and leaves that otherwise. Who may do so, and where the
 //! store is, stands in the environment, as its own programs have it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::StreamExt;
 use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
-use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{
+    Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt, ObjectStoreScheme,
+};
 use tokio::io::AsyncWriteExt;
-use url::Url;
+use tokio::runtime::Runtime;
+use url::{Position, Url};
 
 const SCHEMES: [&str; 3] = ["s3://", "gs://", "az://"];
 /// Bytes that are sent at a time.
@@ -123,13 +127,44 @@ pub fn put_to_store(path: &Path, file: &mut File) -> io::Result<()> {
 }
 
 /// Does something with the store of a file and its key there. In a thread of its own: who calls may be within a runtime.
-fn with_store<T: Send>(
+pub fn with_store<T: Send>(
     path: &Path,
     work: impl AsyncFnOnce(Arc<dyn ObjectStore>, Key) -> object_store::Result<T> + Send,
 ) -> io::Result<T> {
+    let (store, key) = store_of(path)?;
+    let runtime = runtime()?;
+    let run = move || runtime.block_on(work(store, key)).map_err(told);
+    std::thread::scope(|threads| {
+        let ended = threads.spawn(run).join();
+        ended.unwrap_or_else(|_| Err(io::Error::other("the store was not asked")))
+    })
+}
+
+/// What drives connections to stores: one for all, so that they are used again.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
+    let build = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+    };
+    let made = RUNTIME.get_or_init(build).as_ref();
+    made.map_err(|e| io::Error::new(e.kind(), e.to_string()))
+}
+
+/// The store of a file, and its key there. Files of one bucket share it.
+pub fn store_of(path: &Path) -> io::Result<(Arc<dyn ObjectStore>, Key)> {
+    static STORES: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
     let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
     let name = path.to_str().ok_or_else(|| wrong("not UTF-8".into()))?;
     let url = Url::parse(name).map_err(|e| wrong(e.to_string()))?;
+    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+    let bucket = &url[..Position::BeforePath];
+    if let Some(store) = stores.get(bucket) {
+        let (_, key) = ObjectStoreScheme::parse(&url).map_err(|e| wrong(e.to_string()))?;
+        return Ok((store.clone(), key));
+    }
     // A second call finds the provider already installed, which is what it wants.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Those that are not UTF-8 are not the store's.
@@ -137,16 +172,9 @@ fn with_store<T: Send>(
     let variables = variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let (store, key) = object_store::parse_url_opts(&url, variables).map_err(told)?;
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(work(store.into(), key)).map_err(told)
-    };
-    std::thread::scope(|threads| {
-        let ended = threads.spawn(run).join();
-        ended.unwrap_or_else(|_| Err(io::Error::other("the store was not asked")))
-    })
+    let store: Arc<dyn ObjectStore> = store.into();
+    stores.insert(bucket.to_owned(), store.clone());
+    Ok((store, key))
 }
 
 /// An error of a store with what is behind it, in one line.

@@ -1,6 +1,7 @@
 //! The facts about the images of a set that are held for all of them at once: some forty bytes for an image, its path, and two
 //! bytes for each class on it.
 
+use crate::contracts::MappedFile;
 use crate::texts::Texts;
 
 /// The facts about all images.
@@ -10,6 +11,8 @@ pub struct Facts {
     /// How many boxes of each image have what, and how often each class occurs on it, one image after the other.
     counts: Vec<u8>,
     files: Texts,
+    /// What the image map says of each path, where that is more.
+    mapped: Option<Texts>,
     media_types: Vec<&'static str>,
     /// The class that each number in `counts` stands for; none: it is left out. Empty: itself.
     classes: Vec<Option<u32>>,
@@ -195,14 +198,34 @@ impl Facts {
         self.entries[at].file
     }
 
-    /// Sets the paths, by number.
-    pub fn set_files(&mut self, files: Texts) {
-        self.files = files;
+    /// Sets what the image map says of the paths, by number.
+    pub fn set_files(&mut self, entries: Texts) {
+        let all = || (0..entries.len() as u32).map(|n| MappedFile::parse(entries.get(n)));
+        let is_more = |(file, n): (MappedFile, u32)| file.path() != entries.get(n);
+        match all().zip(0..).any(is_more) {
+            true => {
+                self.files = all().map(|file| file.path()).collect();
+                self.mapped = Some(entries);
+            }
+            false => self.files = entries,
+        }
+    }
+
+    /// What the image map says of the path of an image.
+    pub fn entry(&self, at: usize) -> &str {
+        let files = self.mapped.as_ref().unwrap_or(&self.files);
+        files.get(self.file_number(at))
+    }
+
+    /// Whether images are in packs.
+    pub fn are_packed(&self) -> bool {
+        self.mapped.is_some()
     }
 
     /// Gives each image another path, in their order.
     pub fn rename(&mut self, files: Texts) {
         self.files = files;
+        self.mapped = None;
         for (entry, file) in self.entries.iter_mut().zip(0..) {
             entry.file = file;
         }

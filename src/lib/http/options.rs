@@ -234,6 +234,9 @@ const SIZES: &[(&str, f64)] = &[
     ("MB", 1e6),
     ("GB", 1e9),
     ("TB", 1e12),
+    ("KiB", 1024.0),
+    ("MiB", 1_048_576.0),
+    ("GiB", 1_073_741_824.0),
 ];
 /// A length of time, such as `90m` or `2h`.
 ///

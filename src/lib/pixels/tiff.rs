@@ -1,7 +1,6 @@
 //! Reads TIFF as image servers use it: tiled or in strips, with smaller copies of the image, classic or BigTIFF. Only the
 //! tiles or strips ("pieces") that a region needs are read and decoded.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +13,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::tiff_directory::{self, Store, tag};
+use crate::files::Window;
 
 /// Maximum number of levels: more than the largest image can be halved.
 const MOST_LEVELS: usize = 40;
@@ -81,7 +81,7 @@ impl Tiff {
     ///
     /// # Errors
     /// The file cannot be read, or its tiles or strips are of a kind that is decoded only as a whole.
-    pub fn open_readable(file: File, page: u32) -> Result<Self, String> {
+    pub fn open_readable(file: Window, page: u32) -> Result<Self, String> {
         let tiff = Self::of(Store::File(file), page)?;
         let full = tiff.full();
         if full.jpeg.is_none() {

@@ -2,9 +2,9 @@
 //! smaller copies of pages.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::FileExt as _;
+
+use crate::files::Window;
 
 /// The most directories that are looked at.
 const MOST_DIRECTORIES: usize = 10_000;
@@ -49,7 +49,7 @@ pub mod tag {
 #[derive(Debug)]
 pub enum Store {
     /// In an open file.
-    File(File),
+    File(Window),
     /// In memory.
     Bytes(Vec<u8>),
 }
@@ -61,7 +61,7 @@ impl Store {
     /// The file cannot be looked at.
     pub fn length(&self) -> io::Result<u64> {
         match self {
-            Store::File(file) => Ok(file.metadata()?.len()),
+            Store::File(file) => Ok(file.length()),
             Store::Bytes(bytes) => Ok(bytes.len() as u64),
         }
     }
@@ -85,13 +85,16 @@ impl Store {
     /// # Errors
     /// The file cannot be read, or ends before.
     pub fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
-        match self.read_at(buffer, at)? {
-            n if n == buffer.len() => Ok(()),
-            n => match self {
-                Store::File(file) => file.read_exact_at(&mut buffer[n..], at + n as u64),
-                Store::Bytes(_) => Err(io::ErrorKind::UnexpectedEof.into()),
-            },
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.read_at(&mut buffer[done..], at + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => done += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
         }
+        Ok(())
     }
 
     /// Bytes at a position. No memory is taken for more than there are.

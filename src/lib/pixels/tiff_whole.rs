@@ -1,18 +1,17 @@
 //! Pages of TIFF that are decoded as a whole: how many a file has, and what is known about each.
 
-use std::fs::File;
-
 use image::DynamicImage;
 
 use super::colour::{ToSrgb, cmyk_to_rgb};
 use super::tiff_directory::{self, PageDirectories, Store, tag};
 use super::tiff_plain;
+use crate::files::Window;
 
 /// The number of pages of an open file.
 ///
 /// # Errors
 /// It is no TIFF.
-pub fn count_pages(file: File) -> Result<u32, String> {
+pub fn count_pages(file: Window) -> Result<u32, String> {
     let pages = tiff_directory::pages(&Store::File(file))?;
     Ok(u32::try_from(pages.len()).unwrap_or(u32::MAX))
 }
@@ -21,7 +20,7 @@ pub fn count_pages(file: File) -> Result<u32, String> {
 ///
 /// # Errors
 /// Its kind is not supported.
-pub fn measure(file: File, page: u32) -> Result<([u32; 2], u8, u8), String> {
+pub fn measure(file: Window, page: u32) -> Result<([u32; 2], u8, u8), String> {
     let store = Store::File(file);
     let page = page_of(&store, page)?;
     let (size, channels) = tiff_plain::check(&store, &page.main)?;
@@ -32,7 +31,7 @@ pub fn measure(file: File, page: u32) -> Result<([u32; 2], u8, u8), String> {
 ///
 /// # Errors
 /// Its kind is not supported, it has more than `most_pixels`, or it is damaged.
-pub fn decode(file: File, page: u32, most_pixels: u64) -> Result<(DynamicImage, u8), String> {
+pub fn decode(file: Window, page: u32, most_pixels: u64) -> Result<(DynamicImage, u8), String> {
     let store = &Store::File(file);
     let page = page_of(store, page)?;
     let ([w, h], _) = tiff_plain::check(store, &page.main)?;

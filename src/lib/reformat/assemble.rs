@@ -77,8 +77,10 @@ pub struct TilePlace {
 /// An image that is cut into tiles.
 #[derive(Clone, Debug)]
 pub struct TiledImage {
-    /// Its path in the image map.
+    /// Its path.
     pub file: Box<str>,
+    /// What the image map says of it.
+    pub entry: Box<str>,
     /// The header of its file.
     pub header: Header,
     /// The grid on which its tiles begin; none if they are not cut without loss.
@@ -213,7 +215,9 @@ fn tiles(
         let whole = images.get(unit.image());
         if before.replace(unit.image) != Some(unit.image) {
             made.kept += 1 + u64::from(whole.boxes());
-            made.tiled.extend(tiled(&whole, &particulars[unit.image()]));
+            let entry = images.entry(unit.image());
+            made.tiled
+                .extend(tiled(&whole, entry, &particulars[unit.image()]));
         }
         let (Some(tile), Some(tiled)) = (unit.tile(particulars), made.tiled.last()) else {
             continue;
@@ -262,9 +266,10 @@ fn note_parts(units: &[Unit], particulars: &[Particulars], made: &mut Assembled)
     }
 }
 
-fn tiled(facts: &ImageFacts, particulars: &Particulars) -> Option<TiledImage> {
+fn tiled(facts: &ImageFacts, entry: &str, particulars: &Particulars) -> Option<TiledImage> {
     Some(TiledImage {
         file: facts.file.into(),
+        entry: entry.into(),
         header: header(facts),
         grid: particulars.tiles.as_ref()?.grid,
     })

@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+use crate::contracts::MappedFile;
 use crate::error::Error;
 use crate::files::Content;
 use crate::pixels;
@@ -22,7 +23,10 @@ pub struct ImageFile {
 /// # Errors
 /// The problem of a reject: there is no such file below the folder, or it is not an image.
 pub fn measure(folder: &Path, file: &str) -> Result<ImageFile, String> {
-    let content = Content::file(folder.join(below(file)?));
+    let file = MappedFile::parse(file);
+    below(file.path())?;
+    file.pack.map_or(Ok(""), |(pack, ..)| below(pack))?;
+    let content = file.content(folder);
     let fault = |e: Error| format!("file cannot be used: {}", e.what());
     Ok(ImageFile {
         header: pixels::measure(&content).map_err(fault)?,

@@ -114,9 +114,14 @@ impl Set<'_> {
             }
             None => {
                 summary.notes.push(
-                    "paths are relative to the folder of the image map: not all images are below the folder of the \
-                     output"
-                        .into(),
+                    match assembled.dataset.facts.are_packed() {
+                        true => NAMES_ONLY,
+                        false => {
+                            "paths are relative to the folder of the image map: not all images are below the folder of \
+                             the output"
+                        }
+                    }
+                    .into(),
                 );
                 map_folder.to_owned()
             }
@@ -154,6 +159,9 @@ impl Set<'_> {
         let mut out =
             DatasetFolder::create(&self.options.output, &own, self.options.common.csv_safe)?;
         assembled.dataset.placed = self.options.images != Some(Placing::None);
+        if assembled.dataset.facts.are_packed() && !assembled.dataset.placed {
+            summary.notes.push(NAMES_ONLY.into());
+        }
         let notes = self.write_formats(assembled, options, &mut out)?;
         summary.notes.extend(notes);
         out.go_below("", Placing::None);
@@ -361,6 +369,9 @@ impl Set<'_> {
         });
     }
 }
+
+/// What is said of annotations without images, where these are in packs.
+const NAMES_ONLY: &str = "images are in tar files (--pack) or in an object store: their paths are names there, and no files here";
 
 /// The folder of a single file, and the paths of the images relative to it; none if not all images are below it.
 fn rebased(dataset: &Dataset, from: &Path, to: &Path) -> Option<(PathBuf, Texts)> {

@@ -10,7 +10,7 @@ use super::keys;
 use super::measure::{self, ImageFile};
 use super::place::{self, BoxRules, Placed, PlacedBox};
 use super::tiles::TileRules;
-use crate::contracts::{self, ImageFiles, ImageRecords, LocalizedImage};
+use crate::contracts::{self, ImageFiles, ImageRecords, LocalizedImage, MappedFile};
 use crate::error::Error;
 use crate::files;
 use crate::formats::{Facts, NewFacts};
@@ -441,7 +441,7 @@ impl Taking<'_> {
                     }
                     Some(other) => {
                         let other = self.id_of(other)?;
-                        let file = map.file(found.entry);
+                        let file = MappedFile::parse(map.file(found.entry)).path();
                         let problem = format!("file belongs to another image: {file} to {other}");
                         ("file", problem)
                     }

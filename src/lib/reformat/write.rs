@@ -10,7 +10,7 @@ use super::class_names::ClassNames;
 use super::place::{self, BoxRules, PlacedBox};
 use super::tiles::TileRules;
 use crate::contracts::{
-    BBox, Frame, ImageRecords, ImageRef, Localization, LocalizedImage, Service,
+    BBox, Frame, ImageRecords, ImageRef, Localization, LocalizedImage, MappedFile, Service,
 };
 use crate::error::Error;
 use crate::files::Content;
@@ -85,7 +85,8 @@ impl Images<'_> {
         let boxes = std::mem::take(&mut image.localizations);
         let Some((rules, first)) = self.tiles.zip(assembled.tiles.get(at)) else {
             let header = header(&assembled.dataset.facts.get(at));
-            let content = Content::file(folder.join(assembled.dataset.facts.file(at)));
+            let entry = assembled.dataset.facts.entry(at);
+            let content = MappedFile::parse(entry).content(folder);
             let boxes = self.placed(boxes, &image, &header);
             return vec![(self.image(image, boxes, at, assembled, content), None)];
         };
@@ -99,7 +100,7 @@ impl Images<'_> {
         let made = own.map(|(at, tile)| {
             let found = places.iter().position(|place| *place == tile.at);
             let boxes = found.map(|found| std::mem::take(&mut on_tiles[found].boxes));
-            let content = Content::file(folder.join(&*whole.file));
+            let content = MappedFile::parse(&whole.entry).content(folder);
             let mut made = self.image(
                 image.clone(),
                 boxes.unwrap_or_default(),

@@ -1,15 +1,15 @@
 //! An image as it is served: its identifier, its file, and what is known about both.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::image::pdf_worker::{self, PdfError, PdfPage, Pixels};
 use crate::contracts::{Frame, LocalizedImage};
 use crate::corrections::Correctable;
-use crate::files;
+use crate::files::{self, Content, Window};
 use crate::pixels::pdf;
 use crate::pixels::source::{self, ImageSource, SourceInfo, has_wild_decoder, start_of};
 
@@ -27,8 +27,8 @@ const TILE: u32 = 512;
 pub struct ImageRecord {
     /// The identifier in its URIs, not encoded.
     pub id: String,
-    /// The file with its pixels.
-    pub path: PathBuf,
+    /// The file with its pixels, or the part of one.
+    pub content: Content,
     /// The folder that the file must lie in, links resolved; none: it may lie anywhere.
     pub home: Option<Arc<Path>>,
     /// The page of that file, if it has several.
@@ -117,8 +117,13 @@ impl ImageRecord {
     ///
     /// # Errors
     /// The file cannot be opened, or must not be.
-    pub fn file(&self) -> Result<File, String> {
-        open_within(&self.path, self.home.as_deref())
+    pub fn file(&self) -> Result<Window, String> {
+        open_within(&self.content, self.home.as_deref())
+    }
+
+    /// The path of its file, or of the one that it is a part of.
+    pub fn path(&self) -> &Path {
+        self.content.path()
     }
 
     /// The header of its file; for a page of a PDF, as it was measured at the start.
@@ -138,13 +143,17 @@ impl ImageRecord {
     /// The file cannot be decoded, or drawing a page takes too long.
     pub fn open(&self) -> Result<ImageSource, PdfError> {
         let file = self.file().map_err(PdfError::Broken)?;
+        let own = |file: Window| {
+            let file = file.into_file();
+            file.map_err(|e| PdfError::Broken(e.to_string()))
+        };
         let of_worker = |(size, channels, bytes): Pixels| {
             ImageSource::of_pixels(size, channels, bytes).map_err(PdfError::Broken)
         };
         let start = start_of::<64>(&file).map_err(PdfError::Broken)?;
         match self.page {
-            Some(Page::Pdf(page)) => of_worker(pdf_worker::draw(file, page)?),
-            None if has_wild_decoder(&start) => of_worker(pdf_worker::decode(file, DECODING)?),
+            Some(Page::Pdf(page)) => of_worker(pdf_worker::draw(own(file)?, page)?),
+            None if has_wild_decoder(&start) => of_worker(pdf_worker::decode(own(file)?, DECODING)?),
             Some(Page::Tiff(number)) => {
                 ImageSource::open(file, number, MOST_PIXELS).map_err(PdfError::Broken)
             }
@@ -157,7 +166,7 @@ impl ImageRecord {
     pub fn unmeasured(id: &str, about: LocalizedImage) -> Self {
         ImageRecord {
             id: id.to_owned(),
-            path: PathBuf::new(),
+            content: Content::default(),
             home: None,
             page: None,
             size: [1, 1],
@@ -200,15 +209,16 @@ impl Correctable for Arc<ImageRecord> {
     }
 }
 
-/// Opens a regular file for reading, if it lies in the folder `home`, links resolved; none: it may lie anywhere.
+/// Opens a regular file, or the part of one, for reading, if it lies in the folder `home`, links resolved; none: it may lie anywhere.
 ///
 /// # Errors
 /// The file cannot be opened, or lies elsewhere.
-pub fn open_within(path: &Path, home: Option<&Path>) -> Result<File, String> {
+pub fn open_within(content: &Content, home: Option<&Path>) -> Result<Window, String> {
+    let path = content.path();
     let file = files::open_regular(path).map_err(|e| e.to_string())?;
     match home.is_some_and(|home| !files::place_of(&file, path).starts_with(home)) {
         true => Err("link leads out of the folder; --follow-links serves it".into()),
-        false => Ok(file),
+        false => content.window(file).map_err(|e| e.to_string()),
     }
 }
 
@@ -252,7 +262,7 @@ impl FileFacts {
 ///
 /// # Errors
 /// Why the file cannot be served.
-pub fn measure(file: &File, page: Option<Page>) -> Result<SourceInfo, String> {
+pub fn measure(file: &Window, page: Option<Page>) -> Result<SourceInfo, String> {
     let page = page.map_or(1, |page| page.number());
     let look =
         source::inspect(file, page).map_err(|e| format!("not an image that can be read: {e}"))?;

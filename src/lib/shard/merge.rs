@@ -1,20 +1,21 @@
 //! `recto-shard merge`: unites the folders of workers. The line of the journal that counts for an image is the latest, of several
 //! at one time that with the greater SHA-256: so it does not matter in what order folders are merged, or how often.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use super::options::MergeOptions;
-use crate::contracts::{self, Download, Failure};
+use super::packs::Packs;
+use crate::contracts::{self, Download, Failure, MappedFile, PackedImage};
 use crate::download::names::OutputFolder;
 use crate::download::shard_mark::ShardMark;
 use crate::download::state::journal::Journal;
 use crate::download::state::moves::make_room;
 use crate::download::summary::{reject, write_map};
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Content};
 use crate::http::id_without_secrets;
 use crate::report::Common;
 use crate::summary::{Reject, Summary, counted};
@@ -33,12 +34,23 @@ struct Best {
     /// In the folder of all, where that is another.
     renamed: Option<String>,
     bytes: u64,
+    /// The pack that it is in.
+    pack: Option<PackedImage>,
 }
 
 impl Best {
     /// The path in the folder of all.
     fn place(&self) -> &str {
         self.renamed.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Where it is in the folder of all.
+    fn mapped<'a>(&'a self, packs: &'a Packs) -> MappedFile<'a> {
+        let pack = self.pack.as_ref();
+        MappedFile {
+            name: self.place(),
+            pack: pack.map(|pack| (packs.name(self.folder, &pack.tar), pack.offset, self.bytes)),
+        }
     }
 }
 
@@ -63,11 +75,12 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     let locks: Vec<File> = locks
         .map(|folder| Journal::lock(&folder.path, &folder.work))
         .collect::<Result<_, Error>>()?;
-    let mut best = best_lines(&all, summary)?;
+    let mut packs = Packs::default();
+    let mut best = best_lines(&all, &mut packs, summary)?;
     rename_shared(&mut best);
-    let placed = place(&all, &folder, &best)?;
-    write_journal(&all, &best, &options.output_dir)?;
-    let there = best.iter().map(|(id, best)| (&**id, best.place()));
+    let placed = place(&all, &folder, &best)? + packs.place(&all, &packed(&best))?;
+    write_journal(&all, &best, &packs, &options.output_dir)?;
+    let there = best.iter().map(|(id, best)| (&**id, best.mapped(&packs)));
     write_map(&options.image_map, &options.output_dir, there)?;
     let failures = failures(options, &all, &best)?;
     let is_safe = common.csv_safe;
@@ -75,6 +88,7 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     if options.moves {
         // Only now: until here a run that is killed leaves everything where it was.
         remove_placed(&all, &best)?;
+        packs.remove_placed(&all, &packed(&best))?;
         // They hold nothing any more: a worker that is started again begins anew.
         for part in &parts {
             files::cache_file::remove(&part.join(Journal::NAME))
@@ -164,13 +178,18 @@ fn folders(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// The line that counts for each image, of those whose files are there; the others are told.
-fn best_lines(all: &[PathBuf], summary: &mut Summary) -> Result<BTreeMap<String, Best>, Error> {
+fn best_lines(
+    all: &[PathBuf],
+    packs: &mut Packs,
+    summary: &mut Summary,
+) -> Result<BTreeMap<String, Best>, Error> {
     let mut best: BTreeMap<String, Best> = BTreeMap::new();
     let mut lost = HashSet::new();
     for (number, folder) in all.iter().enumerate() {
         // Of one journal only the last line of an image tells of its file.
         let mut last: HashMap<String, Best> = HashMap::new();
         each_line(&folder.join(Journal::NAME), |line, download| {
+            packs.add(number, &download);
             let found = Best {
                 folder: number,
                 line,
@@ -179,12 +198,18 @@ fn best_lines(all: &[PathBuf], summary: &mut Summary) -> Result<BTreeMap<String,
                 path: download.path,
                 renamed: None,
                 bytes: download.bytes,
+                pack: download.pack,
             };
             last.insert(download.id, found);
         })?;
         for (id, found) in last {
-            let file = std::fs::metadata(folder.join(&found.path));
-            if !file.is_ok_and(|file| file.len() == found.bytes) {
+            let pack = found.pack.as_ref();
+            let place = MappedFile {
+                name: &found.path,
+                pack: pack.map(|pack| (&*pack.tar, pack.offset, found.bytes)),
+            };
+            let length = place.content(folder).length();
+            if !length.is_ok_and(|length| length == found.bytes) {
                 lost.insert(id);
                 continue;
             }
@@ -271,7 +296,7 @@ fn place(
         own.insert(line.path);
     })?;
     let (mut placed, mut folders) = (0, HashSet::new());
-    for found in best.values() {
+    for found in best.values().filter(|found| found.pack.is_none()) {
         let path = found.place();
         let (from, to) = (all[found.folder].join(&found.path), folder.path.join(path));
         if from == to || files::is_same_file(&from, &to) {
@@ -280,7 +305,7 @@ fn place(
         if !folder.content(path).is(&found.sha256) {
             let is_own = own.contains(path).then_some(path);
             make_room(folder, path, &found.sha256, is_own)?;
-            files::place(&from, &to)?;
+            files::place(&Content::file(from), &to)?;
             placed += 1;
             folders.insert(files::folder_of(&to).to_owned());
         }
@@ -291,9 +316,18 @@ fn place(
     Ok(placed)
 }
 
+/// The packs with an image that counts, by the number of the folder.
+fn packed(best: &BTreeMap<String, Best>) -> BTreeSet<(usize, &str)> {
+    let packed = best
+        .values()
+        .filter_map(|found| Some((found.folder, &*found.pack.as_ref()?.tar)));
+    packed.collect()
+}
+
 /// Removes the files of workers that are in the folder of all.
 fn remove_placed(all: &[PathBuf], best: &BTreeMap<String, Best>) -> Result<(), Error> {
-    for found in best.values().filter(|found| found.folder > 0) {
+    let of_workers = best.values().filter(|found| found.folder > 0);
+    for found in of_workers.filter(|found| found.pack.is_none()) {
         let (from, to) = (
             all[found.folder].join(&found.path),
             all[0].join(found.place()),
@@ -322,6 +356,7 @@ fn line_of(all: &[PathBuf], journals: &[Option<File>], found: &Best) -> Result<D
 fn write_journal(
     all: &[PathBuf],
     best: &BTreeMap<String, Best>,
+    packs: &Packs,
     output: &Path,
 ) -> Result<(), Error> {
     let open = |folder: &PathBuf| File::open(folder.join(Journal::NAME)).ok();
@@ -332,6 +367,9 @@ fn write_journal(
             match line_of(all, &journals, found) {
                 Ok(mut line) => {
                     found.place().clone_into(&mut line.path);
+                    if let Some(pack) = &mut line.pack {
+                        pack.tar = packs.name(found.folder, &pack.tar).to_owned();
+                    }
                     serde_json::to_writer(&mut *out, &line)?;
                     out.write_all(b"\n")?;
                 }

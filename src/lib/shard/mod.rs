@@ -7,6 +7,7 @@
 mod divide;
 mod merge;
 mod options;
+mod packs;
 mod plan;
 mod status;
 

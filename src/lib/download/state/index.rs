@@ -11,8 +11,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::contracts::{self, Download};
+use crate::contracts::{self, Download, MappedFile, PackedImage};
 use crate::error::Error;
+use crate::files::KnownPack;
 use crate::http::for_journal;
 
 /// The place of an image in an [`Index`].
@@ -33,6 +34,8 @@ pub struct Index {
     /// Ids, each with its path behind it.
     text: String,
     records: Vec<Record>,
+    /// The packs that images are in.
+    packs: Vec<KnownPack>,
     /// Hashes of ids, each with the slot of its record.
     by_id: HashTable<(u64, Slot)>,
     hasher: DefaultHashBuilder,
@@ -50,7 +53,15 @@ struct Record {
     sha256: u64,
     /// Where its line begins in the journal, in bytes.
     line: u64,
+    /// The number of the pack that it is in, and the number of the block there; [`NO_PACK`]: none.
+    pack: u32,
+    block: u32,
 }
+
+/// The number of no pack.
+const NO_PACK: u32 = u32::MAX;
+/// Bytes of a block of a tar file.
+const BLOCK_OF_TAR: u64 = 512;
 
 /// What is kept of a line.
 #[derive(Deserialize)]
@@ -66,6 +77,8 @@ struct Line<'a> {
     sha256: Cow<'a, str>,
     #[serde(borrow, default, rename = "asked")]
     request: Cow<'a, str>,
+    #[serde(default)]
+    pack: Option<PackedImage>,
 }
 
 /// How much of a journal is in memory while it is read, in bytes.
@@ -152,12 +165,14 @@ impl Index {
                 bytes: download.bytes,
                 sha256: (&*download.sha256).into(),
                 request: (&*download.asked).into(),
+                pack: download.pack.clone(),
             },
             line,
         )
     }
 
     fn put(&mut self, line: &Line, at: u64) -> Slot {
+        let (pack, block) = self.pack_of(line);
         let record = Record {
             text: self.text.len(),
             // No line is as long as 4 GB.
@@ -167,11 +182,13 @@ impl Index {
             bytes: line.bytes,
             sha256: sha256_start(&line.sha256),
             line: at,
+            pack,
+            block,
         };
         self.text.push_str(&line.id);
         self.text.push_str(&line.path);
         let hash = self.hash(&line.id);
-        if let Some(slot) = self.place(&line.id, hash) {
+        if let Some(slot) = self.slot_of(&line.id, hash) {
             self.records[slot.index()] = record;
             return slot;
         }
@@ -182,12 +199,37 @@ impl Index {
         slot
     }
 
-    /// The slot of an image, if it is index.
-    pub fn find(&self, id: &str) -> Option<Slot> {
-        self.place(id, self.hash(id))
+    /// The numbers of the pack of an image and of its block there. What is in a pack is known by the last line about it, whether
+    /// that counts for an image or not.
+    fn pack_of(&mut self, line: &Line) -> (u32, u32) {
+        let Some(PackedImage { tar, offset }) = &line.pack else {
+            return (NO_PACK, 0);
+        };
+        // Most images are in the last.
+        let known = self.packs.iter().rposition(|pack| pack.name == *tar);
+        let number = known.unwrap_or_else(|| {
+            self.packs.push(KnownPack {
+                name: tar.clone(),
+                end: 0,
+            });
+            self.packs.len() - 1
+        });
+        let pack = &mut self.packs[number];
+        pack.end = pack.end.max(offset.saturating_add(line.bytes));
+        (number as u32, (offset / BLOCK_OF_TAR) as u32)
     }
 
-    fn place(&self, id: &str, hash: u64) -> Option<Slot> {
+    /// The packs that images are in, or were, and how far they are known.
+    pub fn packs(&self) -> &[KnownPack] {
+        &self.packs
+    }
+
+    /// The slot of an image, if it is index.
+    pub fn find(&self, id: &str) -> Option<Slot> {
+        self.slot_of(id, self.hash(id))
+    }
+
+    fn slot_of(&self, id: &str, hash: u64) -> Option<Slot> {
         let is_it = |(other, slot): &(u64, Slot)| *other == hash && self.id(*slot) == id;
         self.by_id.find(hash, is_it).map(|(_, slot)| *slot)
     }
@@ -212,6 +254,22 @@ impl Index {
     pub fn path(&self, slot: Slot) -> &str {
         let record = self.record(slot);
         &self.text[record.text + record.id as usize..][..record.path as usize]
+    }
+
+    /// Where it is, below the output folder.
+    pub fn place(&self, slot: Slot) -> MappedFile<'_> {
+        let record = self.record(slot);
+        let pack = self.packs.get(record.pack as usize);
+        let offset = u64::from(record.block) * BLOCK_OF_TAR;
+        MappedFile {
+            name: self.path(slot),
+            pack: pack.map(|pack| (&*pack.name, offset, record.bytes)),
+        }
+    }
+
+    /// Whether it is in a pack.
+    pub fn is_packed(&self, slot: Slot) -> bool {
+        self.record(slot).pack != NO_PACK
     }
 
     /// The size of its file in bytes.
@@ -258,7 +316,11 @@ pub fn sha256_start(hex: &str) -> u64 {
 
 fn parse(line: &[u8]) -> Option<Line<'_>> {
     let line: Line = serde_json::from_slice(line).ok()?;
-    (line.recto == Download::NAME).then_some(line)
+    let pack = line.pack.as_ref();
+    let is_block = |pack: &PackedImage| {
+        pack.offset % BLOCK_OF_TAR == 0 && pack.offset / BLOCK_OF_TAR <= u32::MAX.into()
+    };
+    (line.recto == Download::NAME && pack.is_none_or(is_block)).then_some(line)
 }
 
 /// Whether a last line was cut off while it was written. One that is complete JSON is of another program, and is not

@@ -44,7 +44,10 @@ impl Set {
     /// A set of images with different ids.
     pub fn of(all: Vec<LocalizedImage>, index: &Index, lookup: &Lookup) -> Self {
         let mut set = Set {
-            naming: Naming::new(lookup.options().name.as_ref()),
+            naming: Naming::new(
+                lookup.options().name.as_ref(),
+                lookup.options().pack.is_some(),
+            ),
             ..Set::default()
         };
         let names = all
@@ -118,7 +121,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     let options = lookup.options();
     let keeps_all = options.overwrite || options.refresh;
     let origins = Origins::default();
-    let naming = Naming::new(options.name.as_ref());
+    let naming = Naming::new(options.name.as_ref(), options.pack.is_some());
     let renamed = Mutex::new(BTreeMap::new());
     let parts = match options.name {
         Some(_) => Parts::NoBoxes,
@@ -140,7 +143,10 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         if let Some(manifest) = &image.source.manifest {
             origins.add(origin_of(&options.http.rewritten(manifest)));
         }
-        if let Some(slot) = before.filter(|slot| stem_of(index.path(*slot)) != name) {
+        let is_file = |slot: &Slot| !lookup.keeps_name(index, *slot);
+        if let Some(slot) =
+            before.filter(|slot| stem_of(index.path(*slot)) != name && is_file(slot))
+        {
             lock(&renamed).insert(slot, name);
         }
         match lookup.settled(index, image) {
@@ -152,7 +158,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         unseen.refuse()?;
     }
     let naming = share(naming, &entries, index, lookup);
-    let renamed = renamed_of(into_inner(renamed), &entries, &naming, index);
+    let renamed = renamed_of(into_inner(renamed), &entries, &naming, index, lookup);
     let mut set = Set {
         hosts: origins.hosts(),
         unusable: std::mem::take(&mut records.others.rejects),
@@ -193,6 +199,16 @@ fn share(mut naming: Naming, entries: &[(u64, Entry)], index: &Index, lookup: &L
     for slot in others.filter(|slot| lookup.is_there(index, *slot)) {
         naming.occupy(Naming::key(stem_of(index.path(slot))));
     }
+    // Some images keep their names: one that another image would have now gets a hash there.
+    for (key, entry) in entries {
+        let slot = entry.slot();
+        if let Some(slot) = slot.filter(|slot| lookup.keeps_name(index, *slot)) {
+            let own = Naming::key(stem_of(index.path(slot)));
+            if own != *key {
+                naming.occupy(own);
+            }
+        }
+    }
     naming
 }
 
@@ -202,6 +218,7 @@ fn renamed_of(
     entries: &[(u64, Entry)],
     naming: &Naming,
     index: &Index,
+    lookup: &Lookup,
 ) -> Vec<(Slot, String)> {
     for (_, entry) in entries.iter().filter(|(key, _)| naming.is_shared(*key)) {
         let slot = match entry {
@@ -215,7 +232,9 @@ fn renamed_of(
                 .or_insert_with(|| stem_of(index.path(slot)).to_owned());
         }
     }
-    let others = others.into_iter();
+    let others = others
+        .into_iter()
+        .filter(|(slot, _)| !lookup.keeps_name(index, *slot));
     let named = others.map(|(slot, name)| (slot, naming.unique(name, index.id(slot))));
     named
         .filter(|(slot, stem)| stem_of(index.path(*slot)) != *stem)

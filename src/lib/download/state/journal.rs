@@ -4,42 +4,56 @@
 //! Order: a file is on the disk before it gets its name; then its folder; then its line. A line that is there is about a
 //! file that is there, whenever the program or the machine dies. A line cut off by a crash is removed. On a full disk there is
 //! still room for the lines of files that have their names by then: a file of the size of many lines is kept in reserve.
+//!
+//! Images that go into packs are put there by the same thread, in the order of their lines: so a pack holds what the journal says,
+//! one after the other, and behind the last there may only be what a crash cut off.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::index::Index;
-use crate::contracts::Download;
+use super::segments::Segments;
+use super::store_lock::StoreLock;
+use crate::contracts::{Download, PackedImage};
+use crate::download::output_folder::OutputFolder;
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, PackWriter, Part};
 
 /// The journal of an output folder, open for this run alone. When dropped it waits for lines that are being written.
 #[derive(Debug)]
 pub struct Journal {
-    sender: Option<Sender<Line>>,
+    sender: Option<Sender<Message>>,
     writer: Option<JoinHandle<()>>,
     _lock: File,
+    _store_lock: Option<StoreLock>,
     /// Whether the file system has locks, so that no other run can be in the folder.
     pub is_locked: bool,
 }
 
+/// What the thread is asked to do.
+enum Message {
+    Line(Line),
+    /// To send what waits to be sent, and who waits for that.
+    Send(oneshot::Sender<Result<(), (io::ErrorKind, String)>>),
+}
+
 /// A line to be written, and who waits for it.
 struct Line {
-    bytes: Vec<u8>,
-    /// The folder of the file it is about, below the output folder.
-    folder: PathBuf,
+    download: Download,
+    /// What goes into a pack first: then the line says where it is.
+    part: Option<Part>,
     done: oneshot::Sender<Written>,
 }
 
-/// Where the line begins, in bytes, or why it could not be written: an [`io::Error`] that can be cloned.
-type Written = Result<u64, (io::ErrorKind, String)>;
+/// Where the line begins, in bytes, and the line; or why it could not be written: an [`io::Error`] that can be cloned.
+type Written = Result<(u64, Download), (io::ErrorKind, String)>;
 
 /// The most lines that are written together.
 const GROUP: usize = 256;
@@ -50,31 +64,39 @@ impl Journal {
     /// The journal's name in the output folder.
     pub const NAME: &'static str = "downloads.jsonl";
 
-    /// Locks the folder and reads its journal; both are created if they are missing. `work` is the folder for work in
-    /// progress.
+    /// Locks the folder and reads its journal; both are created if they are missing.
     ///
     /// # Errors
-    /// If another run has the lock; if a line is not of a journal; those of the disk.
-    pub fn open(folder: &Path, work: &Path) -> Result<(Self, Index), Error> {
-        let (lock, is_locked) = lock(&work.join("lock"), folder)?;
-        let path = folder.join(Self::NAME);
+    /// If another run has the lock; if a line is not of a journal; those of the disk and of the store.
+    pub fn open(folder: &OutputFolder, access: Access) -> Result<(Self, Index), Error> {
+        let (lock, is_locked) = lock(&folder.work.join("lock"), &folder.path)?;
+        let path = folder.path.join(Self::NAME);
+        let store = folder.store.as_deref();
+        let take = |store| StoreLock::take(store, access.breaks_lock);
+        let store_lock = store.map(take).transpose()?;
+        let segments = store.map(|store| Segments::fetch(store, &path));
+        let segments = segments.transpose()?;
         let mut file = files::open_to_append(&path)?;
         let (index, mut end, has_line_end) = Index::read(&path)?;
         let repaired = repair(&mut file, &mut end, has_line_end);
         repaired.map_err(|e| files::cannot_write(&path, e))?;
+        let packs = PackWriter::open(&folder.path, &folder.work, access.pack_size, index.packs())?;
         let (sender, receiver) = channel();
         let mut writer = Writer {
+            segments,
+            packs,
             file,
             end,
-            folder: folder.into(),
+            folder: folder.path.clone(),
             synced: HashSet::new(),
-            reserve: Some(Reserve::keep(work)),
+            reserve: Some(Reserve::keep(&folder.work)),
             error: None,
         };
         let journal = Journal {
             sender: Some(sender),
             writer: Some(std::thread::spawn(move || writer.serve(&receiver))),
             _lock: lock,
+            _store_lock: store_lock,
             is_locked,
         };
         Ok((journal, index))
@@ -93,7 +115,20 @@ impl Journal {
         folder.join(Self::NAME).exists()
     }
 
-    /// What earlier runs finished, read without a lock and without changes.
+    /// What earlier runs finished in a folder that may be in an object store, read without a lock and without changes.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a line is not of a journal.
+    pub fn look(folder: &OutputFolder) -> Result<Index, Error> {
+        let Some(store) = &folder.store else {
+            return Journal::peek(&folder.path);
+        };
+        let copy = folder.work.join("seen.jsonl");
+        Segments::look(store, &copy)?;
+        Ok(Index::read(&copy)?.0)
+    }
+
+    /// The same of a folder here.
     ///
     /// # Errors
     /// If it cannot be read, or a line is not of a journal.
@@ -105,44 +140,67 @@ impl Journal {
         }
     }
 
-    /// Adds a line about a file that has its final name, and waits until both are on the disk. Returns where the line
-    /// begins, in bytes.
+    /// Adds a line about a file that has its final name, or about a part that goes into a pack, and waits until both are on the
+    /// disk. Returns where the line begins, in bytes, and the line, which says where in a pack the image is.
     ///
     /// # Errors
     /// Those of the disk; after one, every further line fails.
-    pub async fn append(&self, line: &Download) -> io::Result<u64> {
-        let outcome = self.send(line)?.await.map_err(|_| gone())?;
+    pub async fn append(&self, line: Download, part: Option<Part>) -> io::Result<(u64, Download)> {
+        let outcome = self.send(line, part)?.await.map_err(|_| gone())?;
         outcome.map_err(|(kind, words)| io::Error::new(kind, words))
     }
 
-    /// The same of several lines, outside of the network's thread; they share waits for the disk.
+    /// The same of several lines about files, outside of the network's thread; they share waits for the disk.
     ///
     /// # Errors
     /// As [`Journal::append`].
     pub fn append_now(&self, lines: &[Download]) -> io::Result<Vec<u64>> {
-        let sent = lines.iter().map(|line| self.send(line));
+        let sent = lines.iter().map(|line| self.send(line.clone(), None));
         let sent: Vec<oneshot::Receiver<Written>> = sent.collect::<io::Result<_>>()?;
         let wait = |outcome: oneshot::Receiver<Written>| {
             let outcome = outcome.blocking_recv().map_err(|_| gone())?;
-            outcome.map_err(|(kind, words)| io::Error::new(kind, words))
+            let outcome = outcome.map_err(|(kind, words)| io::Error::new(kind, words));
+            outcome.map(|(at, _)| at)
         };
         sent.into_iter().map(wait).collect()
     }
 
-    fn send(&self, line: &Download) -> io::Result<oneshot::Receiver<Written>> {
-        let mut bytes = serde_json::to_vec(line)?;
-        bytes.push(b'\n');
+    fn send(
+        &self,
+        download: Download,
+        part: Option<Part>,
+    ) -> io::Result<oneshot::Receiver<Written>> {
         let (done, outcome) = oneshot::channel();
-        let folder = files::folder_of(Path::new(&line.path)).to_owned();
         let line = Line {
-            bytes,
-            folder,
+            download,
+            part,
             done,
         };
         let sender = self.sender.as_ref().ok_or_else(gone)?;
-        sender.send(line).map_err(|_| gone())?;
+        sender.send(Message::Line(line)).map_err(|_| gone())?;
         Ok(outcome)
     }
+
+    /// Waits until all lines are where the images are, in an object store too.
+    ///
+    /// # Errors
+    /// The store does not take them.
+    pub fn flush(&self) -> io::Result<()> {
+        let (done, outcome) = oneshot::channel();
+        let sender = self.sender.as_ref().ok_or_else(gone)?;
+        sender.send(Message::Send(done)).map_err(|_| gone())?;
+        let outcome = outcome.blocking_recv().map_err(|_| gone())?;
+        outcome.map_err(|(kind, words)| io::Error::new(kind, words))
+    }
+}
+
+/// How a journal is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Access {
+    /// The most bytes of a new pack.
+    pub pack_size: u64,
+    /// Whether the lock of an object store is taken over, whoever holds it.
+    pub breaks_lock: bool,
 }
 
 fn gone() -> io::Error {
@@ -189,6 +247,9 @@ fn lock(path: &Path, folder: &Path) -> Result<(File, bool), Error> {
 
 /// The thread that writes.
 struct Writer {
+    /// Where lines go that are about images in an object store.
+    segments: Option<Segments>,
+    packs: PackWriter,
     file: File,
     end: u64,
     folder: PathBuf,
@@ -221,33 +282,85 @@ impl Drop for Reserve {
 }
 
 impl Writer {
-    fn serve(&mut self, lines: &Receiver<Line>) {
+    fn serve(&mut self, messages: &Receiver<Message>) {
         let mut are_many = false;
-        while let Ok(first) = lines.recv() {
+        while let Some(first) = self.next(messages) {
+            let first = match first {
+                Message::Line(line) => line,
+                Message::Send(done) => {
+                    let _ = done.send(self.send());
+                    continue;
+                }
+            };
             if are_many {
                 std::thread::sleep(GATHERING);
             }
-            let rest = lines.try_iter().take(GROUP - 1);
-            let group: Vec<Line> = std::iter::once(first).chain(rest).collect();
-            are_many = group.len() > 1;
-            let outcome = self.write(&group);
-            let mut at = self.end;
-            if outcome.is_ok() {
-                self.end += group
-                    .iter()
-                    .map(|line| line.bytes.len() as u64)
-                    .sum::<u64>();
+            let (mut group, mut waiting) = (vec![first], None);
+            for message in messages.try_iter().take(GROUP - 1) {
+                match message {
+                    Message::Line(line) => group.push(line),
+                    Message::Send(done) => {
+                        waiting = Some(done);
+                        break;
+                    }
+                }
             }
-            for line in group {
-                // Nobody waits any more where the run was stopped.
-                let _ = line.done.send(outcome.clone().map(|()| at));
-                at += line.bytes.len() as u64;
+            are_many = group.len() > 1;
+            self.enter(group);
+            if let Some(done) = waiting {
+                let _ = done.send(self.send());
+            }
+        }
+        // Who needs to know whether that went well has asked for it.
+        let _ = self.send();
+    }
+
+    /// The next message; meanwhile lines are sent that have waited long enough.
+    fn next(&mut self, messages: &Receiver<Message>) -> Option<Message> {
+        loop {
+            let patience = self.segments.as_ref().and_then(Segments::patience);
+            let Some(patience) = patience.filter(|_| self.error.is_none()) else {
+                return messages.recv().ok();
+            };
+            match messages.recv_timeout(patience) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => drop(self.send()),
             }
         }
     }
 
-    /// Writes a group. After an error nothing more is written: a line after an incomplete one would be lost with it.
-    fn write(&mut self, group: &[Line]) -> Result<(), (io::ErrorKind, String)> {
+    /// Sends what waits to be sent.
+    fn send(&mut self) -> Result<(), (io::ErrorKind, String)> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        let sent = self.segments.as_mut().map_or(Ok(()), Segments::send);
+        sent.map_err(|e| {
+            let error = (e.kind(), e.to_string());
+            self.error.insert(error).clone()
+        })
+    }
+
+    /// Writes a group, and tells those who wait for it.
+    fn enter(&mut self, mut group: Vec<Line>) {
+        let outcome = self.write(&mut group);
+        let mut at = self.end;
+        for (line, length) in group.into_iter().zip(lengths(&outcome)) {
+            let written = match &outcome {
+                Ok(_) => Ok((at, line.download)),
+                Err(error) => Err(error.clone()),
+            };
+            // Nobody waits any more where the run was stopped.
+            let _ = line.done.send(written);
+            at += length;
+        }
+        self.end = at;
+    }
+
+    /// Writes a group, and gives the length of each line. After an error nothing more is written: a line after an incomplete one
+    /// would be lost with it.
+    fn write(&mut self, group: &mut [Line]) -> Result<Vec<u64>, (io::ErrorKind, String)> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
@@ -260,29 +373,77 @@ impl Writer {
             if !is_full || self.reserve.take().is_none() {
                 return Err(error);
             }
+            self.packs.roll_back()?;
             self.file.set_len(self.end)?;
             self.put_on_disk(group)
         });
+        match &written {
+            Ok(_) => self.packs.commit(),
+            Err(_) => {
+                // An incomplete line or file is cut off now, or by the next run.
+                let _ = self.file.set_len(self.end);
+                let _ = self.packs.roll_back();
+            }
+        }
         written.map_err(|e| {
-            // An incomplete line is cut off now, or by the next run.
-            let _ = self.file.set_len(self.end);
             let error = (e.kind(), e.to_string());
             self.error.insert(error).clone()
         })
     }
 
-    fn put_on_disk(&mut self, group: &[Line]) -> io::Result<()> {
-        let folders: BTreeSet<&Path> = group.iter().map(|line| &*line.folder).collect();
-        for folder in folders {
+    fn put_on_disk(&mut self, group: &mut [Line]) -> io::Result<Vec<u64>> {
+        self.pack(group)?;
+        let is_here = self.segments.is_none();
+        let of_files = group.iter().filter(|line| line.part.is_none() && is_here);
+        let folders = of_files.map(|line| files::folder_of(Path::new(&line.download.path)));
+        for folder in folders.collect::<BTreeSet<&Path>>() {
             files::sync_folder(&self.folder.join(folder))?;
             if self.synced.insert(folder.to_owned()) {
                 files::sync_folder(&self.folder)?;
             }
         }
-        let bytes: Vec<u8> = group.iter().flat_map(|line| &line.bytes).copied().collect();
+        let (mut bytes, mut lengths) = (Vec::new(), Vec::new());
+        for line in group {
+            let before = bytes.len();
+            serde_json::to_writer(&mut bytes, &line.download)?;
+            bytes.push(b'\n');
+            lengths.push((bytes.len() - before) as u64);
+        }
         self.file.write_all(&bytes)?;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        if let Some(segments) = &mut self.segments {
+            segments.add(&bytes, lengths.len())?;
+        }
+        Ok(lengths)
     }
+
+    /// Puts what goes into packs there.
+    fn pack(&mut self, group: &mut [Line]) -> io::Result<()> {
+        let mut is_any = false;
+        for line in group.iter_mut() {
+            let Some(part) = &line.part else { continue };
+            let (mut content, length) = part.open_whole()?;
+            let name = &line.download.path;
+            let packed = self.packs.append(name, length, &mut *content)?;
+            line.download.pack = Some(PackedImage {
+                tar: packed.pack,
+                offset: packed.offset,
+            });
+            is_any = true;
+        }
+        match is_any {
+            true => self.packs.sync(),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The lengths of the lines of a group; nothing of each if it was not written.
+fn lengths(
+    outcome: &Result<Vec<u64>, (io::ErrorKind, String)>,
+) -> impl Iterator<Item = u64> + use<'_> {
+    let written = outcome.iter().flatten().copied();
+    written.chain(std::iter::repeat(0))
 }
 
 #[cfg(test)]
@@ -302,29 +463,32 @@ mod tests {
     async fn lines_that_come_together_are_all_there_in_the_places_reported() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("g")).unwrap();
-        let work = folder.path().join(".recto");
-        let (journal, _) = Journal::open(folder.path(), &work).unwrap();
+        let output = OutputFolder::new(folder.path().to_owned());
+        let (journal, _) = Journal::open(&output, Access::default()).unwrap();
         let downloads: Vec<Download> = (0..3 * GROUP).map(download).collect();
-        let waiting = downloads.iter().map(|line| journal.append(line));
-        let places: Vec<u64> = futures::future::try_join_all(waiting).await.unwrap();
+        let waiting = downloads
+            .iter()
+            .map(|line| journal.append(line.clone(), None));
+        let places: Vec<(u64, Download)> = futures::future::try_join_all(waiting).await.unwrap();
         drop(journal);
         let text = std::fs::read_to_string(folder.path().join(Journal::NAME)).unwrap();
-        for (line, at) in downloads.iter().zip(places) {
+        for (line, (at, _)) in downloads.iter().zip(places) {
             let found = text[at as usize..].lines().next().unwrap();
             assert_eq!(found, serde_json::to_string(line).unwrap());
         }
-        let (_again, index) = Journal::open(folder.path(), &work).unwrap();
+        let (_again, index) = Journal::open(&output, Access::default()).unwrap();
         assert!(downloads.iter().all(|line| index.find(&line.id).is_some()));
     }
 
     #[tokio::test]
     async fn a_line_about_a_folder_that_is_not_there_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
-        let (journal, _) = Journal::open(folder.path(), &folder.path().join(".recto")).unwrap();
-        assert!(journal.append(&download(1)).await.is_err());
+        let output = OutputFolder::new(folder.path().to_owned());
+        let (journal, _) = Journal::open(&output, Access::default()).unwrap();
+        assert!(journal.append(download(1), None).await.is_err());
         std::fs::create_dir(folder.path().join("g")).unwrap();
         assert!(
-            journal.append(&download(2)).await.is_err(),
+            journal.append(download(2), None).await.is_err(),
             "after an error"
         );
         drop(journal);
@@ -340,11 +504,13 @@ mod tests {
         let path = folder.path().join("reserve");
         let (done, _waits) = oneshot::channel();
         let line = Line {
-            bytes: b"{}\n".to_vec(),
-            folder: PathBuf::new(),
+            download: Download::default(),
+            part: None,
             done,
         };
         let mut writer = Writer {
+            segments: None,
+            packs: PackWriter::open(folder.path(), folder.path(), 0, &[]).unwrap(),
             file: std::fs::OpenOptions::new()
                 .append(true)
                 .open("/dev/full")
@@ -356,7 +522,7 @@ mod tests {
             error: None,
         };
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 128 << 10);
-        assert!(writer.write(&[line]).is_err());
+        assert!(writer.write(&mut [line]).is_err());
         assert!(!path.exists(), "its room is free");
         drop(Reserve::keep(folder.path()));
         assert!(!path.exists());

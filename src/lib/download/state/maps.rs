@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::index::{Index, Slot};
-use crate::contracts;
+use crate::contracts::{self, MappedFile};
 use crate::download::names::{OutputFolder, hash_of};
 use crate::error::Error;
 use crate::files;
@@ -48,7 +48,10 @@ pub fn without_those_of(
     for map in maps {
         let prefix = files::path_between(&folder.path, files::folder_of(map))?;
         let paths = contracts::read_image_map(map)?.into_values();
-        let below = paths.filter_map(|path| Some(hash_of(path.strip_prefix(&prefix)?)));
+        let below = paths.filter_map(|path| {
+            let name = MappedFile::parse(&path).name;
+            Some(hash_of(name.strip_prefix(&prefix)?))
+        });
         named.extend(below);
     }
     slots.retain(|slot| !named.contains(&hash_of(index.path(*slot))));

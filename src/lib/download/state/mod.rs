@@ -8,4 +8,6 @@ pub mod moves;
 pub mod refresh;
 pub mod renames;
 pub mod resume;
+pub mod segments;
 pub mod settled;
+pub mod store_lock;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::index::{Index, Slot};
 use crate::download::names::OutputFolder;
 use crate::error::Error;
-use crate::files::{self, Content};
+use crate::files::{self, Content, Part};
 
 /// Moves a file out of the way of one that gets its name, unless it is that image's own (`own` is the path of its earlier
 /// download) or holds the same. Nobody else's file is overwritten. Returns whether there was one.
@@ -62,18 +62,53 @@ pub const ORPHANS: &str = "orphans";
 /// The folder, below that for work in progress, for bytes that servers had before, each under its SHA-256.
 const VERSIONS: &str = "versions";
 
-/// Keeps the file that one with this hash takes the place of, unless it holds the same.
+/// Keeps the bytes that some with this hash take the place of, unless they are the same. `path` is that of the image.
 ///
 /// # Errors
 /// Those of the disk.
-pub fn keep_version(folder: &OutputFolder, path: &str, sha256: &str) -> Result<(), Error> {
-    match folder.content(path).sha256() {
-        Ok(old) if old != sha256 => {
-            files::place(&folder.path.join(path), &version(folder, path, &old))
-        }
+pub fn keep_version(
+    folder: &OutputFolder,
+    path: &str,
+    old: &Content,
+    sha256: &str,
+) -> Result<(), Error> {
+    match old.sha256() {
+        Ok(found) if found != sha256 => files::place(old, &version(folder, path, &found)),
         // What is not there cannot be kept.
         _ => Ok(()),
     }
+}
+
+/// Puts an image into an object store; whether another one was there, which is kept. Only `own` is overwritten, of which the bytes
+/// are kept where that is wanted.
+///
+/// # Errors
+/// Those of the disk and of the store.
+pub fn upload(
+    store: &Path,
+    part: &Part,
+    path: &str,
+    sha256: &str,
+    (own, keeps_versions): (Option<&str>, bool),
+) -> Result<bool, Error> {
+    let place = store.join(path);
+    let cannot = |e| files::cannot_write(&place, e);
+    let mut file = part.to_file().map_err(cannot)?;
+    if files::upload_new(&place, &mut file, sha256).map_err(cannot)? {
+        return Ok(false);
+    }
+    let is_own = own == Some(path);
+    let aside = store.join(".recto").join(match is_own {
+        true => VERSIONS,
+        false => ALTERED,
+    });
+    if keeps_versions || !is_own {
+        let old = Content::file(place.clone()).sha256().map_err(cannot)?;
+        let suffix = Path::new(path).extension().unwrap_or_default();
+        files::copy_in_store(&place, &aside.join(old).with_extension(suffix)).map_err(cannot)?;
+    }
+    files::put_to_store(&place, &mut file).map_err(cannot)?;
+    Ok(!is_own)
 }
 
 /// Where the bytes with a hash are kept that an image had before; none if they are not.
@@ -113,8 +148,9 @@ pub fn orphans(folder: &OutputFolder, index: &Index, in_set: &[bool]) -> Vec<Slo
     // An image of the set may have the name that one had which has left it.
     let taken: HashSet<&str> = of_set.iter().map(|slot| index.path(*slot)).collect();
     let is_left = |slot: &Slot| {
-        let path = index.path(*slot);
-        !taken.contains(path) && folder.path.join(path).exists()
+        let content = folder.content_of(index.place(*slot));
+        let is_there = folder.store.is_some() || content.length().is_ok();
+        !taken.contains(index.path(*slot)) && is_there
     };
     let mut left: Vec<Slot> = others.into_iter().filter(is_left).collect();
     left.sort_by(|a, b| index.path(*a).cmp(index.path(*b)));

@@ -41,7 +41,13 @@ impl<'a> Lookup<'a> {
 
     /// Whether there is a file where that of an image would be.
     pub fn is_there(&self, index: &Index, slot: Slot) -> bool {
-        self.folder.content(index.path(slot)).length().is_ok()
+        let content = self.folder.content_of(index.place(slot));
+        self.folder.store.is_some() || content.length().is_ok()
+    }
+
+    /// Whether an image keeps the name that it has, whatever others are called: only files here are renamed.
+    pub fn keeps_name(&self, index: &Index, slot: Slot) -> bool {
+        self.folder.store.is_some() || index.is_packed(slot)
     }
 
     /// The slot of an image whose file is there as it should be.
@@ -66,18 +72,28 @@ impl<'a> Lookup<'a> {
         is_same_request.then(|| (slot, self.state(index, slot, self.options.verify)))
     }
 
-    /// Whether the file that a download of an image would take the place of is not what recto wrote there.
+    /// Whether the file that a download of an image would take the place of is not what recto wrote there. What is in a pack or in an
+    /// object store nobody edits.
     pub fn is_altered(&self, index: &Index, id: &str) -> Option<Slot> {
-        let slot = index.find(id)?;
+        let slot = index
+            .find(id)
+            .filter(|slot| !self.keeps_name(index, *slot))?;
         (self.state(index, slot, true) == FileState::Altered).then_some(slot)
     }
 
     /// The SHA-256 was computed before the file got its name; it is computed again only where that is asked for.
     fn state(&self, index: &Index, slot: Slot, by_hash: bool) -> FileState {
+        // Asking a store for each would take as long as many downloads: the journal is believed.
+        if self.folder.store.is_some() && !by_hash {
+            return FileState::Unchanged;
+        }
         let path = index.path(slot);
-        let content = self.folder.content(path);
+        let content = self.folder.content_of(index.place(slot));
         // What a killed run put there is downloaded again, and is nobody's work.
-        let altered = || match moves::was_replaced(&self.folder.work, path, &content) {
+        let is_ours = || {
+            self.keeps_name(index, slot) || moves::was_replaced(&self.folder.work, path, &content)
+        };
+        let altered = || match is_ours() {
             true => FileState::Missing,
             false => FileState::Altered,
         };

@@ -1,9 +1,9 @@
 //! What a server reads from the header of a file before it opens the file.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek as _};
+use std::io::{BufReader, Read};
 
 use super::large_jpeg::LEAST_PIXELS;
+use crate::files::Window;
 use crate::jpeg::index;
 use crate::pixels::header::{self, Header, rotated_size};
 use crate::pixels::tiff::{Tiff, is_tiff};
@@ -33,9 +33,9 @@ pub fn has_wild_decoder(start: &[u8]) -> bool {
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn count_pages(file: &File) -> Result<u32, String> {
+pub fn count_pages(file: &Window) -> Result<u32, String> {
     match is_tiff(&start_of::<4>(file)?) {
-        true => Ok(tiff_whole::count_pages(again(file)?)?.max(1)),
+        true => Ok(tiff_whole::count_pages(file.again())?.max(1)),
         false => Ok(1),
     }
 }
@@ -44,19 +44,19 @@ pub fn count_pages(file: &File) -> Result<u32, String> {
 ///
 /// # Errors
 /// The file cannot be served: why not.
-pub fn inspect(file: &File, page: u32) -> Result<SourceInfo, String> {
+pub fn inspect(file: &Window, page: u32) -> Result<SourceInfo, String> {
     let start = start_of::<64>(file)?;
     if is_tiff(&start) {
         return inspect_tiff(file, page);
     }
     if jp2::is_jp2(&start) {
-        return inspect_jp2(again(file)?);
+        return inspect_jp2(file.again());
     }
     if avif::is_avif(&start) {
-        return inspect_avif(again(file)?);
+        return inspect_avif(file.again());
     }
     if bmp::is_bmp(&start) {
-        let (size, channels) = bmp::measure(BufReader::new(again(file)?))?;
+        let (size, channels) = bmp::measure(BufReader::new(file.again()))?;
         return Ok(SourceInfo {
             size,
             channels,
@@ -64,12 +64,12 @@ pub fn inspect(file: &File, page: u32) -> Result<SourceInfo, String> {
             by_parts: false,
         });
     }
-    let header = header::measure_in(BufReader::new(again(file)?))?;
+    let header = header::measure_in(BufReader::new(file.again()))?;
     // Scans begin within this many bytes, unless there is a lot of metadata.
     const START: u64 = 1 << 18;
     let mut start = Vec::new();
     if header.media_type == "image/jpeg" {
-        let read = again(file)?.take(START).read_to_end(&mut start);
+        let read = file.again().take(START).read_to_end(&mut start);
         read.map_err(|e| e.to_string())?;
     }
     if header::is_rare_jpeg(&start) {
@@ -86,24 +86,16 @@ pub fn inspect(file: &File, page: u32) -> Result<SourceInfo, String> {
     })
 }
 
-/// The same open file, to be read from its start. Both share one position.
-fn again(file: &File) -> Result<File, String> {
-    let again = file.try_clone().map_err(|e| e.to_string())?;
-    (&again).rewind().map_err(|e| e.to_string())?;
-    Ok(again)
-}
-
 /// The first bytes of a file; zeros beyond its end.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn start_of<const N: usize>(file: &File) -> Result<[u8; N], String> {
+pub fn start_of<const N: usize>(file: &Window) -> Result<[u8; N], String> {
     let mut start = Vec::new();
-    let read = again(file)?.take(N as u64).read_to_end(&mut start);
+    let read = file.again().take(N as u64).read_to_end(&mut start);
     read.map_err(|e| e.to_string())?;
     let mut bytes = [0; N];
     bytes[..start.len()].copy_from_slice(&start);
-    (&*file).rewind().map_err(|e| e.to_string())?;
     Ok(bytes)
 }
 
@@ -113,8 +105,8 @@ pub fn is_large_jpeg(header: &Header) -> bool {
     header.media_type == "image/jpeg" && header.orientation == 1 && pixels >= LEAST_PIXELS
 }
 
-fn inspect_tiff(file: &File, page: u32) -> Result<SourceInfo, String> {
-    if let Ok(tiff) = Tiff::open_readable(again(file)?, page) {
+fn inspect_tiff(file: &Window, page: u32) -> Result<SourceInfo, String> {
+    if let Ok(tiff) = Tiff::open_readable(file.again(), page) {
         let full = tiff.full();
         return Ok(SourceInfo {
             size: rotated_size(full.size, tiff.orientation),
@@ -123,7 +115,7 @@ fn inspect_tiff(file: &File, page: u32) -> Result<SourceInfo, String> {
             by_parts: false,
         });
     }
-    let (size, channels, orientation) = tiff_whole::measure(again(file)?, page)?;
+    let (size, channels, orientation) = tiff_whole::measure(file.again(), page)?;
     Ok(SourceInfo {
         size: rotated_size(size, orientation),
         // Decoded samples, and the same again as an image.
@@ -134,7 +126,7 @@ fn inspect_tiff(file: &File, page: u32) -> Result<SourceInfo, String> {
 }
 
 /// The first bytes of a file, in which boxes hold at most a profile and metadata before what tells the size.
-fn boxes_at_start(file: File) -> Result<Vec<u8>, String> {
+fn boxes_at_start(file: Window) -> Result<Vec<u8>, String> {
     const START: u64 = 1 << 20;
     let mut start = Vec::new();
     let read = file.take(START).read_to_end(&mut start);
@@ -142,7 +134,7 @@ fn boxes_at_start(file: File) -> Result<Vec<u8>, String> {
     Ok(start)
 }
 
-fn inspect_avif(file: File) -> Result<SourceInfo, String> {
+fn inspect_avif(file: Window) -> Result<SourceInfo, String> {
     let (size, channels) = avif::measure(&boxes_at_start(file)?)?;
     Ok(SourceInfo {
         size,
@@ -153,7 +145,7 @@ fn inspect_avif(file: File) -> Result<SourceInfo, String> {
     })
 }
 
-fn inspect_jp2(file: File) -> Result<SourceInfo, String> {
+fn inspect_jp2(file: Window) -> Result<SourceInfo, String> {
     let (size, components) = jp2::measure(&boxes_at_start(file)?)?;
     Ok(SourceInfo {
         size,

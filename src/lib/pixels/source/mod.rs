@@ -7,7 +7,6 @@ mod part;
 mod tiled;
 mod whole;
 
-use std::fs::File;
 use std::io::Read as _;
 
 use image::DynamicImage;
@@ -20,6 +19,7 @@ use super::orientation::upright;
 use super::render::{self, UprightImage};
 use super::tiff::{Tiff, TiffLevel, is_tiff};
 use super::tiff_whole;
+use crate::files::Window;
 use crate::iiif::resolve::RenderPlan;
 use crate::jpeg::Colour;
 use crate::jpeg::index::HuffmanTables;
@@ -94,10 +94,9 @@ impl ImageSource {
     ///
     /// # Errors
     /// The file cannot be served: why not.
-    pub fn open(mut file: File, page: u32, most_pixels: u64) -> Result<Self, String> {
+    pub fn open(mut file: Window, page: u32, most_pixels: u64) -> Result<Self, String> {
         if is_tiff(&start_of::<4>(&file)?) {
-            let same = file.try_clone().map_err(|e| e.to_string())?;
-            if let Ok(tiff) = Tiff::open_readable(same, page) {
+            if let Ok(tiff) = Tiff::open_readable(file.clone(), page) {
                 return Self::of_tiff(tiff, most_pixels);
             }
             let (image, orientation) = tiff_whole::decode(file, page, most_pixels)?;

@@ -12,7 +12,7 @@ use super::images::{Catalogue, Loaded};
 use super::probe::{self, Prober};
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Content};
 use crate::summary::Reject;
 
 /// The suffixes of files that are served.
@@ -46,7 +46,7 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
     let passed_over = walk.passed_over.into_iter();
     loaded.rejects = passed_over.map(|(name, why)| reject(&name, why)).collect();
     let names = walk.names;
-    let look = |name: &String| prober.probe(&root.join(name), home.as_deref());
+    let look = |name: &String| prober.probe(&Content::file(root.join(name)), home.as_deref());
     let probed: Vec<_> = names.par_iter().map(look).collect();
     let ids = Ids::of(&names);
     let (mut images, mut full_names) = (Vec::new(), Vec::new());
@@ -57,9 +57,9 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
                 true => document(id, name),
                 false => described(id, name, root),
             };
-            let path = root.join(name);
+            let content = Content::file(root.join(name));
             let is_taken = |id: &str| ids.stems.contains_key(id);
-            let found = prober.records(about, path, home.clone(), &probed, is_taken)?;
+            let found = prober.records(about, content, home.clone(), &probed, is_taken)?;
             full_names.extend(probe::further_names(name, id, &found, images.len()));
             let oddity = probed.oddity.map(|found| format!("{name} holds {found}"));
             loaded.notes.extend(oddity);

@@ -1,14 +1,14 @@
 //! Looks at a file before it is served: whether it can be, and how large its image or its pages are.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::images::Catalogue;
 use crate::contracts::{Frame, LocalizedImage};
+use crate::files::{Content, Window};
 use crate::pixels;
 use crate::pixels::pdf::is_pdf;
 use crate::pixels::source::{self, start_of};
@@ -23,7 +23,7 @@ pub struct Prober {
     /// The most bytes of memory that decoding an image may take.
     most_cost: u64,
     /// What is known from an earlier look: files that did not change are not opened again.
-    known: HashMap<PathBuf, Vec<Arc<ImageRecord>>>,
+    known: HashMap<Content, Vec<Arc<ImageRecord>>>,
 }
 
 /// What a file holds.
@@ -55,9 +55,9 @@ impl Prober {
 
     /// A prober that knows the files of a catalogue.
     pub fn knowing(self, catalogue: &Catalogue) -> Self {
-        let mut known: HashMap<PathBuf, Vec<Arc<ImageRecord>>> = HashMap::new();
+        let mut known: HashMap<Content, Vec<Arc<ImageRecord>>> = HashMap::new();
         for image in &catalogue.images {
-            let of_file = known.entry(image.path.clone()).or_default();
+            let of_file = known.entry(image.content.clone()).or_default();
             of_file.push(image.clone());
         }
         Prober { known, ..self }
@@ -67,23 +67,24 @@ impl Prober {
     ///
     /// # Errors
     /// Why it cannot be served.
-    pub fn probe(&self, path: &Path, home: Option<&Path>) -> Result<Probed, String> {
+    pub fn probe(&self, content: &Content, home: Option<&Path>) -> Result<Probed, String> {
         // A file that breaks a decoder must not keep others from being served.
-        let looked = catch_unwind(AssertUnwindSafe(|| self.look(path, home)));
+        let looked = catch_unwind(AssertUnwindSafe(|| self.look(content, home)));
         looked.unwrap_or_else(|_| Err("not an image that can be read: it is damaged".into()))
     }
 
-    fn look(&self, path: &Path, home: Option<&Path>) -> Result<Probed, String> {
-        let file = open_within(path, home)?;
+    fn look(&self, content: &Content, home: Option<&Path>) -> Result<Probed, String> {
+        let file = open_within(content, home)?;
         let now = file.metadata().map_err(|e| e.to_string())?;
         let stamp = stamp(&now);
-        if let Some(probed) = self.known(path, stamp) {
+        if let Some(probed) = self.known(content, stamp) {
             return Ok(probed);
         }
         let start = start_of::<16>(&file)?;
+        let path = content.path();
         let is_pdf = is_pdf(path, &start);
         let sizes = match is_pdf {
-            true => pdf::sizes(file, &self.settings)?,
+            true => pdf::sizes(file.into_file().map_err(|e| e.to_string())?, &self.settings)?,
             false => self.sizes(&file)?,
         };
         Ok(Probed {
@@ -92,13 +93,14 @@ impl Prober {
             disk: now.dev(),
             is_pdf,
             sizes,
-            oddity: oddity(path, &start),
+            // A part has no name that would tell its type.
+            oddity: content.whole_file().and_then(|path| oddity(path, &start)),
         })
     }
 
     /// What was found at a path, if the file has the same stamp still.
-    fn known(&self, path: &Path, stamp: u64) -> Option<Probed> {
-        let records = self.known.get(path)?;
+    fn known(&self, content: &Content, stamp: u64) -> Option<Probed> {
+        let records = self.known.get(content)?;
         let is_same = records.iter().all(|record| record.stamp == stamp);
         is_same.then(|| Probed {
             stamp,
@@ -110,7 +112,7 @@ impl Prober {
         })
     }
 
-    fn sizes(&self, file: &File) -> Result<Vec<[u32; 2]>, String> {
+    fn sizes(&self, file: &Window) -> Result<Vec<[u32; 2]>, String> {
         let pages = source::count_pages(file)?;
         if pages == 1 {
             return Ok(vec![self.size(file, None)?]);
@@ -121,7 +123,7 @@ impl Prober {
         Ok(first.into_iter().chain(further).collect())
     }
 
-    fn size(&self, file: &File, page: Option<Page>) -> Result<[u32; 2], String> {
+    fn size(&self, file: &Window, page: Option<Page>) -> Result<[u32; 2], String> {
         let facts = FileFacts::new(&measure(file, page)?, 0, 0);
         match facts.cost > self.most_cost {
             true => Err(format!(
@@ -141,14 +143,14 @@ impl Prober {
     pub fn records(
         &self,
         cover: LocalizedImage,
-        path: PathBuf,
+        content: Content,
         home: Option<Arc<Path>>,
         probed: &Probed,
         is_taken: impl Fn(&str) -> bool,
     ) -> Result<Vec<ImageRecord>, String> {
         let mut image = ImageRecord {
             id: cover.id.clone(),
-            path,
+            content,
             home,
             page: None,
             size: probed.sizes[0],

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::images::{Catalogue, Loaded};
 use super::probe::{self, Prober};
-use crate::contracts::{self, ImageMap};
+use crate::contracts::{self, ImageMap, MappedFile};
 use crate::error::Error;
 use crate::files;
 use crate::summary::Reject;
@@ -23,6 +23,13 @@ pub fn of_localizations(
 ) -> Result<Loaded, Error> {
     let read = contracts::read::<contracts::Localizations>(localizations)?;
     let paths: ImageMap = contracts::read_image_map(map)?;
+    let mut entries = paths.values();
+    if let Some(object) = entries.find(|path| files::is_in_store(Path::new(path))) {
+        let what = format!("{}: {object} is in an object store", map.display());
+        return Err(Error::new(what).hint(
+            "recto-serve needs files: download the set to a folder here, and name its image map with --image-map",
+        ));
+    }
     let steps = read.taxonomy.values().flat_map(|taxon| &taxon.lineage);
     let steps = steps.map(|step| step.name.clone());
     let mut loaded = Loaded {
@@ -33,20 +40,22 @@ pub fn of_localizations(
     let ids: HashSet<String> = read.images.iter().map(|about| about.id.clone()).collect();
     let probed: Vec<_> = (read.images.par_iter())
         .map(|about| {
-            let path = files::folder_of(map).join(paths.get(&about.id)?);
-            let probed = prober.probe(&path, None);
-            Some((path, probed))
+            let file = MappedFile::parse(paths.get(&about.id)?);
+            let content = file.content(files::folder_of(map));
+            let probed = prober.probe(&content, None);
+            Some((content, probed))
         })
         .collect();
     let (mut images, mut further) = (Vec::new(), Vec::new());
     for (about, probed) in read.images.into_iter().zip(probed) {
-        let Some((path, probed)) = probed else {
+        let Some((content, probed)) = probed else {
             loaded.absent += 1;
             continue;
         };
         let id = about.id.clone();
         let is_taken = |id: &str| ids.contains(id);
-        let found = probed.and_then(|probed| prober.records(about, path, None, &probed, is_taken));
+        let found =
+            probed.and_then(|probed| prober.records(about, content, None, &probed, is_taken));
         match found {
             Ok(found) => {
                 further.extend(probe::further_names(&id, &id, &found, images.len()));

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::files::Content;
 use crate::pixels::pdf;
 #[cfg(feature = "pdf")]
 use crate::pixels::pdf_reader;
@@ -289,7 +290,8 @@ fn page_of_pdf(path: &Path, options: &WorkerOptions, memory: u64) -> (Reply, Vec
 }
 
 fn decoded(path: &Path, seconds: u64, memory: u64) -> Result<(Reply, Vec<u8>), String> {
-    let file = File::open(path).map_err(|e| e.to_string())?;
+    let file = Content::file(path.to_owned()).open();
+    let file = file.map_err(|e| e.to_string())?;
     let look = source::inspect(&file, 1)?;
     let [w, h] = look.size.map(u64::from);
     // Decoded, then reduced to eight bits.

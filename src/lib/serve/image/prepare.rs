@@ -128,8 +128,7 @@ impl Preparation {
             Ok(()) => {}
             Err(PrepareError::Image(why)) => {
                 let problem = format!("cannot be prepared: {why}");
-                let reject =
-                    Reject::new(image.path.display().to_string(), &image.id, "file", problem);
+                let reject = Reject::new(image.content.to_string(), &image.id, "file", problem);
                 self.rejects
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -146,7 +145,8 @@ impl Preparation {
     }
 
     fn make(&self, job: &PrepareJob, image: &ImageRecord) -> Result<(), PrepareError> {
-        let now = std::fs::metadata(&image.path).map_err(|e| PrepareError::Image(e.to_string()))?;
+        let now =
+            std::fs::metadata(image.path()).map_err(|e| PrepareError::Image(e.to_string()))?;
         let place = |size| job.prepared.thumbnail(&image.id, &now, size);
         let sizes = job.prepared.sizes(image.size).into_iter();
         let missing: Vec<[u32; 2]> = sizes

@@ -1,8 +1,7 @@
 //! The renderer: reads image files, renders plans and caches the results, within limits on memory and threads.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
-use std::io::Seek as _;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +16,7 @@ use super::api;
 use super::file_looks::FileLooks;
 use super::pdf_worker::{self, PdfError, PdfPage};
 use super::prepared::{self, Prepared};
-use crate::files;
+use crate::files::{self, Content, Window};
 use crate::iiif::resolve::RenderPlan;
 use crate::iiif::{Format, Quality};
 use crate::pixels::pdf;
@@ -192,20 +191,20 @@ impl Renderer {
 
     /// Looks at the file of an image. It may have to wait for the file.
     fn look(&self, image: &Arc<ImageRecord>) -> Result<FileFacts, String> {
-        let now = std::fs::metadata(&image.path).map_err(|e| e.to_string())?;
+        let now = std::fs::metadata(image.path()).map_err(|e| e.to_string())?;
         let seen = stamp(&now);
         if let Some(facts) = self.looks.unchanged(&image.id, seen) {
             return Ok(facts);
         }
         let file = image.file()?;
         let header = match (self.pyramid_of(image, &now), image.page) {
-            (Some(pyramid), _) => measure(&open_within(&pyramid, None)?, None)?,
+            (Some(pyramid), _) => measure(&open_within(&Content::file(pyramid), None)?, None)?,
             (None, Some(Page::Pdf(page))) => self.measure_page(image, page, seen)?,
             (None, page) => measure(&file, page)?,
         };
         let state = match self.cache.settings.identity {
             Identity::File => seen,
-            Identity::Content => stamp_of_bytes(file)?,
+            Identity::Content => stamp_of_bytes(&file)?,
         };
         // A drawn page depends on its resolution too.
         let state = match image.page {
@@ -226,7 +225,7 @@ impl Renderer {
         let corrected = self.catalogue.change(|catalogue| {
             let at = catalogue.find(&image.id).ok_or(())?;
             let held = &catalogue.images[at];
-            if held.path != image.path || held.stamp == seen {
+            if held.content != image.content || held.stamp == seen {
                 return Err(());
             }
             let mut catalogue = catalogue.clone();
@@ -247,7 +246,7 @@ impl Renderer {
         let renderer = self.clone();
         let work = move || {
             for image in &images {
-                let now = std::fs::metadata(&image.path);
+                let now = std::fs::metadata(image.path());
                 if now.is_ok_and(|now| stamp(&now) != image.stamp) {
                     // One that is gone or broken keeps its size.
                     let _ = renderer.look(image);
@@ -293,7 +292,7 @@ impl Renderer {
         let (prepared, image, size) = (prepared.clone(), subject.image.clone(), plan.size);
         let read = move || {
             let gone = |e: std::io::Error| FileError::Gone(e.to_string());
-            let now = std::fs::metadata(&image.path).map_err(gone)?;
+            let now = std::fs::metadata(image.path()).map_err(gone)?;
             let path = prepared.answer(&image.id, &now, size);
             path.map(std::fs::read).transpose().map_err(gone)
         };
@@ -310,7 +309,7 @@ impl Renderer {
         page: PdfPage,
         seen: u64,
     ) -> Result<SourceInfo, String> {
-        let path = &image.path;
+        let path = image.path();
         let known = || {
             let known = lock(&self.documents).get(path).cloned();
             known.filter(|(before, _)| *before == seen)
@@ -322,7 +321,9 @@ impl Renderer {
                 return pages;
             }
             let pages = image.file().and_then(|file| {
-                let pages = pdf_worker::sizes(file, page.timeout).map(Arc::new);
+                let pages =
+                    pdf_worker::sizes(file.into_file().map_err(|e| e.to_string())?, page.timeout)
+                        .map(Arc::new);
                 pages.map_err(String::from)
             });
             lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
@@ -343,7 +344,8 @@ impl Renderer {
     fn pyramid_of(&self, image: &ImageRecord, now: &Metadata) -> Option<PathBuf> {
         let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&image.id, now));
         let is_sound = |path: &PathBuf| {
-            let look = open_within(path, None).and_then(|file| measure(&file, None));
+            let look = open_within(&Content::file(path.clone()), None)
+                .and_then(|file| measure(&file, None));
             look.is_ok_and(|look| look.size == image.size)
         };
         pyramid.filter(|path| prepared::is_fresh(path, now) && is_sound(path))
@@ -441,12 +443,12 @@ impl Renderer {
     fn tier_key(&self, subject: &Subject, key: &str) -> CacheKey {
         let image = &subject.image;
         let text = format!("{} {key}", subject.facts.stamp);
-        self.cache.key(&image.id, &image.path, &text)
+        self.cache.key(&image.id, image.path(), &text)
     }
 
     /// Whether a file still has these facts, and no later change could have gone unnoticed.
     async fn is_unchanged(self: &Arc<Self>, subject: &Subject) -> bool {
-        let path = subject.image.path.clone();
+        let path = subject.image.path().to_owned();
         let look = move || Ok(std::fs::metadata(path).is_ok_and(|now| disk::is_settled(&now)));
         let disk = subject.image.disk;
         let is_settled = self.looks.within_limit(disk, look).await == Ok(true);
@@ -527,9 +529,9 @@ impl Renderer {
 
     /// Opens the file of an image, or its pyramid.
     fn open(&self, image: &ImageRecord) -> Result<ImageSource, PdfError> {
-        let now = std::fs::metadata(&image.path).map_err(|e| PdfError::Broken(e.to_string()))?;
+        let now = std::fs::metadata(image.path()).map_err(|e| PdfError::Broken(e.to_string()))?;
         match self.pyramid_of(image, &now) {
-            Some(path) => open_within(&path, None)
+            Some(path) => open_within(&Content::file(path), None)
                 .and_then(|file| ImageSource::open(file, 1, MOST_PIXELS))
                 .map_err(PdfError::Broken),
             None => image.open(),
@@ -651,8 +653,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A number that changes when the bytes of the file do.
-fn stamp_of_bytes(mut file: File) -> Result<u64, String> {
-    let hashed = file.rewind().and_then(|()| files::sha256(&mut file));
+fn stamp_of_bytes(file: &Window) -> Result<u64, String> {
+    let hashed = files::sha256(&mut file.again());
     let (digest, _) = hashed.map_err(|e| e.to_string())?;
     Ok(u64::from_str_radix(&digest[..16], 16).unwrap_or_default())
 }

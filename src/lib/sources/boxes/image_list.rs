@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::model::{Address, BoxDocument};
 use super::{coco, loose_json};
-use crate::contracts;
+use crate::contracts::{self, MappedFile};
 use crate::image_names::is_image;
 use crate::values;
 
@@ -87,7 +87,7 @@ fn directed(key: &str, value: &str) -> Address {
         (value, key)
     };
     Address {
-        file: file.to_owned(),
+        file: MappedFile::parse(file).name.to_owned(),
         image: image.to_owned(),
         is_url: is_file_first && is_url(image),
     }
