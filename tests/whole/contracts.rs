@@ -183,7 +183,7 @@ fn download() -> Value {
         "id": "https://example.org/iiif/a", "path": "images/a.jpg", "uri": "https://example.org/iiif/a/full/max/0/default.jpg",
         "bytes": 12345, "sha256": "0123456789abcdef".repeat(4), "width": 30, "height": 40, "media_type": "image/jpeg",
         "method": "stitched", "attempts": 3, "regions": 2, "etag": "\"x\"", "last_modified": "Tue, 15 Nov 1994 12:45:26 GMT",
-        "redirected_to": "https://example.org/b.jpg",
+        "redirected_to": "https://example.org/b.jpg", "pack": {"tar": "images-00000.tar", "offset": 512},
         "region": {"uri": "https://example.org/iiif/a/0,0,9,9/max/0/default.jpg", "sha256": "0123456789abcdef".repeat(4),
             "etag": "\"y\"", "last_modified": "Tue, 15 Nov 1994 12:45:26 GMT", "size": [30, 40]},
         "when": "2024-05-06T07:08:09Z", "notes": ["cap 1000 x 1000"], "asked": "full/max jpg",

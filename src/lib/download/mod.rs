@@ -340,21 +340,7 @@ fn tidy_set(
     match (paths.is_empty(), moves, options.orphans) {
         (true, ..) => {}
         (_, true, _) => {
-            let name = if options.prune {
-                PRUNED
-            } else {
-                moves::ORPHANS
-            };
-            let (packed, single): (Vec<Slot>, Vec<Slot>) =
-                orphans.iter().partition(|slot| index.is_packed(**slot));
-            let paths = single.iter().map(|slot| index.path(*slot));
-            moves::set_aside(folder, name, paths)?;
-            let place = folder.work.join(name);
-            let stay = match packed.len() {
-                0 => String::new(),
-                n => format!(", but for {n} in tar files, which stay there"),
-            };
-            notes.push(format!("{files}: moved to {}{stay}", place.display()));
+            notes.push(files + &move_orphans(options, folder, index, &orphans)?);
         }
         (_, _, Orphans::List) => {
             notes.push(format!("{files}:"));
@@ -379,6 +365,30 @@ fn tidy_set(
         results.there.retain(|slot| !gone.contains(slot));
     }
     Ok(notes)
+}
+
+/// Moves the files of images that are no longer in the set; where to.
+fn move_orphans(
+    options: &Options,
+    folder: &OutputFolder,
+    index: &Index,
+    orphans: &[Slot],
+) -> Result<String, Error> {
+    let name = match options.prune {
+        true => PRUNED,
+        false => moves::ORPHANS,
+    };
+    let single = orphans.iter().filter(|slot| !index.is_packed(**slot));
+    let paths: Vec<&str> = single.map(|slot| index.path(*slot)).collect();
+    moves::set_aside(folder, name, paths.iter().copied())?;
+    let stay = match orphans.len() - paths.len() {
+        0 => String::new(),
+        n => format!(", but for {n} in tar files, which stay there"),
+    };
+    Ok(format!(
+        ": moved to {}{stay}",
+        folder.work.join(name).display()
+    ))
 }
 
 /// The files of images that are in the journal and not in the set, nor in another one of the folder.

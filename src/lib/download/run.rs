@@ -72,10 +72,11 @@ impl Run<'_> {
             None => Network::open(self.options, &set.hosts, self.folder)?,
         };
         let folder = self.folder;
-        let new = match self.options.refresh {
-            true => refresh::new(set, &sorted.missing)?,
-            false => Vec::new(),
-        };
+        let new = self
+            .options
+            .refresh
+            .then(|| refresh::new(set, &sorted.missing));
+        let new = new.transpose()?.unwrap_or_default();
         let index = RefCell::new(self.index);
         let moved = Arc::new(Mutex::new(Vec::new()));
         let regions = RegionCounter::default();

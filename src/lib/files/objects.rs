@@ -13,7 +13,8 @@ use object_store::{
     UpdateVersion,
 };
 
-use super::store::{put_to_store, with_store};
+use super::content::Content;
+use super::store::{put_to_store, store_of, with_store};
 
 /// Requests for one change where connections break.
 const TRIES: u32 = 6;
@@ -84,7 +85,7 @@ pub fn upload_new(path: &Path, file: &mut File, sha256: &str) -> io::Result<bool
         file.read_to_end(&mut bytes)?;
         return create_in_store(path, &bytes);
     }
-    match super::Content::file(path.to_owned()).sha256() {
+    match Content::file(path.to_owned()).sha256() {
         Ok(found) => Ok(found == sha256),
         Err(e) if e.kind() == io::ErrorKind::NotFound => put_to_store(path, file).map(|()| true),
         Err(e) => Err(e),
@@ -161,7 +162,7 @@ pub fn read_all_in_store(
 /// # Errors
 /// The store does not do that.
 pub fn copy_in_store(from: &Path, to: &Path) -> io::Result<()> {
-    let (_, to) = super::store::store_of(to)?;
+    let (_, to) = store_of(to)?;
     with_store(from, async |store, from| store.copy(&from, &to).await)
 }
 
