@@ -24,7 +24,9 @@ mod written;
 pub use atomic::{Atomic, rehearse, write, write_through};
 pub use csv_rows::write_csv_through;
 pub use folder::{Folder, files_below, is_same_file, may_replace};
-pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file};
+pub use hash::{
+    hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file, sha256_of_hex,
+};
 pub use names::SafeName;
 pub use part::{Held, Part};
 pub use paths::{
