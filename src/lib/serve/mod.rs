@@ -149,6 +149,7 @@ fn stage(
     let reviews = reviews(options, &mut loaded.catalogue, summary)?;
     let review_key = reviews.as_ref().map(ReviewFile::key);
     let reviews = reviews.map(|file| Arc::new(Mutex::new(file)));
+    remember(options, &mut loaded.catalogue)?;
     report_start(options, summary);
     let prepared = prepared.folder().is_dir().then_some(prepared);
     let renderer = Arc::new(renderer(options, loaded.catalogue, prepared, cache));
@@ -170,6 +171,16 @@ fn stage(
     runtime.shutdown_background();
     summary.done = format!("stopped; served {}", counts(summary));
     ended
+}
+
+/// Finds out what became of what `--served` remembers, and writes what is served now.
+fn remember(options: &Options, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let Some(path) = &options.served else {
+        return Ok(());
+    };
+    let served = catalogue::read_served(path)?;
+    catalogue.remember_all(served, jiff::Timestamp::now());
+    catalogue::write_served(path, catalogue)
 }
 
 /// The file of reviews, whose corrections are applied to the catalogue; none: corrections are not accepted.

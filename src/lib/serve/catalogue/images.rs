@@ -14,6 +14,8 @@ pub struct Catalogue {
     pub images: Vec<Arc<ImageRecord>>,
     /// A number that is different after every change: documents that were made before are outdated then.
     pub generation: u64,
+    /// What became of manifests that were served before.
+    pub memory: Arc<ServedMemory>,
     by_name: Arc<HashMap<String, usize>>,
     groups: GroupIndex,
 }
@@ -48,6 +50,7 @@ impl Catalogue {
         Catalogue {
             groups: GroupIndex::of(&images),
             generation: 0,
+            memory: Arc::default(),
             by_name: Arc::new(by_name),
             images,
         }
