@@ -19,13 +19,32 @@ pub struct ServedManifest {
     /// Its name in the localizations.
     pub manifest: String,
     /// When it was seen to have other images than before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc_3339")]
     pub changed: Option<Timestamp>,
     /// When it was seen to be gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc_3339")]
     pub gone: Option<Timestamp>,
     /// Its images, without boxes: who may know of one of them may know what became of the manifest.
     pub images: Vec<LocalizedImage>,
+}
+
+/// Times as texts.
+mod rfc_3339 {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(time: &Option<Timestamp>, out: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => out.collect_str(time),
+            None => out.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Timestamp>, D::Error> {
+        let text: Option<String> = Option::deserialize(text)?;
+        let time = text.map(|text| text.parse()).transpose();
+        time.map_err(serde::de::Error::custom)
+    }
 }
 
 /// What became of manifests.
@@ -45,7 +64,9 @@ impl Catalogue {
             let changed = before.memory.changed.get(&group.name).copied();
             match self.group(&group.name) {
                 None => memory.add_gone(before.served(group, changed), now),
-                Some(after) if !is_same(before, group, self, after) => memory.add(&group.name, Some(now)),
+                Some(after) if !is_same(before, group, self, after) => {
+                    memory.add(&group.name, Some(now))
+                }
                 Some(_) => memory.add(&group.name, changed),
             }
         }
