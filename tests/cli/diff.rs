@@ -359,7 +359,8 @@ fn a_set_that_cannot_be_read_is_compared_by_its_bytes_and_that_is_told() {
     let (path, _) = work.tree("new/annotations").pop_first().unwrap();
     work.write(&format!("new/annotations/{path}"), "{");
     let ran = work.run("recto", &["diff", "old", "new"]);
-    ran.exits(4).says(&["1 file is compared by its bytes, not by its boxes: annotations/"]);
+    ran.exits(4)
+        .says(&["1 file is compared by its bytes, not by its boxes: annotations/"]);
 }
 
 #[test]
@@ -380,7 +381,10 @@ fn files_of_a_map_that_are_not_there_are_named() {
         "a/map.json: 1 file is not there: 3.png",
         "b/map.json: 2 files are not there: 2.png, 3.png",
     ]);
-    assert_eq!(lines(&work, "b/map.json", "b/map.json"), Vec::<Value>::new());
+    assert_eq!(
+        lines(&work, "b/map.json", "b/map.json"),
+        Vec::<Value>::new()
+    );
 }
 
 #[test]

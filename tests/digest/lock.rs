@@ -106,7 +106,10 @@ fn a_lock_has_every_document_in_the_order_of_documents_at_any_number_of_jobs() {
     assert!(command.starts_with("recto-digest iiif "), "{command}");
     assert!(command.ends_with(" --label 'page.*' --output digest.json"));
     let held = archive.documents.lock().unwrap();
-    for (line, path) in documents.iter().zip(["/top?key=secret", "/m1", "/m2", "/m3"]) {
+    for (line, path) in documents
+        .iter()
+        .zip(["/top?key=secret", "/m1", "/m2", "/m3"])
+    {
         recto_testkit::schemas::validate("lock_documents", line);
         let body = &held[path];
         let parts = [&line["sha256"], &line["bytes"], &line["etag"]];
@@ -195,7 +198,15 @@ fn a_lock_holds_several_digests_and_the_images() {
     let head = json!({"contract": "recto/lock", "version": 1, "count": 1, "recto": "0", "command": "", "inputs": []});
     // A lock of images, as older programs wrote it.
     work.write("recto.lock", format!("{head}\n{image}\n"));
-    let table = ["table", "t.csv", "--url-column", "url", "-o", "b.json", "--lock"];
+    let table = [
+        "table",
+        "t.csv",
+        "--url-column",
+        "url",
+        "-o",
+        "b.json",
+        "--lock",
+    ];
     for _ in 0..2 {
         work.run("digest", &call(&url, &["--lock"])).exits(0);
         work.run("digest", &table).exits(0);
@@ -218,7 +229,9 @@ fn a_lock_holds_several_digests_and_the_images() {
     assert_eq!(all[0]["command"], wanted);
     // Each digest is held against its own part.
     let locked = [&table[..6], &["--locked"]].concat();
-    work.run("digest", &locked).exits(0).says(&["1 document is as in recto.lock"]);
+    work.run("digest", &locked)
+        .exits(0)
+        .says(&["1 document is as in recto.lock"]);
     work.run("digest", &call(&url, &["--locked"])).exits(0);
 }
 
@@ -230,11 +243,23 @@ fn a_lock_without_documents_is_refused_before_anything_is_asked_for() {
     let head = json!({"contract": "recto/lock", "version": 1, "count": 0, "recto": "0", "command": "", "inputs": []});
     work.write("recto.lock", format!("{head}\n"));
     let cases: [(&[&str], i32, &str); 5] = [
-        (&["--locked"], 1, "recto.lock: it does not have any documents, only images"),
-        (&["--locked=missing.lock"], 1, "`recto-digest --lock` with documents"),
+        (
+            &["--locked"],
+            1,
+            "recto.lock: it does not have any documents, only images",
+        ),
+        (
+            &["--locked=missing.lock"],
+            1,
+            "`recto-digest --lock` with documents",
+        ),
         (&["--locked", "--lock"], 2, "cannot be used with"),
         (&["--changes", "c.csv"], 2, "--locked"),
-        (&["--lock=digest.json"], 2, "-o and --lock name the same file"),
+        (
+            &["--lock=digest.json"],
+            2,
+            "-o and --lock name the same file",
+        ),
     ];
     for (more, code, words) in cases {
         let ran = work.run("digest", &call(&url, more));

@@ -242,7 +242,12 @@ fn versions_count_boxes_and_not_the_bytes_of_annotation_files() {
     let images = || {
         vec![
             image("b", "two", [100, 50], boxes()),
-            image("c", "three", [100, 50], vec![boxed("3", "alef", [1.0, 2.0, 3.0, 4.0])]),
+            image(
+                "c",
+                "three",
+                [100, 50],
+                vec![boxed("3", "alef", [1.0, 2.0, 3.0, 4.0])],
+            ),
         ]
     };
     let file = |id: &'static str, seed: u32| {
@@ -255,7 +260,17 @@ fn versions_count_boxes_and_not_the_bytes_of_annotation_files() {
         ("nothing", |_| (), "1.0.0"),
         (
             "an image that comes first, whereupon all numbers shift",
-            |images| images.insert(0, image("a", "one", [100, 50], vec![boxed("9", "bet", [5.0, 5.0, 9.0, 9.0])])),
+            |images| {
+                images.insert(
+                    0,
+                    image(
+                        "a",
+                        "one",
+                        [100, 50],
+                        vec![boxed("9", "bet", [5.0, 5.0, 9.0, 9.0])],
+                    ),
+                )
+            },
             "1.1.0",
         ),
         (
@@ -293,7 +308,15 @@ fn versions_count_boxes_and_not_the_bytes_of_annotation_files() {
             "2.0.0",
         ),
     ];
-    for format in ["coco", "yolo", "voc", "hf", "csv", "labelstudio", "coco,yolo"] {
+    for format in [
+        "coco",
+        "yolo",
+        "voc",
+        "hf",
+        "csv",
+        "labelstudio",
+        "coco,yolo",
+    ] {
         let work = Workdir::new();
         let write = |images: &[Value], out: &str, more: &[&str]| {
             let files: Vec<(&str, &str, Vec<u8>)> = files

@@ -117,13 +117,31 @@ mod tests {
         let before = [image("a", &two), image("b", &[])];
         let cases = [
             (vec![image("a", &two), image("b", &[])], Growth::Same),
-            (vec![image("b", &[]), image("a", &[two[1], two[0]])], Growth::Same),
-            (vec![image("a", &two), image("b", &[("x", "1")])], Growth::More),
-            (vec![image("a", &two), image("b", &[]), image("c", &[])], Growth::More),
+            (
+                vec![image("b", &[]), image("a", &[two[1], two[0]])],
+                Growth::Same,
+            ),
+            (
+                vec![image("a", &two), image("b", &[("x", "1")])],
+                Growth::More,
+            ),
+            (
+                vec![image("a", &two), image("b", &[]), image("c", &[])],
+                Growth::More,
+            ),
             (vec![image("a", &two), image("c", &[])], Growth::Changed),
-            (vec![image("a", &two[..1]), image("b", &[])], Growth::Changed),
-            (vec![image("a", &[two[0], ("bet", "3")]), image("b", &[])], Growth::Changed),
-            (vec![image("a", &[two[0], ("gimel", "2")]), image("b", &[])], Growth::Changed),
+            (
+                vec![image("a", &two[..1]), image("b", &[])],
+                Growth::Changed,
+            ),
+            (
+                vec![image("a", &[two[0], ("bet", "3")]), image("b", &[])],
+                Growth::Changed,
+            ),
+            (
+                vec![image("a", &[two[0], ("gimel", "2")]), image("b", &[])],
+                Growth::Changed,
+            ),
         ];
         for (after, wanted) in cases {
             assert_eq!(growth(&before, &after), wanted, "{after:?}");

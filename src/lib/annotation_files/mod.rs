@@ -120,7 +120,10 @@ impl AnnotationFiles {
 
     /// The format that a file belongs to: the folder of the format, and how its files are read.
     fn format_of(&self, path: &str) -> Option<(&str, Reader)> {
-        let found = self.formats.iter().find(|(below, _)| path.starts_with(&**below));
+        let found = self
+            .formats
+            .iter()
+            .find(|(below, _)| path.starts_with(&**below));
         found.map(|(below, reader)| (&**below, *reader))
     }
 

@@ -37,9 +37,7 @@ pub struct LockHead {
 }
 
 /// What the lines of a part are. Documents come before images, as in the work.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockPart {
     /// Those that a digest was made from.

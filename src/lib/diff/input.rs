@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::annotated::AnnotatedSet;
 use super::record::Record;
 use crate::contracts::{
-    self, Contract, DatasetFile, Digest, DigestReader, IMAGE_MAP, ImageMap, ImageRecords, Localizations,
-    Observation,    SetFolder,
+    self, Contract, DatasetFile, Digest, DigestReader, IMAGE_MAP, ImageMap, ImageRecords,
+    Localizations, Observation, SetFolder,
 };
 use crate::download::state::index::Index;
 use crate::download::state::journal::Journal;

@@ -228,7 +228,9 @@ impl<'a> Fetcher<'a> {
             return Ok(kept.ok_or_else(|| known().unwrap_or_else(absent)));
         }
         let is_locked = |document: &CachedDocument| {
-            let judged = self.locked.map(|locked| locked.judge(&locked_document(request, document)));
+            let judged = self
+                .locked
+                .map(|locked| locked.judge(&locked_document(request, document)));
             judged == Some(Judged::Same)
         };
         if kept.as_ref().is_some_and(is_locked) {

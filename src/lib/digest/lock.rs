@@ -99,14 +99,26 @@ fn hold(
             Judged::New => (2, "new", String::new()),
         };
         counts[at] += 1;
-        add(&mut changes, &document, change, hash, document.sha256.clone());
+        add(
+            &mut changes,
+            &document,
+            change,
+            hash,
+            document.sha256.clone(),
+        );
         Ok(())
     })?;
     let output = name(options);
     contracts::read_locked_documents(path, |head, document| {
         if locked.has_part(head, &output) && !seen.contains(&name_of(&document)) {
             counts[3] += 1;
-            add(&mut changes, &document, "gone", document.sha256.clone(), String::new());
+            add(
+                &mut changes,
+                &document,
+                "gone",
+                document.sha256.clone(),
+                String::new(),
+            );
         }
         Ok(())
     })?;
@@ -167,7 +179,9 @@ fn command(options: &Options) -> String {
     let conditions = options.conditions.iter();
     let conditions = conditions.map(|condition| ("--where", condition.text.clone()));
     let limit = options.limit.map(|n| ("--limit", n.to_string()));
-    let bare = options.no_annotations.then(|| ("--no-annotations", String::new()));
+    let bare = options
+        .no_annotations
+        .then(|| ("--no-annotations", String::new()));
     let sources = [
         options.table.typed(),
         options.text.typed(),

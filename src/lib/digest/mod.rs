@@ -124,7 +124,10 @@ fn rehearse(options: &Options) -> Result<(), Error> {
     contracts::rehearse_set(&options.output())?;
     let changes = options.locked.as_ref().map(|_| options.changes());
     let files = [options.rejects_file(), options.lock.clone(), changes];
-    files.iter().flatten().try_for_each(|file| files::rehearse(file))
+    files
+        .iter()
+        .flatten()
+        .try_for_each(|file| files::rehearse(file))
 }
 
 fn count_documents(harvest: &mut Harvest, summary: &mut Summary) {
@@ -141,7 +144,11 @@ fn fetched_part(options: &Options, shard: Shard, harvest: &Harvest, summary: &mu
     summary.count("left_to_others", harvest.left);
     summary.kept = summary.counts.get("images").copied().unwrap_or_default();
     summary.read = summary.kept + summary.rejects.len() as u64;
-    let documents = counted(harvest.order.len() as u64 - harvest.left, "document", "documents");
+    let documents = counted(
+        harvest.order.len() as u64 - harvest.left,
+        "document",
+        "documents",
+    );
     let images = counted(summary.kept, "image", "images");
     let cache = options.cache.as_deref().unwrap_or(Path::new(""));
     summary.done = format!(

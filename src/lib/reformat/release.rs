@@ -172,7 +172,11 @@ mod tests {
             ),
             (vec![file("a", 1), file("b", 7)], same, "2.3.0"),
             (vec![file("a", 1), file("b", 7)], more, "2.4.0"),
-            (vec![file("a", 1), file("b", 7)], Ok(Growth::Changed), "3.0.0"),
+            (
+                vec![file("a", 1), file("b", 7)],
+                Ok(Growth::Changed),
+                "3.0.0",
+            ),
             (vec![file("a", 1), file("c", 3)], same, "3.0.0"),
         ];
         for (written, of_texts, wanted) in cases {
@@ -217,7 +221,11 @@ mod tests {
         for (classes, wanted) in cases {
             let classes: Vec<String> = classes.iter().map(|name| (*name).to_owned()).collect();
             let seen = Seen::none_of(&before, &classes, Always(Err(())));
-            assert_eq!(after(&before, "x".into(), &seen).version, wanted, "{classes:?}");
+            assert_eq!(
+                after(&before, "x".into(), &seen).version,
+                wanted,
+                "{classes:?}"
+            );
         }
     }
 }

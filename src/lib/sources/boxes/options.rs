@@ -58,10 +58,7 @@ impl BoxesOptions {
         let images = images.map(|images| ("--images", Some(images.clone())));
         let classes = self.classes.as_ref();
         let after = [
-            (
-                "--classes",
-                classes.map(|path| path.display().to_string()),
-            ),
+            ("--classes", classes.map(|path| path.display().to_string())),
             ("--class-attribute", self.class_attribute.clone()),
             ("--voc-inclusive", self.voc_inclusive.then(String::new)),
         ];

@@ -91,10 +91,7 @@ impl M3Options {
         let links = self.box_link.iter();
         let links = links.map(|name| ("--box-link", Some(name.clone())));
         let after = [
-            (
-                "--prefer",
-                prefer.map(|value| value.get_name().to_owned()),
-            ),
+            ("--prefer", prefer.map(|value| value.get_name().to_owned())),
             ("--overlays", flag(self.overlays)),
             ("--no-parts", flag(self.no_parts)),
             ("--repair-boxes", flag(self.repair_boxes)),
