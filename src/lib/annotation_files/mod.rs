@@ -56,6 +56,8 @@ pub enum Role {
     Derived,
     /// A list of images, one a line, its name first; what follows it, annotations say too.
     Names,
+    /// A list, each line of which begins with a number that is counted anew in every set.
+    Counted,
     /// A list, each line of which stands for itself.
     List,
     /// A picture, or anything else.
@@ -99,6 +101,7 @@ impl AnnotationFiles {
     pub fn role_of(&self, path: &str) -> Role {
         let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| path.ends_with(suffix));
         let list = match ends(&[".csv", ".txt", ".jsonl"]) {
+            true if ends(&["sources.csv"]) => Role::Counted,
             true => Role::List,
             false => Role::Other,
         };
@@ -193,17 +196,30 @@ pub fn growth_of_file(
             let both = before.read(path)?.zip(after.read(path)?);
             both.map(|(before, after)| growth(&before, &after))
         }
-        Role::Names | Role::List => {
+        Role::Names | Role::Counted | Role::List => {
             let read = |set: &AnnotationFiles| {
                 let bytes = files::read_within(&set.folder.join(path), MOST);
                 bytes.ok().flatten()
             };
             let both = read(before).zip(read(after));
-            both.map(|(before, after)| growth_of_lines(&before, &after, role == Role::Names))
+            both.map(|(before, after)| growth_of_lines(&before, &after, part_of(role)))
         }
         Role::Other => None,
     };
     Ok(both.unwrap_or(Growth::Changed))
+}
+
+/// What counts of a line of a list.
+fn part_of(role: Role) -> fn(&[u8]) -> &[u8] {
+    fn before(line: &[u8], end: u8) -> usize {
+        let place = line.iter().position(|byte| *byte == end);
+        place.unwrap_or(line.len())
+    }
+    match role {
+        Role::Names => |line| &line[..before(line, b' ')],
+        Role::Counted => |line| &line[before(line, b',')..],
+        _ => |line| line,
+    }
 }
 
 /// How annotation files call an image, the best name first.

@@ -203,6 +203,12 @@ impl<'a> Fetcher<'a> {
         Ok(had)
     }
 
+    /// Whether a document has the bytes of the lock, if there is one.
+    fn is_locked(&self, request: &DocumentRequest, document: &CachedDocument) -> bool {
+        let judge = |locked: &LockedDocuments| locked.judge(&locked_document(request, document));
+        self.locked.map(judge) == Some(Judged::Same)
+    }
+
     fn read_file(&self, location: &str) -> Result<Vec<u8>, String> {
         let path = location.strip_prefix("file://").unwrap_or(location);
         let read = files::read_within(Path::new(path), self.limits.bytes).map_err(|e| {
@@ -227,13 +233,10 @@ impl<'a> Fetcher<'a> {
             let known = || self.cache.as_ref().and_then(|cache| cache.failure(&name));
             return Ok(kept.ok_or_else(|| known().unwrap_or_else(absent)));
         }
-        let is_locked = |document: &CachedDocument| {
-            let judged = self
-                .locked
-                .map(|locked| locked.judge(&locked_document(request, document)));
-            judged == Some(Judged::Same)
-        };
-        if kept.as_ref().is_some_and(is_locked) {
+        if kept
+            .as_ref()
+            .is_some_and(|kept| self.is_locked(request, kept))
+        {
             return Ok(kept.ok_or_else(FetchFailure::default));
         }
         // Inputs are asked for anyway.

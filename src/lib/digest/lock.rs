@@ -122,6 +122,17 @@ fn hold(
         }
         Ok(())
     })?;
+    tell(path, options, &changes, counts, summary)
+}
+
+/// Writes the list of documents that are not as the lock says, and tells how many there are: the same, others, new and gone.
+fn tell(
+    path: &Path,
+    options: &Options,
+    changes: &BTreeMap<String, Change>,
+    [same, others, new, gone]: [u64; 4],
+    summary: &mut Summary,
+) -> Result<(), Error> {
     let list = options.changes();
     let rows = changes.values();
     files::write_csv(&list, &Change::HEADER, rows, options.common.csv_safe)?;
@@ -130,7 +141,6 @@ fn hold(
         of_kind.push(change.id.clone());
     }
     summary.is_incomplete |= !changes.is_empty();
-    let [same, others, new, gone] = counts;
     summary.notes.push(format!(
         "--locked: {} as in {}; {others} of other bytes, {new} not in it, {gone} in it and not read{}",
         counted(same, "document is", "documents are"),

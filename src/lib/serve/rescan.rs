@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 
-use super::catalogue::{self, Prober};
+use super::catalogue::{self, Catalogue, Prober};
 use super::image::pdf::PdfSettings;
 use super::image::renderer::Renderer;
 use super::load::load;
@@ -97,4 +97,17 @@ impl Rescan {
         }
         Ok(())
     }
+}
+
+/// Finds out what became of what `--served` remembers, and writes what is served now.
+///
+/// # Errors
+/// The file cannot be read or written, or is something else.
+pub fn remember(options: &Options, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let Some(path) = &options.served else {
+        return Ok(());
+    };
+    let served = catalogue::read_served(path)?;
+    catalogue.remember_all(served, jiff::Timestamp::now());
+    catalogue::write_served(path, catalogue)
 }

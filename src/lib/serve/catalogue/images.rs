@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::groups::{GroupIndex, IndexedGroup};
-use super::memory::ServedMemory;
+use super::served::ServedMemory;
 use crate::serve::image_record::ImageRecord;
 use crate::summary::Reject;
 

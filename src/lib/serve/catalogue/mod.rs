@@ -6,6 +6,7 @@ mod groups;
 mod images;
 mod memory;
 mod probe;
+mod served;
 mod set;
 mod shared;
 
