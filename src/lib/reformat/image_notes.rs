@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::box_to_pixels::Mapping;
 use super::place::Placed;
-use crate::contracts::LocalizedImage;
+use crate::contracts::BorrowedImage;
 use crate::pixels::Header;
 
 /// A count, and the first few in code-point order, whatever the order in which they came.
@@ -72,7 +72,7 @@ impl ImageNotes {
     /// Adds what is to be said of an image. `is_chosen`: whether the user says on which image boxes were drawn.
     pub fn of_image(
         &mut self,
-        image: &LocalizedImage,
+        image: &BorrowedImage,
         header: &Header,
         mapping: Option<Mapping>,
         is_chosen: bool,
@@ -98,7 +98,7 @@ impl ImageNotes {
         if matches!(header.channels, 2 | 4) && header.media_type != "image/jpeg" {
             self.transparent.add(id);
         }
-        if header.channels == 4 && header.media_type == "image/jpeg" {
+        if header.is_cmyk {
             self.cmyk.add(id);
         }
         if header.orientation != 1 && !image.localizations.is_empty() {
@@ -132,6 +132,7 @@ impl ImageNotes {
             (&mut self.undecided, other.undecided),
             (&mut self.deep, other.deep),
             (&mut self.transparent, other.transparent),
+            (&mut self.cmyk, other.cmyk),
             (&mut self.emptied, other.emptied),
         ] {
             list.join(more);
