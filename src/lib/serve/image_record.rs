@@ -153,7 +153,9 @@ impl ImageRecord {
         let start = start_of::<64>(&file).map_err(PdfError::Broken)?;
         match self.page {
             Some(Page::Pdf(page)) => of_worker(pdf_worker::draw(own(file)?, page)?),
-            None if has_wild_decoder(&start) => of_worker(pdf_worker::decode(own(file)?, DECODING)?),
+            None if has_wild_decoder(&start) => {
+                of_worker(pdf_worker::decode(own(file)?, DECODING)?)
+            }
             Some(Page::Tiff(number)) => {
                 ImageSource::open(file, number, MOST_PIXELS).map_err(PdfError::Broken)
             }
