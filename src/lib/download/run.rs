@@ -67,11 +67,9 @@ impl Run<'_> {
                 ..Results::default()
             });
         }
-        let network = match network {
-            Some(network) => network,
-            None => Network::open(self.options, &set.hosts, self.folder)?,
-        };
         let folder = self.folder;
+        let open = || Network::open(self.options, &set.hosts, folder);
+        let network = network.map_or_else(open, Ok)?;
         let new = self
             .options
             .refresh
