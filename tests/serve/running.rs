@@ -123,31 +123,18 @@ impl Serving {
         image::load_from_memory(&got.body).unwrap()
     }
 
-    /// SIGTERM; gives the exit code.
-    pub fn stop_quietly(mut self) -> i32 {
-        self.terminate();
-        self.child.wait().unwrap().code().unwrap()
-    }
-
-    fn terminate(&self) {
+    /// SIGTERM; gives exit code, the rest of stdout, stderr unless the test reads that itself.
+    pub fn stop(mut self) -> (i32, String, String) {
         let killed = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(killed.success());
-    }
-
-    /// SIGTERM; gives exit code, the rest of stdout, stderr.
-    pub fn stop(mut self) -> (i32, String, String) {
-        self.terminate();
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut err)
-            .unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut err).unwrap();
+        }
         (self.child.wait().unwrap().code().unwrap(), out, err)
     }
 }

@@ -9,6 +9,7 @@ const SIZE: [u32; 2] = [40, 30];
 const TILE: u32 = 16;
 
 /// One directory: what its samples are, and its strips or tiles.
+#[derive(Clone)]
 struct Kind {
     name: &'static str,
     bits: u32,
@@ -25,14 +26,14 @@ struct Kind {
 
 /// The name and bytes of each.
 pub fn tiffs() -> Vec<(&'static str, Vec<u8>)> {
-    kinds()
-        .iter()
-        .map(|kind| (kind.name, written(&[kind, kind])))
-        .collect()
+    let kinds = [uncompressed(), compressed(), tiled()].concat();
+    let file = |kind: &Kind| (kind.name, written(&[kind, kind]));
+    kinds.iter().map(file).collect()
 }
 
-fn kinds() -> Vec<Kind> {
-    let plain = |name, bits, samples, photometric| Kind {
+/// One strip of noise.
+fn plain(name: &'static str, bits: u32, samples: u32, photometric: u32) -> Kind {
+    Kind {
         name,
         bits,
         samples,
@@ -41,75 +42,76 @@ fn kinds() -> Vec<Kind> {
         tags: vec![],
         parts: vec![noise(SIZE[0] * bits * samples / 8 * SIZE[1])],
         tiled: false,
-    };
-    let fax = |name, compression, line: &[u8], end: &[u8]| Kind {
-        compression,
-        parts: vec![[line.repeat(SIZE[1] as usize), end.to_vec()].concat()],
-        ..plain(name, 1, 1, 0)
-    };
-    let tiles = SIZE.map(|side| side.div_ceil(TILE)).iter().product::<u32>();
-    let tiled = |kind: Kind, tile: &dyn Fn(u32) -> Vec<u8>| Kind {
-        parts: (0..tiles).map(tile).collect(),
-        tiled: true,
+    }
+}
+
+fn uncompressed() -> Vec<Kind> {
+    let with = |kind: Kind, tag, values| Kind {
+        tags: vec![(tag, values)],
         ..kind
     };
-    let palette = (0..3 * 256).map(|n| n * 85).collect();
-    let with = |kind: Kind, tags| Kind { tags, ..kind };
-    let bytes_of_tile = TILE * TILE * 3;
+    let colours = |count: u32, step: u32| (0..3 * count).map(|n| n * step).collect::<Vec<u32>>();
+    let planes = Kind {
+        parts: vec![noise(SIZE[0] * SIZE[1]); 3],
+        ..plain("RGB in planes", 8, 3, 2)
+    };
     vec![
         plain("RGB", 8, 3, 2),
-        with(plain("RGB in planes", 8, 1, 2), vec![(284, vec![2])]).in_planes(),
-        with(plain("palette", 8, 1, 3), vec![(320, palette)]),
-        with(
-            plain("palette of 16", 4, 1, 3),
-            vec![(320, (0..48).map(|n| n * 1365).collect())],
-        ),
+        with(planes, 284, vec![2]),
+        with(plain("palette", 8, 1, 3), 320, colours(256, 85)),
+        with(plain("palette of 16", 4, 1, 3), 320, colours(16, 1365)),
         plain("CMYK", 8, 4, 5),
-        with(plain("YCbCr", 8, 3, 6), vec![(530, vec![1, 1])]),
+        with(plain("YCbCr", 8, 3, 6), 530, vec![1, 1]),
         plain("16 bits", 16, 1, 1),
-        with(plain("fractions", 32, 1, 1), vec![(339, vec![3])]),
-        with(plain("signed", 8, 1, 1), vec![(339, vec![2])]),
-        with(plain("one bit", 1, 1, 0), vec![(266, vec![2])]),
-        // Lines of 40 white pixels: 00101001; of group 4: as the line above.
-        fax("RLE", 2, &[0x29], &[]),
-        fax("group 3", 3, &[0x00, 0x12, 0x90], &[]),
-        Kind {
-            parts: vec![[vec![0xff; 3], vec![0xfc, 0x00, 0x40, 0x04, 0x00]].concat()],
-            ..fax("group 4", 4, &[], &[])
-        },
-        Kind {
-            compression: 32773,
-            // Runs of 40 equal bytes.
-            parts: vec![
-                (0..SIZE[1] as u8)
-                    .flat_map(|n| [(-39_i8) as u8, n * 8])
-                    .collect(),
-            ],
-            ..plain("PackBits", 8, 1, 1)
-        },
-        Kind {
-            compression: 5,
-            parts: vec![lzw(&noise(SIZE[0] * SIZE[1]))],
-            ..plain("LZW", 8, 1, 1)
-        },
-        tiled(plain("RGB tiles", 8, 3, 2), &|_| noise(bytes_of_tile)),
-        tiled(
-            Kind {
-                compression: 7,
-                ..plain("JPEG tiles", 8, 3, 6)
-            },
-            &|n| picture(TILE, TILE, n, ImageFormat::Jpeg),
-        ),
+        with(plain("fractions", 32, 1, 1), 339, vec![3]),
+        with(plain("signed", 8, 1, 1), 339, vec![2]),
+        with(plain("one bit", 1, 1, 0), 266, vec![2]),
     ]
 }
 
-impl Kind {
-    /// A strip for each of the three colours.
-    fn in_planes(mut self) -> Self {
-        self.samples = 3;
-        self.parts = vec![noise(SIZE[0] * SIZE[1]); 3];
-        self
-    }
+fn compressed() -> Vec<Kind> {
+    let fax = |name, compression, strip| Kind {
+        compression,
+        parts: vec![strip],
+        ..plain(name, 1, 1, 0)
+    };
+    let grey = |name, compression, strip| Kind {
+        compression,
+        parts: vec![strip],
+        ..plain(name, 8, 1, 1)
+    };
+    let lines = SIZE[1] as usize;
+    // Runs of 40 equal bytes.
+    let runs = (0..SIZE[1] as u8).flat_map(|n| [(-39_i8) as u8, n * 8]);
+    vec![
+        // Lines of 40 white pixels: 00101001, in group 3 after the end of the line before.
+        fax("RLE", 2, [0x29].repeat(lines)),
+        fax("group 3", 3, [0x00, 0x12, 0x90].repeat(lines)),
+        // As the line above, 30 times, and the end.
+        fax(
+            "group 4",
+            4,
+            vec![0xff, 0xff, 0xff, 0xfc, 0x00, 0x40, 0x04, 0x00],
+        ),
+        grey("PackBits", 32773, runs.collect()),
+        grey("LZW", 5, lzw(&noise(SIZE[0] * SIZE[1]))),
+    ]
+}
+
+fn tiled() -> Vec<Kind> {
+    let count = SIZE.map(|side| side.div_ceil(TILE)).iter().product::<u32>();
+    let kind = |name, compression, photometric, tile: &dyn Fn(u32) -> Vec<u8>| Kind {
+        compression,
+        parts: (0..count).map(tile).collect(),
+        tiled: true,
+        ..plain(name, 8, 3, photometric)
+    };
+    vec![
+        kind("RGB tiles", 1, 2, &|_| noise(TILE * TILE * 3)),
+        kind("JPEG tiles", 7, 6, &|n| {
+            picture(TILE, TILE, n, ImageFormat::Jpeg)
+        }),
+    ]
 }
 
 fn noise(length: u32) -> Vec<u8> {

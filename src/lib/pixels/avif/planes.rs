@@ -88,7 +88,7 @@ impl Planes {
         let [width, height] = Planes::chroma_size(self.size, self.shared);
         let near_and_next = |at: usize, shared: usize, side: usize| match shared {
             1 => [at, at],
-            _ if at % 2 == 0 => [at / 2, (at / 2).saturating_sub(1)],
+            _ if at.is_multiple_of(2) => [at / 2, (at / 2).saturating_sub(1)],
             _ => [at / 2, (at / 2 + 1).min(side - 1)],
         };
         let [x, next_x] = near_and_next(at[0], self.shared[0], width);
