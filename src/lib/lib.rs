@@ -202,6 +202,7 @@
 //! | beside them | [`mod@shard`]: divides a set among workers, unites what they downloaded; [`mod@diff`]: what is not the same in two sets; [`mod@export`]: references to images, without pixels |
 //! | programs | [`cli`]: command lines and what programs say of themselves, the program `recto` |
 
+mod annotation_files;
 pub mod cli;
 pub mod conditions;
 pub mod contracts;

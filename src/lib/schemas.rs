@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::contracts::{
     Change, DatasetFile, Difference, Digest, Download, Failure, ImageMap, Localizations,
-    LockedImage, Review, SetFolder, ShardPlan,
+    LockedDocument, LockedImage, Review, SetFolder, ShardPlan,
 };
 use crate::report::ReportFile;
 use crate::summary::Reject;
@@ -29,7 +29,11 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ),
         (
             "lock",
-            object::<LockedImage>("A line of recto.lock after the first"),
+            object::<LockedImage>("A line of recto.lock: an image"),
+        ),
+        (
+            "lock_documents",
+            object::<LockedDocument>("A line of recto.lock: a document"),
         ),
         (
             "set",

@@ -279,6 +279,114 @@ fn training_sets_differ_in_files_classes_and_splits() {
     assert!(counts.contains_key("contents"), "{found:?}");
 }
 
+/// Two pictures with three boxes.
+fn two_pictures() -> Vec<Value> {
+    let alef = vec![
+        boxed("1", "alef", [10.0, 10.0, 20.0, 20.0]),
+        boxed("2", "bet", [50.0, 10.0, 20.0, 20.0]),
+    ];
+    let bet = vec![boxed("3", "bet", [10.0, 30.0, 20.0, 20.0])];
+    vec![
+        image("a", "one", [100, 80], alef),
+        image("b", "two", [100, 80], bet),
+    ]
+}
+
+const PICTURES: [(&str, &str, u32); 2] = [("a", "a.png", 0), ("b", "b.png", 1)];
+
+/// Writes a training set of images, in a format.
+fn train(work: &Workdir, images: &[Value], more: &[&str]) {
+    let pictures = PICTURES.map(|(id, file, seed)| (id, file, drawn(seed)));
+    lay_out(work, images, &pictures);
+    let call = [&["localizations.json"], more].concat();
+    work.run("reformat", &call).exits(0);
+}
+
+#[test]
+fn boxes_of_training_sets_are_compared_in_every_format_that_can_be_read() {
+    let with_images = [
+        "coco",
+        "roboflow",
+        "yolo",
+        "yolo-seg",
+        "voc",
+        "labelstudio",
+        "hf",
+        "coco,yolo",
+    ];
+    for format in with_images.into_iter().chain(["csv"]) {
+        let work = Workdir::new();
+        let call = |folder: &'static str| ["-f", format, "-o", folder, "--no-val"];
+        train(&work, &two_pictures(), &call("old"));
+        train(&work, &two_pictures(), &call("same"));
+        assert_eq!(lines(&work, "old", "same"), Vec::<Value>::new(), "{format}");
+        let mut images = two_pictures();
+        images[0]["localizations"][0]["bbox"] = json!([10, 10, 20, 10]);
+        images[0]["localizations"][1]["concept"] = "alef".into();
+        images[1]["localizations"]
+            .as_array_mut()
+            .unwrap()
+            .push(boxed("4", "alef", [60.0, 50.0, 10.0, 10.0]));
+        train(&work, &images, &call("new"));
+        let found = lines(&work, "old", "new");
+        let counts = counted(&found);
+        let sets = format.split(',').count();
+        let wanted = [("box", sets), ("label", sets), ("new-box", sets)];
+        for (change, count) in wanted {
+            assert_eq!(counts.get(change), Some(&count), "{format}: {found:?}");
+        }
+        assert!(!counts.contains_key("picture"), "{format}: {found:?}");
+        assert!(!counts.contains_key("metadata"), "{format}: {found:?}");
+        let moved = found.iter().find(|line| line["change"] == "box").unwrap();
+        assert_eq!(moved["iou"], 0.5, "{format}");
+        let name = moved["id"].as_str().unwrap();
+        let is_picture = work.exists(&format!("new/{name}"));
+        assert!(is_picture || format == "csv", "{format}: {name}");
+        let ran = work.run("recto", &["diff", "old", "new"]);
+        ran.says(&[match sets {
+            1 => "1 box has another place or size",
+            _ => "2 boxes have another place or size",
+        }]);
+    }
+}
+
+#[test]
+fn a_set_that_cannot_be_read_is_compared_by_its_bytes_and_that_is_told() {
+    let work = Workdir::new();
+    let call = |folder: &'static str| ["-f", "coco", "-o", folder];
+    train(&work, &two_pictures(), &call("old"));
+    train(&work, &two_pictures(), &call("new"));
+    let (path, _) = work.tree("new/annotations").pop_first().unwrap();
+    work.write(&format!("new/annotations/{path}"), "{");
+    let ran = work.run("recto", &["diff", "old", "new"]);
+    ran.exits(4)
+        .says(&["1 file is compared by its bytes, not by its boxes: annotations/"]);
+}
+
+#[test]
+fn files_of_a_map_that_are_not_there_are_named() {
+    let work = Workdir::new();
+    for folder in ["a", "b"] {
+        work.write(&format!("{folder}/1.png"), drawn(0));
+        let map = json!({"1": "1.png", "2": "2.png", "3": "3.png"});
+        work.write_json(&format!("{folder}/map.json"), &map);
+    }
+    work.write("a/2.png", drawn(1));
+    let found = lines(&work, "a/map.json", "b/map.json");
+    assert_eq!(counted(&found), [("missing", 1)].into());
+    assert_eq!(found[0]["id"], "2");
+    let ran = work.run("recto", &["diff", "a/map.json", "b/map.json"]);
+    ran.exits(4).says(&[
+        "differ: 1 file is missing",
+        "a/map.json: 1 file is not there: 3.png",
+        "b/map.json: 2 files are not there: 2.png, 3.png",
+    ]);
+    assert_eq!(
+        lines(&work, "b/map.json", "b/map.json"),
+        Vec::<Value>::new()
+    );
+}
+
 #[test]
 fn digests_differ_in_annotations() {
     let work = Workdir::new();

@@ -6,6 +6,7 @@ mod canvases;
 mod changes;
 mod fathomnet;
 mod large;
+mod lock;
 mod m3;
 mod network;
 mod reading;

@@ -33,6 +33,7 @@ fn every_contract_has_an_example_and_a_schema() {
         "image_map.json",
         "localizations.json",
         "lock.jsonl",
+        "lock_documents.jsonl",
         "plan.json",
         "rejects.csv",
         "report.json",

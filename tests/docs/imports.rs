@@ -30,7 +30,7 @@ const ORDERS: &[Order] = &[
                 "workers",
             ],
             &["http", "pixels", "corrections", "schemas"],
-            &["sources", "formats"],
+            &["sources", "formats", "annotation_files"],
             &STAGES,
             &["shard", "diff", "export"],
             &["cli"],

@@ -99,6 +99,10 @@ const WALLS: &[Wall] = &[
                 "serve/auth/issuer.rs",
                 "asks an identity provider for its keys only now and then",
             ),
+            (
+                "serve/rescan.rs",
+                "notes when it was seen that a manifest is gone",
+            ),
             ("serve/web/server.rs", "times answers"),
             ("serve/web/access_log.rs", "stamps the lines of the log"),
             (

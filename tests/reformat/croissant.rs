@@ -195,15 +195,15 @@ fn a_set_that_follows_another_has_the_next_version() {
     set(&work, 2, "alef");
     let (more, croissant) = versions("more", &["--previous", "one/dataset.json"]);
     let before = recto::files::hex_digest(&work.read("one/dataset.json"), 64);
-    // One file of VOC lists all images, and has changed: by its rule, that is what counts.
+    // Files of VOC that list all images have more lines: nothing that was there is changed.
     let wanted = json!({"version": "1.0.0", "sha256": before});
     assert_eq!(
         (&more["dataset_version"], &more["previous"]),
-        (&json!("2.0.0"), &wanted)
+        (&json!("1.1.0"), &wanted)
     );
     assert_eq!(
         (&croissant["version"], &croissant["isBasedOn"]["version"]),
-        (&json!("2.0.0"), &json!("1.0.0"))
+        (&json!("1.1.0"), &json!("1.0.0"))
     );
     // Again in its own place: the same files, the same bytes.
     let bytes = work.read("more/dataset.json");
@@ -229,4 +229,111 @@ fn a_set_that_follows_another_has_the_next_version() {
         "missing",
     ];
     work.run("reformat", &call).exits(1).says(&["missing"]);
+}
+
+#[test]
+fn versions_count_boxes_and_not_the_bytes_of_annotation_files() {
+    let boxes = || {
+        vec![
+            boxed("1", "alef", [10.0, 10.0, 20.0, 20.0]),
+            boxed("2", "bet", [50.0, 10.0, 20.0, 20.0]),
+        ]
+    };
+    let images = || {
+        vec![
+            image("b", "two", [100, 50], boxes()),
+            image(
+                "c",
+                "three",
+                [100, 50],
+                vec![boxed("3", "alef", [1.0, 2.0, 3.0, 4.0])],
+            ),
+        ]
+    };
+    let file = |id: &'static str, seed: u32| {
+        let bytes = picture(100, 50, seed, image::ImageFormat::Png);
+        (id, format!("{id}.png"), bytes)
+    };
+    let files = [file("a", 1), file("b", 2), file("c", 3)];
+    type Change = fn(&mut Vec<Value>);
+    let cases: [(&str, Change, &str); 7] = [
+        ("nothing", |_| (), "1.0.0"),
+        (
+            "an image that comes first, whereupon all numbers shift",
+            |images| {
+                images.insert(
+                    0,
+                    image(
+                        "a",
+                        "one",
+                        [100, 50],
+                        vec![boxed("9", "bet", [5.0, 5.0, 9.0, 9.0])],
+                    ),
+                )
+            },
+            "1.1.0",
+        ),
+        (
+            "a box that comes first",
+            |images| {
+                let boxes = images[0]["localizations"].as_array_mut().unwrap();
+                boxes.insert(0, boxed("9", "alef", [70.0, 20.0, 9.0, 9.0]));
+            },
+            "1.1.0",
+        ),
+        (
+            "a class after all others",
+            |images| {
+                let boxes = images[0]["localizations"].as_array_mut().unwrap();
+                boxes.push(boxed("9", "shin", [70.0, 20.0, 9.0, 9.0]));
+            },
+            "1.1.0",
+        ),
+        (
+            "a class before others, whose numbers shift",
+            |images| {
+                let boxes = images[0]["localizations"].as_array_mut().unwrap();
+                boxes.push(boxed("9", "aleph", [70.0, 20.0, 9.0, 9.0]));
+            },
+            "2.0.0",
+        ),
+        (
+            "another class of a box",
+            |images| images[0]["localizations"][0]["concept"] = "bet".into(),
+            "2.0.0",
+        ),
+        (
+            "a box that is gone",
+            |images| drop(images[0]["localizations"].as_array_mut().unwrap().pop()),
+            "2.0.0",
+        ),
+    ];
+    for format in [
+        "coco",
+        "yolo",
+        "voc",
+        "hf",
+        "csv",
+        "labelstudio",
+        "coco,yolo",
+    ] {
+        let work = Workdir::new();
+        let write = |images: &[Value], out: &str, more: &[&str]| {
+            let files: Vec<(&str, &str, Vec<u8>)> = files
+                .iter()
+                .map(|(id, path, bytes)| (*id, &**path, bytes.clone()))
+                .collect();
+            lay_out(&work, images, &files);
+            let call = ["localizations.json", "-f", format, "-o", out, "--no-val"];
+            work.run("reformat", &[&call[..], more].concat()).exits(0);
+            work.json(&format!("{out}/dataset.json"))["dataset_version"].clone()
+        };
+        write(&images(), "first", &[]);
+        for (what, change, wanted) in &cases {
+            let mut images = images();
+            change(&mut images);
+            let version = write(&images, "next", &["--previous", "first"]);
+            assert_eq!(version, *wanted, "{format}: {what}");
+        }
+    }
 }

@@ -233,6 +233,7 @@ fn reread(name: &str, sample: &Value) -> Result<Value, String> {
         "set" => through::<SetFolder>(&bytes),
         "review" => through::<Review>(&bytes),
         "lock" => through::<LockedImage>(&bytes),
+        "lock_documents" => through::<LockedDocument>(&bytes),
         "difference" => through::<Difference>(&bytes),
         other => panic!("no sample of {other}"),
     }
@@ -254,13 +255,20 @@ fn locked() -> Value {
     })
 }
 
+fn locked_document() -> Value {
+    json!({
+        "url": "https://example.org/anno/query", "request": "{\"limit\":10}", "bytes": 12345, "sha256": "0123456789abcdef".repeat(4),
+        "etag": "\"x\"", "last_modified": "Tue, 15 Nov 1994 12:45:26 GMT",
+    })
+}
+
 /// A difference of each kind, with every member.
 fn differences() -> Vec<Value> {
     let of = |change: &str| {
         json!({"recto": "difference/1", "change": change, "id": "https://example.org/iiif/a", "box": "a1", "member": "url",
             "from": [1, 2, 3, 4], "to": "alef", "iou": 0.75})
     };
-    let changes = "new gone moved picture bytes contents size new-box gone-box box outline label box-id attribute labels \
+    let changes = "new gone missing moved picture bytes contents size new-box gone-box box outline label box-id attribute labels \
         rights attribution group metadata class split";
     changes.split_whitespace().map(of).collect()
 }
@@ -281,6 +289,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         ("report", report()),
         ("plan", plan()),
         ("lock", locked()),
+        ("lock_documents", locked_document()),
         ("set", set_in_parts()),
     ];
     let reviews = reviews().into_iter().map(|line| ("review", line));

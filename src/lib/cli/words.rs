@@ -58,6 +58,7 @@ recto-digest m3 --help",
     groups: &[
         ("Filters", &["label", "where", "limit"]),
         ("Cache", &["cache", "offline"]),
+        ("Earlier runs", &["lock", "locked", "changes"]),
         ("Source iiif", &["activities", "since", "no-annotations"]),
     ],
     sources: &[

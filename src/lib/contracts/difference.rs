@@ -48,6 +48,8 @@ pub enum Changed {
     New,
     /// An image or file that is not there any more.
     Gone,
+    /// A file that an image map names and that is not there any more.
+    Missing,
     /// The same under another id, URL or path.
     Moved,
     /// Another picture.
@@ -86,4 +88,34 @@ pub enum Changed {
     Class,
     /// The split of a group of a dataset.
     Split,
+}
+
+impl Changed {
+    /// Whether it is a change of one box, of which an image may have several.
+    pub fn is_of_box(self) -> bool {
+        match self {
+            Changed::NewBox
+            | Changed::GoneBox
+            | Changed::Box
+            | Changed::Outline
+            | Changed::Label
+            | Changed::BoxId
+            | Changed::Attribute => true,
+            Changed::New
+            | Changed::Gone
+            | Changed::Missing
+            | Changed::Moved
+            | Changed::Picture
+            | Changed::Bytes
+            | Changed::Contents
+            | Changed::Size
+            | Changed::Labels
+            | Changed::Rights
+            | Changed::Attribution
+            | Changed::Group
+            | Changed::Metadata
+            | Changed::Class
+            | Changed::Split => false,
+        }
+    }
 }

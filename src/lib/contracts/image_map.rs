@@ -17,7 +17,8 @@ use crate::{files, values};
 pub type ImageMap = BTreeMap<String, String>;
 
 /// The text of the `contract` member at the head of JSON Lines.
-const NAME: &str = "recto/image_map";
+/// The text of the `contract` member, where a map is JSON Lines.
+pub const IMAGE_MAP: &str = "recto/image_map";
 const VERSION: u32 = 1;
 
 /// A line of an image map as JSON Lines.
@@ -62,7 +63,7 @@ fn parse_image_map(bytes: Vec<u8>, name: &str) -> Result<ImageMap, Error> {
 /// The image map that bytes hold as JSON Lines; none where they are something else.
 pub fn image_map_in_lines(bytes: &[u8], name: &str) -> Option<Result<ImageMap, Error>> {
     let bytes = unpacked(bytes.to_vec(), name).ok()?;
-    let head = head_of(first_line(&bytes)).filter(|head| head.contract == NAME)?;
+    let head = head_of(first_line(&bytes)).filter(|head| head.contract == IMAGE_MAP)?;
     Some(parse_lines(&bytes, &head, name))
 }
 
@@ -75,9 +76,9 @@ fn first_line(bytes: &[u8]) -> &[u8] {
 
 fn parse_lines(bytes: &[u8], head: &Head, name: &str) -> Result<ImageMap, Error> {
     let lines = bytes.split(|byte| *byte == b'\n').enumerate().skip(1);
-    if head.contract != NAME || head.version != VERSION {
+    if head.contract != IMAGE_MAP || head.version != VERSION {
         return Err(Error::new(format!(
-            "{name}:1: is {} of version {}, {NAME} of version {VERSION} was expected",
+            "{name}:1: is {} of version {}, {IMAGE_MAP} of version {VERSION} was expected",
             head.contract, head.version
         )));
     }
@@ -137,7 +138,7 @@ fn write_lines<'a>(
     let count = pairs.len();
     writeln!(
         out,
-        "{{\"contract\":\"{NAME}\",\"version\":{VERSION},\"count\":{count}}}"
+        "{{\"contract\":\"{IMAGE_MAP}\",\"version\":{VERSION},\"count\":{count}}}"
     )?;
     for (id, path) in pairs {
         let image = MappedImage {

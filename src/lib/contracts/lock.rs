@@ -1,7 +1,8 @@
-//! `recto.lock`: which bytes a set had, so that it can be had again, or what differs is known. JSON Lines: a head, and a line for
-//! each image in the order of ids. No time stands in it: the same files are the same lock.
+//! `recto.lock`: which documents and pictures a set was made from, so that it can be had again, or what differs is known. JSON
+//! Lines in parts, one for each command: a head, and a line for each document or image. No time stands in it: the same bytes are
+//! the same lock.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -12,21 +13,38 @@ use super::json::parse_line;
 use crate::error::Error;
 use crate::files;
 
-/// The first line of a `recto.lock`.
+/// The first line of a part of a `recto.lock`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LockHead {
     /// Always `recto/lock`.
     pub contract: String,
     /// Version of the contract.
     pub version: u32,
+    /// What its lines are.
+    #[serde(default)]
+    pub part: LockPart,
     /// How many lines follow.
     pub count: u64,
     /// The version of recto that wrote it.
     pub recto: String,
-    /// The command that downloads the images, with the options that decide their bytes.
+    /// The command that reads the documents or downloads the images, with the options that decide what it gets.
     pub command: String,
+    /// What that command writes, without folders: a file may have the documents of several digests.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
     /// The files that it was made from.
     pub inputs: Vec<DatasetInput>,
+}
+
+/// What the lines of a part are. Documents come before images, as in the work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockPart {
+    /// Those that a digest was made from.
+    Documents,
+    /// Those of a set.
+    #[default]
+    Images,
 }
 
 impl LockHead {
@@ -34,9 +52,14 @@ impl LockHead {
     pub const NAME: &'static str = "recto/lock";
     /// The newest version this program knows.
     pub const VERSION: u32 = 1;
+
+    /// Whether this is a newer form of a part, in whose place it is written.
+    fn replaces(&self, other: &LockHead) -> bool {
+        self.part == other.part && (self.part == LockPart::Images || self.output == other.output)
+    }
 }
 
-/// One line of `recto.lock`: an image, and the file that it was.
+/// A line of `recto.lock`: an image, and the file that it was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LockedImage {
     /// Image id.
@@ -71,23 +94,103 @@ pub struct LockedImage {
     pub fingerprint: Option<String>,
 }
 
-/// Writes a `recto.lock`.
+/// A line of `recto.lock`: a document that a digest was made from, such as a manifest, a page of annotations, a table, or an
+/// answer of a service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LockedDocument {
+    /// The URL requested, without passwords and signatures; or the file, without the folders of an absolute path.
+    pub url: String,
+    /// The body of the request, where it was sent by POST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Size in bytes, after decompression.
+    pub bytes: u64,
+    /// SHA-256, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+    /// ETag of the response, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Last-Modified of the response, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+}
+
+impl LockedDocument {
+    /// What tells it from other documents: its URL, with the body of the request.
+    pub fn name(&self) -> String {
+        match &self.request {
+            None => self.url.clone(),
+            Some(body) => format!("{} {body}", self.url),
+        }
+    }
+}
+
+/// Takes the lines of a part.
+pub type PutLine<'a, T> = &'a mut dyn FnMut(&T) -> io::Result<()>;
+
+/// Writes a part of a `recto.lock`. What else the file has stays: other parts, but for an older form of this one. A file that is
+/// not a lock is replaced.
 ///
 /// # Errors
 /// The file cannot be written, or `lines` fails.
-pub fn write_lock(
+pub fn write_lock<T: Serialize>(
     path: &Path,
     head: &LockHead,
-    lines: impl FnOnce(&mut dyn FnMut(&LockedImage) -> io::Result<()>) -> io::Result<()>,
+    lines: impl FnOnce(PutLine<T>) -> io::Result<()>,
 ) -> Result<(), Error> {
+    let others = match files::is_dash(path) || files::is_device(path) {
+        true => Vec::new(),
+        false => heads(path).unwrap_or_default(),
+    };
+    let others = others.iter().filter(|other| !head.replaces(other));
+    let place = |head: &LockHead| (head.part, head.output.clone());
+    let (before, after): (Vec<&LockHead>, Vec<&LockHead>) =
+        others.partition(|other| place(other) < place(head));
     files::write_through(path, |out| {
-        serde_json::to_writer(&mut *out, head)?;
-        out.write_all(b"\n")?;
+        copy(path, &before, out)?;
+        write_head(head, out)?;
         lines(&mut |line| {
             serde_json::to_writer(&mut *out, line)?;
             out.write_all(b"\n")
-        })
+        })?;
+        copy(path, &after, out)
     })
+}
+
+fn write_head(head: &LockHead, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, head)?;
+    out.write_all(b"\n")
+}
+
+/// Copies parts as they are.
+fn copy(path: &Path, parts: &[&LockHead], out: &mut dyn Write) -> io::Result<()> {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let copied = each(path, |head, line| {
+        if !parts.contains(&head) {
+            return Ok(());
+        }
+        let written = match line {
+            Line::Head => write_head(head, out),
+            Line::Of(line, _) => out.write_all(line).and_then(|()| out.write_all(b"\n")),
+        };
+        written.map_err(|e| files::cannot_write(path, e))
+    });
+    copied.map_err(|e| io::Error::other(e.to_string()))
+}
+
+/// The heads of all parts.
+fn heads(path: &Path) -> Result<Vec<LockHead>, Error> {
+    let mut heads = Vec::new();
+    each(path, |head, line| {
+        if let Line::Head = line {
+            heads.push(head.clone());
+        }
+        Ok(())
+    })?;
+    Ok(heads)
 }
 
 /// Reads a `recto.lock` and gives each image to `take`.
@@ -97,26 +200,66 @@ pub fn write_lock(
 pub fn read_lock(
     path: &Path,
     mut take: impl FnMut(LockedImage) -> Result<(), Error>,
-) -> Result<LockHead, Error> {
+) -> Result<(), Error> {
+    let name = path.display().to_string();
+    each(path, |head, line| match (head.part, line) {
+        (LockPart::Images, Line::Of(line, number)) => take(parse_line(line, &name, number)?),
+        _ => Ok(()),
+    })
+}
+
+/// Reads a `recto.lock` and gives each document to `take`, with the head of its part.
+///
+/// # Errors
+/// It cannot be read, is something else, or was cut off; or `take` fails.
+pub fn read_locked_documents(
+    path: &Path,
+    mut take: impl FnMut(&LockHead, LockedDocument) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let name = path.display().to_string();
+    each(path, |head, line| match (head.part, line) {
+        (LockPart::Documents, Line::Of(line, number)) => {
+            take(head, parse_line(line, &name, number)?)
+        }
+        _ => Ok(()),
+    })
+}
+
+/// A line as it is read.
+enum Line<'a> {
+    /// That of the head.
+    Head,
+    /// Its bytes and its number in the file, from 1.
+    Of(&'a [u8], usize),
+}
+
+/// Gives each line to `take`, with the head of its part.
+fn each(
+    path: &Path,
+    mut take: impl FnMut(&LockHead, Line) -> Result<(), Error>,
+) -> Result<(), Error> {
     let name = path.display().to_string();
     let cannot = |e| Error::new(format!("{name}: cannot be read")).because(e);
-    let file =
-        files::open(path).map_err(|e| cannot(e).hint("`recto-download --lock` writes it"))?;
-    let (mut head, mut found) = (None, 0);
+    let file = files::open(path).map_err(|e| cannot(e).hint(HINT))?;
+    let mut part: Option<(LockHead, u64)> = None;
     for (number, line) in BufReader::new(file).split(b'\n').enumerate() {
         let line = line.map_err(cannot)?;
-        match head {
-            None => head = Some(read_head(&line, &name)?),
+        match &mut part {
+            Some((head, found)) if *found < head.count => {
+                take(head, Line::Of(&line, number + 1))?;
+                *found += 1;
+            }
             Some(_) if line.trim_ascii().is_empty() => {}
-            Some(_) => {
-                take(parse_line(&line, &name, number + 1)?)?;
-                found += 1;
+            _ => {
+                let head = read_head(&line, &name)?;
+                take(&head, Line::Head)?;
+                part = Some((head, 0));
             }
         }
     }
-    match head {
-        Some(head) if head.count == found => Ok(head),
-        Some(head) => Err(Error::new(format!(
+    match part {
+        Some((head, found)) if head.count == found => Ok(()),
+        Some((head, found)) => Err(Error::new(format!(
             "{name}: says that it has {} lines, and has {found}",
             head.count
         ))
@@ -140,6 +283,9 @@ fn read_head(line: &[u8], name: &str) -> Result<LockHead, Error> {
     }
 }
 
+const HINT: &str =
+    "`recto-download --lock` writes it with images, `recto-digest --lock` with documents";
+
 fn not_a_lock(name: &str) -> Error {
-    Error::new(format!("{name}: is not a recto.lock")).hint("`recto-download --lock` writes it")
+    Error::new(format!("{name}: is not a recto.lock")).hint(HINT)
 }

@@ -13,6 +13,7 @@
 //! | `set.json` | `recto-digest`, `recto-extract` | all that read what they write | [`SetFolder`] |
 //! | `plan.json` | `recto-shard plan` | `recto-shard`, `recto-download` | [`ShardPlan`] |
 //! | `recto.lock`, a line | `recto-download --lock` | `recto-download --locked` | [`LockedImage`] |
+//! | `recto.lock`, a line | `recto-digest --lock` | `recto-digest --locked` | [`LockedDocument`] |
 //! | `recto diff --json`, a line | `recto diff` | people, programs | [`Difference`] |
 //! | a file of reviews, a line | `recto-serve --review` | `recto-digest`, `recto-extract` | [`Review`] |
 //!
@@ -29,6 +30,7 @@ pub mod review;
 
 mod annotation;
 mod attributes;
+mod command_line;
 mod dataset;
 mod difference;
 mod digest;
@@ -54,6 +56,7 @@ mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
 pub use attributes::Attributes;
+pub use command_line::{CommandLine, name_of};
 pub use dataset::{
     ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount, PreviousDataset,
 };
@@ -64,14 +67,17 @@ pub use download::{Change, Download, Failure, PackedImage, SampledRegion, read_f
 pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
 pub use image_files::ImageFiles;
-pub use image_map::{ImageMap, image_map_in_lines, read_image_map, write_image_map};
+pub use image_map::{IMAGE_MAP, ImageMap, image_map_in_lines, read_image_map, write_image_map};
 pub use image_records::{ImageRecords, Parts};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{
     Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
 };
-pub use lock::{LockHead, LockedImage, read_lock, write_lock};
+pub use lock::{
+    LockHead, LockPart, LockedDocument, LockedImage, PutLine, read_lock, read_locked_documents,
+    write_lock,
+};
 pub use mapped_file::MappedFile;
 pub use points::{baseline, keypoints, keypoints_value, map_points};
 pub use review::Review;

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::annotated::AnnotatedSet;
 use super::record::Record;
 use crate::contracts::{
-    self, Contract, DatasetFile, Digest, DigestReader, ImageMap, ImageRecords, Localizations,
-    MappedFile, SetFolder,
+    self, Contract, DatasetFile, Digest, DigestReader, IMAGE_MAP, ImageMap, ImageRecords,
+    Localizations, MappedFile, Observation, SetFolder,
 };
 use crate::download::state::index::Index;
 use crate::download::state::journal::Journal;
 use crate::error::Error;
 use crate::files;
+use crate::summary::counted;
 
 /// One of the two that are compared.
 pub enum Input {
@@ -88,7 +90,7 @@ impl Input {
         match contracts::contract_of(path).as_deref() {
             Some(Digest::NAME) => Ok(Input::Digest(DigestReader::open(path)?)),
             Some(Localizations::NAME) => Ok(Input::Images(ImageRecords::open(path)?)),
-            Some("recto/image_map") => Input::map(path),
+            Some(IMAGE_MAP) => Input::map(path),
             Some(other) => Err(Error::new(format!(
                 "{}: is a {other} file, which cannot be compared",
                 path.display()
@@ -164,30 +166,19 @@ impl Input {
         }
     }
 
-    /// Calls `visit` with all records, in their order, some at a time.
+    /// Calls `visit` with all records, in their order, some at a time. Returns notes: what is compared by its bytes only, and
+    /// files that are not there.
     ///
     /// # Errors
     /// It cannot be read, or `visit` fails.
-    pub fn each(
-        &self,
-        mut visit: impl FnMut(Vec<Record>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub fn each(&self, visit: Visit) -> Result<Vec<String>, Error> {
+        let mut notes = Vec::new();
         match self {
             Input::Digest(reader) => {
-                reader.each(|some| visit(some.into_iter().map(Record::of_observation).collect()))
+                let records = |some: Vec<Observation>| some.into_iter().map(Record::of_observation);
+                reader.each(|some| visit(records(some).collect()))?;
             }
-            Input::Images(images) => {
-                let mut some = Vec::with_capacity(AT_ONCE);
-                let record = |_, image| Record::of_image(image);
-                images.visit(0..images.len(), record, |record| {
-                    some.push(record);
-                    match some.len() {
-                        AT_ONCE => visit(std::mem::take(&mut some)),
-                        _ => Ok(()),
-                    }
-                })?;
-                visit(some)
-            }
+            Input::Images(images) => each_image(images, visit)?,
             Input::Downloads(folder, index) => {
                 let there = index.slots().filter_map(|slot| {
                     let length = index.place(slot).content(folder).length().ok()?;
@@ -196,38 +187,85 @@ impl Input {
                         // Somebody has changed it.
                         (record.bytes, record.sha256) = (Some(length), None);
                     }
-                    Some(record)
+                    Some(Ok(record))
                 });
-                in_parts(there, visit)
+                in_parts(there, visit)?;
             }
             Input::Map(folder, map) => {
-                let file = |(id, path): (&String, &String)| of_file(folder, id, path);
-                in_parts(map.iter().filter_map(file), visit)
+                let mut missing = Vec::new();
+                let records = map.iter().map(|(id, path)| {
+                    let record = of_file(folder, id, path);
+                    if record.is_missing {
+                        missing.push(path.clone());
+                    }
+                    Ok(record)
+                });
+                in_parts(records, visit)?;
+                notes.extend(first_of(missing, ["file is", "files are"], "not there"));
             }
-            Input::Dataset(_, dataset) => {
-                in_parts(dataset.files.iter().map(Record::of_entry), visit)
+            Input::Dataset(folder, dataset) => {
+                let mut set = AnnotatedSet::read(folder, dataset)?;
+                let numbers = 0..dataset.files.len();
+                in_parts(numbers.map(|number| set.record(number)), visit)?;
+                visit(set.others()?)?;
+                let what = "compared by its bytes, not by its boxes";
+                let unread = std::mem::take(&mut set.unread);
+                notes.extend(first_of(unread, ["file is", "files are"], what));
             }
-            Input::Folder(folder, found) => in_parts(
-                found.iter().filter_map(|path| of_file(folder, path, path)),
-                visit,
-            ),
+            Input::Folder(folder, found) => {
+                let records = found.iter().map(|path| of_file(folder, path, path));
+                in_parts(records.filter(|record| !record.is_missing).map(Ok), visit)?;
+            }
         }
+        Ok(notes)
     }
 }
 
-/// A file that is there.
-fn of_file(folder: &Path, id: &str, path: &str) -> Option<Record> {
-    let length = MappedFile::parse(path).content(folder).length().ok()?;
-    Some(Record::of_file(id, path, Some(length)))
+/// Takes records, some at a time.
+type Visit<'a> = &'a mut dyn FnMut(Vec<Record>) -> Result<(), Error>;
+
+fn each_image(images: &ImageRecords, visit: Visit) -> Result<(), Error> {
+    let mut some = Vec::with_capacity(AT_ONCE);
+    let record = |_, image| Record::of_image(image);
+    images.visit(0..images.len(), record, |record| {
+        some.push(record);
+        match some.len() {
+            AT_ONCE => visit(std::mem::take(&mut some)),
+            _ => Ok(()),
+        }
+    })?;
+    visit(some)
+}
+
+/// A file, whether it is there or not.
+fn of_file(folder: &Path, id: &str, path: &str) -> Record {
+    let bytes = MappedFile::parse(path).content(folder).length();
+    Record {
+        is_missing: bytes.is_err(),
+        ..Record::of_file(id, path, bytes.ok())
+    }
+}
+
+/// A note about files, of which the first are named.
+fn first_of(names: Vec<String>, [one, many]: [&str; 2], what: &str) -> Option<String> {
+    const FIRST: usize = 5;
+    let more = match names.len().saturating_sub(FIRST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let counted = counted(names.len() as u64, one, many);
+    let first = names[..names.len().min(FIRST)].join(", ");
+    (!names.is_empty()).then(|| format!("{counted} {what}: {first}{more}"))
 }
 
 fn in_parts(
-    records: impl Iterator<Item = Record>,
-    mut visit: impl FnMut(Vec<Record>) -> Result<(), Error>,
+    records: impl Iterator<Item = Result<Record, Error>>,
+    visit: Visit,
 ) -> Result<(), Error> {
     let mut records = records.peekable();
     while records.peek().is_some() {
-        visit(records.by_ref().take(AT_ONCE).collect())?;
+        let some: Result<Vec<Record>, Error> = records.by_ref().take(AT_ONCE).collect();
+        visit(some?)?;
     }
     Ok(())
 }

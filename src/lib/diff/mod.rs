@@ -4,6 +4,7 @@
 //! the second is read: in memory are some 40 bytes an image. [`compare`] says what differs between two records, [`pictures`]
 //! between two files; what is gone and what is new may be the same under another name.
 
+mod annotated;
 mod boxes;
 mod compare;
 mod compared;

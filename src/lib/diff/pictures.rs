@@ -5,16 +5,19 @@ use std::path::Path;
 use super::record::Record;
 use crate::contracts::Changed;
 use crate::files::Content;
-use crate::pixels::{Fingerprint, fingerprint};
-
-/// Bits of the fingerprints that may differ between two forms of one picture, of 64.
-const BITS: u32 = 10;
+use crate::pixels::fingerprint;
 
 /// What has changed between the files of two records, which lie in these folders; none if nothing has.
 pub fn compare(
     (a, below): (&Record, Option<&Path>),
     (b, other): (&Record, Option<&Path>),
 ) -> Option<Changed> {
+    match (a.is_missing, b.is_missing) {
+        (false, false) => {}
+        (true, true) => return None,
+        (false, true) => return Some(Changed::Missing),
+        (true, false) => return Some(Changed::New),
+    }
     if let (Some(from), Some(to)) = (&a.sha256, &b.sha256) {
         if from == to {
             return None;
@@ -30,7 +33,7 @@ pub fn compare(
         return None;
     }
     Some(match (fingerprint(&a), fingerprint(&b)) {
-        (Ok(a), Ok(b)) if looks_same(&a, &b) => Changed::Bytes,
+        (Ok(a), Ok(b)) if a.is_same_picture(&b) => Changed::Bytes,
         (Err(_), Err(_)) => Changed::Contents,
         _ => Changed::Picture,
     })
@@ -44,9 +47,4 @@ fn is_same(a: &Content, b: &Content) -> bool {
     let length = |content: &Content| content.length().ok();
     let sum = |content: &Content| content.sha256().ok();
     length(a).is_some() && length(a) == length(b) && sum(a) == sum(b)
-}
-
-/// Pictures without any drawing, such as blank pages, are the same.
-fn looks_same(a: &Fingerprint, b: &Fingerprint) -> bool {
-    a.is_alike(b, BITS) || !a.is_telling() && !b.is_telling()
 }

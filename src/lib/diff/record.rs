@@ -44,6 +44,9 @@ pub struct Record {
     pub metadata: Metadata,
     /// Boxes.
     pub boxes: Vec<RecordBox>,
+    /// Whether it names a file that is not there.
+    #[serde(default)]
+    pub is_missing: bool,
 }
 
 /// A box.
@@ -107,6 +110,20 @@ impl Record {
                 image.group,
                 image.metadata,
             )
+        }
+    }
+
+    /// Of an image in an annotation file. Ids of boxes are of no account: formats count them anew.
+    pub fn of_annotated(name: String, image: Observation) -> Self {
+        let mut record = Record::of_observation(image);
+        for found in &mut record.boxes {
+            found.id.clear();
+        }
+        Record {
+            id: name,
+            url: None,
+            group: record.group.filter(|group| !group.is_empty()),
+            ..record
         }
     }
 

@@ -28,6 +28,7 @@ pub struct Run<'a> {
     b: &'a Input,
     tally: Tally,
     page: Option<Page>,
+    notes: Vec<String>,
 }
 
 /// Takes each difference.
@@ -45,6 +46,7 @@ impl<'a> Run<'a> {
             b,
             tally: Tally::default(),
             page: options.html.is_some().then(Page::default),
+            notes: Vec::new(),
         }
     }
 
@@ -80,6 +82,7 @@ impl<'a> Run<'a> {
                 true => Vec::new(),
                 false => self.tally.examples(kind),
             };
+            summary.notes.append(&mut self.notes);
         }
         Ok(Compared {
             summary,
@@ -118,9 +121,10 @@ impl<'a> Run<'a> {
 
     fn compare(&mut self, put: Put) -> Result<(), Error> {
         let (mut old, mut new) = (Store::new(), Store::new());
-        self.a.each(|records| old.add(&records))?;
+        let of_a = self.a.each(&mut |records| old.add(&records))?;
         old.sort();
-        self.b.each(|records| {
+        let b = self.b;
+        let of_b = b.each(&mut |records| {
             let (mut pairs, mut alone) = (Vec::new(), Vec::new());
             for record in records {
                 self.tally.images += 1;
@@ -133,6 +137,12 @@ impl<'a> Run<'a> {
             new.add(&alone)?;
             self.pairs(pairs, put)
         })?;
+        for (path, notes) in [(&self.options.a, of_a), (&self.options.b, of_b)] {
+            let named = notes
+                .into_iter()
+                .map(|note| format!("{}: {note}", path.display()));
+            self.notes.extend(named);
+        }
         self.left(&mut old, &mut new, put)?;
         self.whole(put)
     }

@@ -9,7 +9,7 @@ use crate::summary::counted;
 /// What was counted.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Images and boxes of the newer one.
+    /// Images of the newer one.
     pub images: u64,
     /// Its boxes.
     pub boxes: u64,
@@ -30,8 +30,7 @@ impl Tally {
     pub fn add(&mut self, differences: &[Difference]) {
         let mut seen = BTreeSet::new();
         for found in differences {
-            let is_of_box = found.change >= Changed::NewBox && found.change < Changed::Labels;
-            if !seen.insert(found.change) && !is_of_box {
+            if !seen.insert(found.change) && !found.change.is_of_box() {
                 continue;
             }
             let count = self.changes.entry(found.change).or_default();
@@ -88,6 +87,7 @@ fn words(change: Changed, number: u64, kind: Kind) -> String {
     match change {
         Changed::New => of(one, many, format!("{is} new")),
         Changed::Gone => of(one, many, format!("{is} gone")),
+        Changed::Missing => of("file", "files", format!("{is} missing")),
         Changed::Moved => of(one, many, format!("{has} moved")),
         Changed::Picture => of("picture", "pictures", format!("{has} changed")),
         Changed::Bytes => of(

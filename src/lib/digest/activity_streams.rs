@@ -13,18 +13,22 @@ use crate::summary::Reject;
 /// The role of pages of a stream.
 const PAGE: &str = "page of a stream of activities";
 
-/// Reads the stream of which an answer is the first document, and remembers what it says.
+/// Reads the stream of which an answer is the first document, and remembers what it says. `number` is that of the document.
 ///
 /// Returns the collection of what is there instead of the answer; an answer that is no stream is returned as it is.
 ///
 /// # Errors
 /// The cache cannot be written.
-pub async fn resolve(fetcher: &Fetcher, answer: Answer) -> Result<Answer, Error> {
+pub async fn resolve(
+    fetcher: &Fetcher<'_>,
+    number: usize,
+    answer: Answer,
+) -> Result<Answer, Error> {
     let Some(start) = discovery::read(&answer.bytes, &answer.url) else {
         return Ok(answer);
     };
     // For an input all of the stream is needed, since it says what there is.
-    let stream = walk(fetcher, start, &answer.request.location, None).await?;
+    let stream = walk(fetcher, Some(number), start, &answer.request.location, None).await?;
     Ok(Answer {
         bytes: stream.to_string().into_bytes(),
         ..answer
@@ -35,12 +39,12 @@ pub async fn resolve(fetcher: &Fetcher, answer: Answer) -> Result<Answer, Error>
 ///
 /// # Errors
 /// The document cannot be read, is no stream, or the cache cannot be written.
-pub async fn follow(fetcher: &Fetcher, url: &str) -> Result<(), Error> {
+pub async fn follow(fetcher: &Fetcher<'_>, url: &str) -> Result<(), Error> {
     let request = DocumentRequest {
         location: url.to_owned(),
         ..DocumentRequest::default()
     };
-    let answer = fetcher.read(request).await?.map_err(|failure| {
+    let answer = fetcher.read(None, request).await?.map_err(|failure| {
         Error::new(format!(
             "--activities {url} cannot be read: {}",
             failure.problem
@@ -51,12 +55,13 @@ pub async fn follow(fetcher: &Fetcher, url: &str) -> Result<(), Error> {
         Error::new(format!("--activities {url}: the document is not a Change Discovery stream (an OrderedCollection)"))
             .hint("give the OrderedCollection of IIIF Change Discovery; collections and manifests are inputs")
     })?;
-    walk(fetcher, start, url, fetcher.changes().since).await?;
+    walk(fetcher, None, start, url, fetcher.changes().since).await?;
     Ok(())
 }
 
 async fn walk(
-    fetcher: &Fetcher,
+    fetcher: &Fetcher<'_>,
+    number: Option<usize>,
     mut start: StreamPage,
     name: &str,
     since: Option<Timestamp>,
@@ -73,7 +78,7 @@ async fn walk(
         next = None;
     }
     while let Some(url) = next.take().filter(|url| visited.insert(url.clone())) {
-        let page = match read_page(fetcher, &url, name).await? {
+        let page = match read_page(fetcher, number, &url, name).await? {
             Ok(page) => page,
             Err(failure) => {
                 is_incomplete = true;
@@ -105,7 +110,8 @@ async fn walk(
 }
 
 async fn read_page(
-    fetcher: &Fetcher,
+    fetcher: &Fetcher<'_>,
+    number: Option<usize>,
     url: &str,
     stream: &str,
 ) -> Result<Result<StreamPage, FetchFailure>, Error> {
@@ -125,6 +131,6 @@ async fn read_page(
             .into(),
         ..FetchFailure::default()
     };
-    let read = fetcher.read(request).await?;
+    let read = fetcher.read(number, request).await?;
     Ok(read.and_then(|answer| discovery::read(&answer.bytes, &answer.url).ok_or_else(no_page)))
 }

@@ -97,7 +97,7 @@ fn endpoints(
         .enable_all()
         .build()
         .map_err(|e| Error::new("the network client cannot be set up").because(e))?;
-    let answer = runtime.block_on(fetcher.read(request))?;
+    let answer = runtime.block_on(fetcher.read(None, request))?;
     let answer = answer.map_err(|failure| {
         let hint = match failure.status {
             Some(401 | 403) if http.login.is_none() => "--login raziel logs in first".into(),

@@ -8,6 +8,7 @@ use futures::stream::FuturesUnordered;
 
 use super::activity_streams;
 use super::changes::Changes;
+use super::documents::{DocumentLog, LockedDocuments};
 use super::fetch::{FetchCounts, Fetcher};
 use super::filter::Filter;
 use super::harvest::Harvest;
@@ -33,6 +34,7 @@ pub fn harvest(
     source: &dyn Source,
     filter: &Filter,
     shard: Option<Shard>,
+    locked: Option<&LockedDocuments>,
 ) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
         http,
@@ -43,6 +45,9 @@ pub fn harvest(
         source.expects(),
         Changes::since(options.since),
     )?;
+    let log = options.notes_documents();
+    let log = log.then(|| DocumentLog::beside(&options.output()));
+    let fetcher = fetcher.with_log(log, locked);
     let spool = Spool::beside(&options.output());
     let portion = Portion {
         limit: options.limit,
@@ -65,7 +70,8 @@ pub fn harvest(
     });
     outcome.map(|mut harvest| {
         harvest.notes.extend(fetcher.warnings());
-        let (counts, changes) = fetcher.finish();
+        let (counts, changes, log) = fetcher.finish();
+        harvest.read = log.map(|log| log.in_order(&harvest.order));
         let (rejects, named) = changes.finish();
         harvest.rejects.extend(rejects);
         if let Some(named) = named {
@@ -85,7 +91,7 @@ fn what_was_asked(named: usize, counts: FetchCounts) -> String {
 
 async fn read_all<'a>(
     mut work: Worklist<'a>,
-    fetcher: &Fetcher,
+    fetcher: &Fetcher<'_>,
     options: &Options,
     progress: &mut Reporter,
 ) -> Result<Harvest, Error> {
@@ -103,9 +109,11 @@ async fn read_all<'a>(
                 break;
             };
             flight.push(async move {
-                let read = match fetcher.read(request).await {
+                let read = match fetcher.read(Some(number), request).await {
                     Ok(Ok(answer)) if has_streams => {
-                        activity_streams::resolve(fetcher, answer).await.map(Ok)
+                        activity_streams::resolve(fetcher, number, answer)
+                            .await
+                            .map(Ok)
                     }
                     read => read,
                 };

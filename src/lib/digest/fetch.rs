@@ -1,13 +1,16 @@
 //! Reads documents from files, servers and the cache.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::cache::{Cache, CachedDocument};
 use super::changes::Changes;
 use super::document_limits::DocumentLimits;
+use super::documents::{DocumentLog, Judged, LockedDocuments};
+use super::lock;
 use super::recent::Recent;
+use crate::contracts::LockedDocument;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -16,7 +19,7 @@ use crate::progress::Progress;
 use crate::sources::{Answer, BODY_TEXT, DocumentRequest, FetchFailure, TEXT, is_url, text};
 
 /// Reads documents, wherever they are.
-pub struct Fetcher {
+pub struct Fetcher<'a> {
     http: Client,
     cache: Option<Cache>,
     is_offline: bool,
@@ -25,6 +28,8 @@ pub struct Fetcher {
     changes: Changes,
     counts: Mutex<FetchCounts>,
     recent: Recent,
+    log: Option<Mutex<DocumentLog>>,
+    locked: Option<&'a LockedDocuments>,
 }
 
 /// Documents by how they were had.
@@ -43,7 +48,7 @@ fn is_shared(request: &DocumentRequest) -> bool {
     request.is_for(TEXT)
 }
 
-impl Fetcher {
+impl<'a> Fetcher<'a> {
     /// A fetcher. `expects` is what messages call a document, such as `JSON`; hosts of `inputs` may receive credentials.
     ///
     /// # Errors
@@ -72,7 +77,18 @@ impl Fetcher {
             changes,
             counts: Mutex::default(),
             recent: Recent::default(),
+            log: None,
+            locked: None,
         })
+    }
+
+    /// The same that notes which documents it reads, and prefers those of a lock where they are in the cache.
+    pub fn with_log(self, log: Option<DocumentLog>, locked: Option<&'a LockedDocuments>) -> Self {
+        Fetcher {
+            log: log.map(Mutex::new),
+            locked,
+            ..self
+        }
     }
 
     /// What the user should know about the HTTP options.
@@ -86,10 +102,29 @@ impl Fetcher {
         &self.changes
     }
 
-    /// How the documents were had, and what streams of activities say.
-    pub fn finish(self) -> (FetchCounts, Changes) {
+    /// How the documents were had, what streams of activities say, and which documents were read.
+    pub fn finish(self) -> (FetchCounts, Changes, Option<DocumentLog>) {
         let counts = self.counts.into_inner();
-        (counts.unwrap_or_else(|e| e.into_inner()), self.changes)
+        let log = self.log.map(Mutex::into_inner);
+        (
+            counts.unwrap_or_else(PoisonError::into_inner),
+            self.changes,
+            log.map(|log| log.unwrap_or_else(PoisonError::into_inner)),
+        )
+    }
+
+    /// Notes that a document was read, if that is asked for.
+    fn note(
+        &self,
+        number: Option<usize>,
+        request: &DocumentRequest,
+        document: &CachedDocument,
+    ) -> Result<(), Error> {
+        let Some(log) = &self.log else {
+            return Ok(());
+        };
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.note(number, &locked_document(request, document))
     }
 
     fn count(&self, add: impl FnOnce(&mut FetchCounts)) {
@@ -110,12 +145,13 @@ impl Fetcher {
         (self.http.elapsed(), progress)
     }
 
-    /// Reads a document; the inner error says why that failed.
+    /// Reads a document, for the one with this number in the worklist, if there is one; the inner error says why that failed.
     ///
     /// # Errors
     /// The cache cannot be written: then no document can be read any more.
     pub async fn read(
         &self,
+        number: Option<usize>,
         request: DocumentRequest,
     ) -> Result<Result<Answer, FetchFailure>, Error> {
         let location = request.location.trim();
@@ -131,18 +167,22 @@ impl Fetcher {
                 })
                 .map_err(FetchFailure::of),
         };
-        Ok(had.and_then(|document| {
+        let had = had.and_then(|document| {
             let too_large = |problem| FetchFailure {
                 may_be_size: true,
                 ..FetchFailure::of(problem)
             };
             self.limits.check(&document.bytes).map_err(too_large)?;
-            Ok(Answer {
-                url: document.final_url,
-                bytes: document.bytes,
-                media_type: document.media_type,
-                request,
-            })
+            Ok(document)
+        });
+        if let Ok(document) = &had {
+            self.note(number, &request, document)?;
+        }
+        Ok(had.map(|document| Answer {
+            url: document.final_url,
+            bytes: document.bytes,
+            media_type: document.media_type,
+            request,
         }))
     }
 
@@ -161,6 +201,12 @@ impl Fetcher {
         self.recent.add(&had);
         *place = Some(had.clone());
         Ok(had)
+    }
+
+    /// Whether a document has the bytes of the lock, if there is one.
+    fn is_locked(&self, request: &DocumentRequest, document: &CachedDocument) -> bool {
+        let judge = |locked: &LockedDocuments| locked.judge(&locked_document(request, document));
+        self.locked.map(judge) == Some(Judged::Same)
     }
 
     fn read_file(&self, location: &str) -> Result<Vec<u8>, String> {
@@ -186,6 +232,12 @@ impl Fetcher {
                 || FetchFailure::of("is not in the cache, and --offline forbids to fetch it");
             let known = || self.cache.as_ref().and_then(|cache| cache.failure(&name));
             return Ok(kept.ok_or_else(|| known().unwrap_or_else(absent)));
+        }
+        if kept
+            .as_ref()
+            .is_some_and(|kept| self.is_locked(request, kept))
+        {
+            return Ok(kept.ok_or_else(FetchFailure::default));
         }
         // Inputs are asked for anyway.
         let fetched = kept.as_ref().and_then(|entry| entry.fetched);
@@ -302,6 +354,18 @@ impl Fetcher {
             )));
         }
         Ok(())
+    }
+}
+
+/// What a lock says of a document.
+fn locked_document(request: &DocumentRequest, document: &CachedDocument) -> LockedDocument {
+    LockedDocument {
+        url: lock::shown(request.location.trim()),
+        request: request.body.clone(),
+        bytes: document.bytes.len() as u64,
+        sha256: files::hex_digest(&document.bytes, 64),
+        etag: document.etag.clone(),
+        last_modified: document.last_modified.clone(),
     }
 }
 

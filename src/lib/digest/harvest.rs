@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::documents::DocumentLog;
 use super::spool::{Spool, Stored};
 use crate::contracts::Observation;
 use crate::sources::{DocumentRequest, TreeNode};
@@ -20,8 +21,10 @@ pub struct Harvest {
     pub rejects: Rejects,
     /// Counts over all documents.
     pub counts: BTreeMap<&'static str, u64>,
-    /// Number of documents requested.
-    pub documents: u64,
+    /// The numbers of the documents requested, in their order.
+    pub order: Vec<usize>,
+    /// Those that were read, if that was to be noted; the worklist itself does not know.
+    pub read: Option<DocumentLog>,
     /// Notes for the summary, each once.
     pub notes: Vec<String>,
     /// Nodes of a tree of concepts.
@@ -79,7 +82,7 @@ pub fn merge(
     spool: Spool,
     manifests: HashMap<u64, bool>,
     parts: Vec<(Spooled, Arc<DocumentRequest>)>,
-    documents: u64,
+    order: Vec<usize>,
 ) -> Harvest {
     let mut contents = Contents {
         spool,
@@ -113,7 +116,8 @@ pub fn merge(
         contents,
         rejects,
         counts,
-        documents,
+        order,
+        read: None,
         notes,
         taxa,
         left: 0,

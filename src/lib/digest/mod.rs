@@ -12,11 +12,13 @@ mod changes;
 mod connection;
 mod crawl;
 mod document_limits;
+mod documents;
 mod fetch;
 pub mod filter;
 mod harvest;
 mod images;
 mod join;
+mod lock;
 mod no_images;
 mod options;
 mod recent;
@@ -69,15 +71,12 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let http = connection::http(options)?.shared_by(shard.map_or(1, Shard::workers));
     let source = connection::source(options, &http)?;
     refuse_overwriting(options)?;
-    contracts::rehearse_set(&options.output())?;
-    options
-        .rejects_file()
-        .as_deref()
-        .map_or(Ok(()), files::rehearse)?;
+    rehearse(options)?;
+    let locked = lock::read(options)?;
     let filter = options.filter();
     // Before hours of harvesting, not after them.
     let (corrections, unusable) = corrections::read_files(&options.review)?;
-    let mut harvest = crawl::harvest(options, &http, &*source, &filter, shard)?;
+    let mut harvest = crawl::harvest(options, &http, &*source, &filter, shard, locked.as_ref())?;
     count_documents(&mut harvest, summary);
     if let Some(shard) = shard {
         fetched_part(options, shard, &harvest, summary);
@@ -116,14 +115,26 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let images = selected.images(&mut images, &filter);
     publish(options, summary, |out| {
         contracts::write_digest(out, &query(options, &filter), images, &taxonomy, &reviews)
-    })
+    })?;
+    lock::end(options, locked.as_ref(), harvest.read.as_mut(), summary)
+}
+
+/// Checks that all files can be written, before hours of harvesting.
+fn rehearse(options: &Options) -> Result<(), Error> {
+    contracts::rehearse_set(&options.output())?;
+    let changes = options.locked.as_ref().map(|_| options.changes());
+    let files = [options.rejects_file(), options.lock.clone(), changes];
+    files
+        .iter()
+        .flatten()
+        .try_for_each(|file| files::rehearse(file))
 }
 
 fn count_documents(harvest: &mut Harvest, summary: &mut Summary) {
     summary.notes.append(&mut harvest.notes);
     let counts = harvest.counts.iter().map(|(k, n)| ((*k).to_owned(), *n));
     summary.counts.extend(counts);
-    let read = harvest.documents - harvest.left;
+    let read = harvest.order.len() as u64 - harvest.left;
     summary.counts.insert("documents".into(), read);
     summary.rejects = std::mem::take(&mut harvest.rejects);
 }
@@ -133,7 +144,11 @@ fn fetched_part(options: &Options, shard: Shard, harvest: &Harvest, summary: &mu
     summary.count("left_to_others", harvest.left);
     summary.kept = summary.counts.get("images").copied().unwrap_or_default();
     summary.read = summary.kept + summary.rejects.len() as u64;
-    let documents = counted(harvest.documents - harvest.left, "document", "documents");
+    let documents = counted(
+        harvest.order.len() as u64 - harvest.left,
+        "document",
+        "documents",
+    );
     let images = counted(summary.kept, "image", "images");
     let cache = options.cache.as_deref().unwrap_or(Path::new(""));
     summary.done = format!(
@@ -172,13 +187,17 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
     let mut inputs: Vec<PathBuf> = files_read.chain(named).map(PathBuf::from).collect();
     inputs.extend(options.boxes.classes.clone());
     let (output, rejects) = (options.output(), options.rejects_file());
+    let changes = options.locked.as_ref().map(|_| options.changes());
     let outputs = [
         ("-o", Some(output.as_path())),
         ("--rejects", rejects.as_deref()),
+        ("--lock", options.lock.as_deref()),
+        ("--changes", changes.as_deref()),
         ("--report", options.common.report.as_deref()),
     ];
     let read = inputs
         .iter()
+        .chain(&options.locked)
         .chain(&options.review)
         .chain(&options.text.text_files);
     files::refuse_overwriting(read, &outputs)

@@ -65,6 +65,19 @@ pub struct Options {
     /// again, as far as --activities and streams among the inputs tell (iiif)
     #[arg(long, value_name = "TIME", requires = "cache", value_parser = since)]
     pub since: Option<jiff::Timestamp>,
+    /// Write to FILE which documents the digest was made from: URL, ETag, size and SHA-256 of each, and the command. What
+    /// FILE has of other digests and of images stays [default FILE: recto.lock]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "recto.lock",
+        conflicts_with = "shard")]
+    pub lock: Option<PathBuf>,
+    /// Hold the documents against FILE, which --lock wrote: those of --cache that have its bytes are used without a request,
+    /// others are listed in --changes, and the exit code is 3 [default FILE: recto.lock]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "recto.lock",
+        conflicts_with_all = ["lock", "shard"])]
+    pub locked: Option<PathBuf>,
+    /// With --locked, list the documents that are new, changed or gone in FILE [default: the output's name with .changes.csv]
+    #[arg(long, value_name = "FILE", requires = "locked")]
+    pub changes: Option<PathBuf>,
     /// Largest document that is read, in MB (10⁶ bytes), after decompression; larger ones are rejected. Documents whose JSON would
     /// take more than 8 times as much memory are rejected too [default: 64; 1000 for tables and boxes]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -266,6 +279,21 @@ impl Options {
             labels: self.label.clone(),
             conditions: self.conditions.clone(),
         }
+    }
+
+    /// Whether it is noted which documents are read.
+    pub(super) fn notes_documents(&self) -> bool {
+        self.lock.is_some() || self.locked.is_some()
+    }
+
+    /// The list of documents that are not as the lock says.
+    pub(super) fn changes(&self) -> PathBuf {
+        let output = self.output();
+        let beside = || match files::is_dash(&output) {
+            true => "changes.csv".into(),
+            false => output.with_extension("changes.csv"),
+        };
+        self.changes.clone().unwrap_or_else(beside)
     }
 
     /// The file of the rejects, if there is one.

@@ -226,7 +226,7 @@ impl<'a> Worklist<'a> {
     /// What the source made of it in the end cannot be put aside.
     pub fn finish(mut self) -> Result<Harvest, Error> {
         let walk = self.walk();
-        let documents = walk.documents.len() as u64;
+        let order = walk.documents.iter().map(|(number, _)| *number).collect();
         let mut whole = Found::default();
         for kind in self.source.counts() {
             whole.count(kind, 0);
@@ -244,7 +244,7 @@ impl<'a> Worklist<'a> {
         let whole = self.source.finish(whole);
         let made = self.put_aside(whole)?;
         parts.push((made, Arc::default()));
-        let mut harvest = merge(self.spool, self.manifests, parts, documents);
+        let mut harvest = merge(self.spool, self.manifests, parts, order);
         harvest.left = self.share.map_or(0, |share| share.left);
         self.source.unite_notes(&mut harvest.notes);
         Ok(harvest)
@@ -668,7 +668,7 @@ mod tests {
     fn cycles_end_and_order_is_the_documents_whoever_answers_first() {
         for turn in 0..7 {
             let found = harvest(GRAPH, None, turn);
-            assert_eq!(found.documents, 6, "{turn}");
+            assert_eq!(found.order.len(), 6, "{turn}");
             assert_eq!(
                 found.rejects.iter().collect::<Vec<_>>(),
                 [Reject::new("c", "gone", "member", "not there: 404")]

@@ -14,7 +14,8 @@ use super::state::journal::Journal;
 use super::state::moves;
 use super::summary::Results;
 use crate::contracts::{
-    self, Change, DatasetInput, Download, Failure, LockHead, LockedImage, SetFolder,
+    self, Change, CommandLine, DatasetInput, Download, Failure, LockHead, LockPart, LockedImage,
+    PutLine, SetFolder, name_of,
 };
 use crate::error::Error;
 use crate::files::{self, Content};
@@ -43,7 +44,7 @@ impl Lock {
         contracts::read_lock(path, |image| {
             let of_hex = |text: String| u64::from_str_radix(&text, 16).ok();
             let locked = Locked {
-                sha256: bytes(&image.sha256),
+                sha256: files::sha256_of_hex(&image.sha256),
                 fingerprint: image.fingerprint.and_then(of_hex),
             };
             all.insert(number(&image.id), locked);
@@ -73,12 +74,14 @@ pub fn write(
     let head = LockHead {
         contract: LockHead::NAME.into(),
         version: LockHead::VERSION,
+        part: LockPart::Images,
+        output: String::new(),
         count: there.len() as u64,
         recto: env!("CARGO_PKG_VERSION").into(),
         command: command(options),
         inputs: inputs(options)?,
     };
-    contracts::write_lock(path, &head, |put| {
+    contracts::write_lock(path, &head, |put: PutLine<LockedImage>| {
         for some in there.chunks(AT_ONCE) {
             let line = |slot: &Slot| {
                 let entry = index.entry(*slot);
@@ -94,7 +97,7 @@ pub fn write(
 
 fn line(entry: Download, folder: &OutputFolder, earlier: &Lock) -> LockedImage {
     let known = earlier.0.get(&number(&entry.id));
-    let known = known.filter(|known| known.sha256 == bytes(&entry.sha256));
+    let known = known.filter(|known| known.sha256 == files::sha256_of_hex(&entry.sha256));
     let look = || {
         let found = fingerprint(&folder.content_of(entry.place()));
         found.ok().map(|found| found.bits)
@@ -262,13 +265,13 @@ impl Lock {
         let locked = self.0.get(&number(index.id(slot)));
         let path = path.display();
         let (change, message) = match locked {
-            Some(locked) if locked.sha256 == bytes(&entry.sha256) => return None,
+            Some(locked) if locked.sha256 == files::sha256_of_hex(&entry.sha256) => return None,
             Some(locked) => {
                 let now = fingerprint(&folder.content_of(entry.place())).ok();
-                let differ = |was: u64| now.as_ref().map(|now| (was ^ now.bits).count_ones());
-                let looks = match locked.fingerprint.and_then(differ) {
-                    Some(0..=MOST_BITS) => ", and looks the same",
-                    Some(_) => ", and looks different",
+                let is_alike = |was: u64| Some(now.as_ref()?.is_same_by_bits(was));
+                let looks = match locked.fingerprint.and_then(is_alike) {
+                    Some(true) => ", and looks the same",
+                    Some(false) => ", and looks different",
                     None => "",
                 };
                 let sha256 = files::hex(&locked.sha256);
@@ -303,58 +306,48 @@ impl Lock {
     }
 }
 
-/// Bits of a perceptual hash that may differ between two forms of one picture.
-const MOST_BITS: u32 = 10;
-
 /// A number made of an id.
 fn number(id: &str) -> u64 {
     files::hash_number(id.as_bytes())
 }
 
-/// The bytes of a SHA-256 in hex; zeros where it is not one.
-fn bytes(hex: &str) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        let digits = hex.get(2 * at..2 * at + 2);
-        *byte = digits
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-            .unwrap_or(0);
-    }
-    bytes
-}
-
 /// The command that downloads the same, with the options that decide what becomes of an image. Files are named without folders,
 /// which are those of one machine.
 fn command(options: &Options) -> String {
-    let mut words = vec![
-        "recto-download".to_owned(),
-        name(&options.localizations),
-        name(&options.output_dir),
-    ];
-    let value =
-        |option: &str, value: Option<String>| value.map(|value| format!("--{option} {value}"));
+    let mut line = CommandLine::of("recto-download");
+    line.word(&name_of(&options.localizations));
+    line.word(&name_of(&options.output_dir));
+    if let Some(file) = &options.regions {
+        // Its value is optional, and would be read as an argument.
+        line.word(&format!("--regions={}", name_of(file)));
+    }
     let number = |number: Option<u32>| number.map(|number| number.to_string());
-    let usual = Some(options.margin.to_string()).filter(|margin| margin != "0");
     let given = [
-        options
-            .regions
-            .as_ref()
-            .map(|file| format!("--regions={}", name(file))),
-        value("margin", usual),
-        value("format", word(options.format, Format::Keep)),
-        value("lossless", word(options.lossless, Default::default())),
-        value("tiles", word(options.tiles, Default::default())),
-        value("max-width", number(options.max_width)),
-        value("longest-side", number(options.longest_side)),
-        value("shortest-side", number(options.shortest_side)),
-        value(
+        (
+            "margin",
+            Some(options.margin.to_string()).filter(|margin| margin != "0"),
+        ),
+        ("format", word(options.format, Format::Keep)),
+        ("lossless", word(options.lossless, Default::default())),
+        ("tiles", word(options.tiles, Default::default())),
+        ("max-width", number(options.max_width)),
+        ("longest-side", number(options.longest_side)),
+        ("shortest-side", number(options.shortest_side)),
+        (
             "min-size",
             number(Some(options.min_size).filter(|n| *n > 0)),
         ),
-        options.name.as_ref().map(|name| format!("--name '{name}'")),
+        (
+            "name",
+            options.name.as_ref().map(|template| template.to_string()),
+        ),
     ];
-    words.extend(given.into_iter().flatten());
-    words.join(" ")
+    for (option, value) in given {
+        if let Some(value) = value {
+            line.option(option, &value);
+        }
+    }
+    line.into_text()
 }
 
 /// A choice as it is typed, if it is not the usual one.
@@ -362,11 +355,6 @@ fn word<T: clap::ValueEnum + PartialEq>(choice: T, usual: T) -> Option<String> {
     let chosen = Some(choice).filter(|choice| *choice != usual);
     let value = chosen.and_then(|choice| choice.to_possible_value());
     value.map(|value| value.get_name().to_owned())
-}
-
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
 }
 
 /// The set that was downloaded, with its hash; standard input has none.
@@ -384,7 +372,7 @@ fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
     let sha256 = files::sha256_of_file(hashed)
         .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
     Ok(vec![DatasetInput {
-        name: name(path),
+        name: name_of(path),
         sha256,
     }])
 }

@@ -176,6 +176,11 @@ impl Folder {
         self.record(path, bytes, sha256)
     }
 
+    /// Where it is built, as long as it does not have its name.
+    pub fn built_in(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Ends all files, and calls `take` with every file written so far, in path order.
     ///
     /// # Errors

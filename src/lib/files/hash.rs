@@ -61,6 +61,18 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
+/// The bytes of a SHA-256 in hex; zeros where it is not one.
+pub fn sha256_of_hex(hex: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        let digits = hex.get(2 * at..2 * at + 2);
+        *byte = digits
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .unwrap_or(0);
+    }
+    bytes
+}
+
 /// The SHA-256 of a file as lower-case hex. The file is streamed.
 ///
 /// # Errors

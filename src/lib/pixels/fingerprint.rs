@@ -23,7 +23,20 @@ pub struct Fingerprint {
     lightness: Option<Box<[u8]>>,
 }
 
+/// Bits that may differ between two forms of one picture, such as after another compression or size.
+const SAME_PICTURE: u32 = 10;
+
 impl Fingerprint {
+    /// Whether two files show the same picture. Pictures without any drawing, such as blank pages, are the same.
+    pub fn is_same_picture(&self, other: &Fingerprint) -> bool {
+        self.is_alike(other, SAME_PICTURE) || !self.is_telling() && !other.is_telling()
+    }
+
+    /// Whether a file shows the same picture as one of which only the bits were written down, as far as these tell.
+    pub fn is_same_by_bits(&self, bits: u64) -> bool {
+        differ(self.bits, bits) <= SAME_PICTURE
+    }
+
     /// Whether two images look alike: at most so many bits differ, and light and dark are in the same places.
     pub fn is_alike(&self, other: &Fingerprint, bits: u32) -> bool {
         let (Some(a), Some(b)) = (&self.lightness, &other.lightness) else {
@@ -32,13 +45,18 @@ impl Fingerprint {
         // An average of 24 of 256 steps is more than scaling and compression change.
         const MOST: u32 = 24 * SIDE * SIDE;
         let differences = a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b)));
-        (self.bits ^ other.bits).count_ones() <= bits && differences.sum::<u32>() <= MOST
+        differ(self.bits, other.bits) <= bits && differences.sum::<u32>() <= MOST
     }
 
     /// Whether it can look like another.
     pub fn is_telling(&self) -> bool {
         self.lightness.is_some()
     }
+}
+
+/// How many bits differ.
+fn differ(a: u64, b: u64) -> u32 {
+    (a ^ b).count_ones()
 }
 
 /// Decodes an image and describes what it looks like.

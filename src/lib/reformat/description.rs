@@ -1,7 +1,7 @@
 //! The contents of `dataset.json`, and of the table of images that look alike.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::alike::AlikePair;
 use super::assemble::Assembled;
@@ -12,7 +12,8 @@ use super::output::{DatasetFolder, MARKER};
 use super::release::Release;
 use super::split_options::NearDuplicates;
 use crate::contracts::{
-    ClassCount, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount, SetFolder,
+    ClassCount, CommandLine, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount,
+    SetFolder, name_of,
 };
 use crate::error::Error;
 use crate::files::{self, WrittenFile};
@@ -145,37 +146,26 @@ fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
         let sha256 = files::sha256_of_file(&hashed)
             .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
         Ok(DatasetInput {
-            name: name(path),
+            name: name_of(path),
             sha256,
         })
     };
     files.map(input).collect()
 }
 
-/// The name of a file without its folders, which are those of one machine.
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
 /// The command that makes the set again, with the options that are not the usual ones. Files are named without folders.
 pub fn command(options: &Options) -> String {
-    let mut words = vec![
-        "recto-reformat".to_owned(),
-        name(&options.localizations),
-        format!("-f {}", options.format.join(",").to_lowercase()),
-    ];
+    let mut line = CommandLine::of("recto-reformat");
+    line.word(&name_of(&options.localizations));
+    line.word("-f");
+    line.word(&options.format.join(",").to_lowercase());
     let given = of_splits(options).into_iter().chain(of_boxes(options));
     for (option, value) in given.chain(of_classes(options)) {
-        words.extend(value.map(|value| match value.is_empty() {
-            true => format!("--{option}"),
-            false if value.contains(|c: char| c.is_whitespace() || "'\"$`\\".contains(c)) => {
-                format!("--{option} '{}'", value.replace('\'', "'\\''"))
-            }
-            false => format!("--{option} {value}"),
-        }));
+        if let Some(value) = value {
+            line.option(option, &value);
+        }
     }
-    words.join(" ")
+    line.into_text()
 }
 
 /// An option, and its value if it is not the usual one; empty for one without a value.
@@ -246,7 +236,7 @@ fn number(n: f64) -> Option<String> {
 }
 
 fn file(path: &Option<PathBuf>) -> Option<String> {
-    path.as_deref().map(name)
+    path.as_deref().map(name_of)
 }
 
 fn list(list: &[String]) -> Option<String> {

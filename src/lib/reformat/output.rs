@@ -122,6 +122,11 @@ impl DatasetFolder {
         self.placing = placing;
     }
 
+    /// Where it is built, as long as it does not have its name.
+    pub fn built_in(&self) -> &Path {
+        self.folder.built_in()
+    }
+
     /// Ends all files, and calls `take` with every file written so far, in path order.
     ///
     /// # Errors

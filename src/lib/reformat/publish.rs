@@ -14,6 +14,7 @@ use super::release::{self, Release};
 use super::split_options::NearDuplicates;
 use super::tile_table;
 use super::write::Images;
+use crate::annotation_files::AnnotationFiles;
 use crate::error::Error;
 use crate::formats::{
     Dataset, DatasetImage, Format, FormatOptions, Sink, Told, Writer, pretty_ascii_json,
@@ -180,7 +181,7 @@ impl Set<'_> {
             format_options: options,
             assembled,
             summary,
-            release: self.release(&mut out)?,
+            release: self.release(&assembled.dataset, &mut out)?,
         };
         self.put_cards(&made, &mut out)?;
         if !self.options.no_croissant {
@@ -196,7 +197,7 @@ impl Set<'_> {
     }
 
     /// Which version of the set this is, by the files that were written.
-    fn release(&self, out: &mut DatasetFolder) -> Result<Release, Error> {
+    fn release(&self, dataset: &Dataset, out: &mut DatasetFolder) -> Result<Release, Error> {
         let Some(path) = &self.options.previous else {
             return Ok(Release::default());
         };
@@ -207,11 +208,13 @@ impl Set<'_> {
         let before: contracts::DatasetFile = contracts::read(&path)?;
         let sha256 = files::sha256_of_file(&path)
             .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
-        let mut seen = release::Seen::none_of(&before);
-        out.each_written(|file| {
-            seen.take(file);
-            Ok(())
-        })?;
+        let names: Vec<&str> = self.formats.iter().map(|format| format.name()).collect();
+        let both = release::Both {
+            before: AnnotationFiles::of(files::folder_of(&path), &before.format),
+            after: AnnotationFiles::of(out.built_in(), &names.join(",")),
+        };
+        let mut seen = release::Seen::none_of(&before, &dataset.classes, both);
+        out.each_written(|file| seen.take(file))?;
         Ok(release::after(&before, sha256, &seen))
     }
 

@@ -22,14 +22,21 @@ pub struct ConceptOptions {
 impl ConceptOptions {
     /// The first of these options on the command line, as users type it.
     pub fn given(&self) -> Option<&'static str> {
-        let options = [
-            (!self.concept.is_empty(), "--concept"),
-            (self.descendants, "--descendants"),
-            (self.all, "--all"),
-            (self.page_size.is_some(), "--page-size"),
+        self.typed().first().map(|(name, _)| *name)
+    }
+
+    /// These options of the command line, with their values as users type them; those without a value have an empty one.
+    pub fn typed(&self) -> Vec<(&'static str, String)> {
+        let concepts = self.concept.iter();
+        let concepts = concepts.map(|name| ("--concept", Some(name.clone())));
+        let after = [
+            ("--descendants", self.descendants.then(String::new)),
+            ("--all", self.all.then(String::new)),
+            ("--page-size", self.page_size.map(|n| n.to_string())),
         ];
-        let mut given = options.into_iter().filter(|(given, _)| *given);
-        given.next().map(|(_, name)| name)
+        let all = concepts.chain(after);
+        all.filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 
     /// Records per request.

@@ -52,13 +52,21 @@ impl TextOptions {
 
     /// The options as users type them.
     pub fn texts(&self) -> Vec<String> {
+        let typed = self.typed().into_iter();
+        typed
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect()
+    }
+
+    /// These options of the command line, with their values as users type them.
+    pub fn typed(&self) -> Vec<(&'static str, String)> {
         let named = |choice: &TextChoice| clap::ValueEnum::to_possible_value(choice);
         let text = self.text.as_ref().and_then(named);
-        let text = text.map(|value| format!("--text {}", value.get_name()));
-        let levels = self.text_granularity.iter().map(|level| level.name());
-        let levels = levels.map(|name| format!("--text-granularity {name}"));
+        let text = text.map(|value| ("--text", value.get_name().to_owned()));
+        let levels = self.text_granularity.iter();
+        let levels = levels.map(|level| ("--text-granularity", level.name().to_owned()));
         let files = self.text_files.iter();
-        let files = files.map(|path| format!("--text-files {}", path.display()));
+        let files = files.map(|path| ("--text-files", path.display().to_string()));
         text.into_iter().chain(levels).chain(files).collect()
     }
 

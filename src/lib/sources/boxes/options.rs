@@ -51,4 +51,19 @@ impl BoxesOptions {
             .find(|(is_foreign, _)| *is_foreign)
             .map(|(_, name)| name)
     }
+
+    /// These options of the command line, with their values as users type them; those without a value have an empty one.
+    pub fn typed(&self) -> Vec<(&'static str, String)> {
+        let images = self.images.iter();
+        let images = images.map(|images| ("--images", Some(images.clone())));
+        let classes = self.classes.as_ref();
+        let after = [
+            ("--classes", classes.map(|path| path.display().to_string())),
+            ("--class-attribute", self.class_attribute.clone()),
+            ("--voc-inclusive", self.voc_inclusive.then(String::new)),
+        ];
+        let all = images.chain(after);
+        all.filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
 }

@@ -24,13 +24,23 @@ pub struct FathomNetOptions {
 impl FathomNetOptions {
     /// The first of these options on the command line, as users type it.
     pub fn given(&self) -> Option<&'static str> {
+        self.typed().first().map(|(name, _)| *name)
+    }
+
+    /// These options of the command line, with their values as users type them; those without a value have an empty one.
+    pub fn typed(&self) -> Vec<(&'static str, String)> {
         let options = [
-            (self.base.is_some(), "--base"),
-            (self.provider.is_some(), "--provider"),
-            (self.include_rejected, "--include-rejected"),
+            ("--base", self.base.clone()),
+            ("--provider", self.provider.clone()),
+            (
+                "--include-rejected",
+                self.include_rejected.then(String::new),
+            ),
         ];
-        let mut given = options.into_iter().filter(|(given, _)| *given);
-        given.next().map(|(_, name)| name)
+        let given = options.into_iter();
+        given
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 
     /// Base URL of the service.

@@ -71,22 +71,35 @@ pub enum Prefer {
 impl M3Options {
     /// The first of these options on the command line, as users type it.
     pub fn given(&self) -> Option<&'static str> {
-        let options = [
-            (self.config.is_some(), "--config"),
-            (self.anno.is_some(), "--anno"),
-            (self.kb.is_some(), "--kb"),
-            (self.vam.is_some(), "--vam"),
-            (self.raziel.is_some(), "--raziel"),
-            (self.login.is_some(), "--login"),
-            (!self.box_link.is_empty(), "--box-link"),
-            (self.prefer != Prefer::One, "--prefer"),
-            (self.overlays, "--overlays"),
-            (self.no_parts, "--no-parts"),
-            (self.repair_boxes, "--repair-boxes"),
-            (self.unpictured, "--unpictured"),
-            (self.unboxed, "--unboxed"),
+        self.typed().first().map(|(name, _)| *name)
+    }
+
+    /// These options of the command line, with their values as users type them; those without a value have an empty one.
+    pub fn typed(&self) -> Vec<(&'static str, String)> {
+        let flag = |is: bool| is.then(String::new);
+        let prefer = Some(self.prefer).filter(|prefer| *prefer != Prefer::One);
+        let prefer = prefer.as_ref().and_then(clap::ValueEnum::to_possible_value);
+        let config = self.config.as_ref();
+        let before = [
+            ("--config", config.map(|path| path.display().to_string())),
+            ("--anno", self.anno.clone()),
+            ("--kb", self.kb.clone()),
+            ("--vam", self.vam.clone()),
+            ("--raziel", self.raziel.clone()),
+            ("--login", self.login.clone()),
         ];
-        let mut given = options.into_iter().filter(|(given, _)| *given);
-        given.next().map(|(_, name)| name)
+        let links = self.box_link.iter();
+        let links = links.map(|name| ("--box-link", Some(name.clone())));
+        let after = [
+            ("--prefer", prefer.map(|value| value.get_name().to_owned())),
+            ("--overlays", flag(self.overlays)),
+            ("--no-parts", flag(self.no_parts)),
+            ("--repair-boxes", flag(self.repair_boxes)),
+            ("--unpictured", flag(self.unpictured)),
+            ("--unboxed", flag(self.unboxed)),
+        ];
+        let all = before.into_iter().chain(links).chain(after);
+        all.filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 }

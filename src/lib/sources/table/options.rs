@@ -1,5 +1,6 @@
 //! The options of the source `table`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use encoding_rs::Encoding;
@@ -72,26 +73,52 @@ pub enum Decimal {
 impl TableOptions {
     /// The first of these options on the command line, as users type it.
     pub fn given(&self) -> Option<&'static str> {
-        let options = [
-            (self.id_column.is_some(), "--id-column"),
-            (self.service_prefix.is_some(), "--service-prefix"),
-            (self.service_column.is_some(), "--service-column"),
-            (self.url_column.is_some(), "--url-column"),
-            (self.url_template.is_some(), "--url-template"),
-            (!self.fallback_column.is_empty(), "--fallback-column"),
-            (self.sha256_column.is_some(), "--sha256-column"),
-            (self.group_column.is_some(), "--group-column"),
-            (self.label_column.is_some(), "--label-column"),
-            (self.service_version.is_some(), "--service-version"),
-            (self.delimiter.is_some(), "--delimiter"),
-            (self.encoding.is_some(), "--encoding"),
-            (self.decimal.is_some(), "--decimal"),
-            (self.split_cell.is_some(), "--split-cell"),
+        self.typed().first().map(|(name, _)| *name)
+    }
+
+    /// These options of the command line, with their values as users type them.
+    pub fn typed(&self) -> Vec<(&'static str, String)> {
+        let text = |option: &Option<String>| option.clone();
+        let decimal = self.decimal.as_ref();
+        let decimal = decimal.and_then(clap::ValueEnum::to_possible_value);
+        let delimiter = self.delimiter.map(|byte| match byte {
+            b'\t' => "tab".to_owned(),
+            byte => char::from(byte).to_string(),
+        });
+        let before = [
+            ("--id-column", text(&self.id_column)),
+            ("--service-prefix", text(&self.service_prefix)),
+            ("--service-column", text(&self.service_column)),
+            ("--url-column", text(&self.url_column)),
+            (
+                "--url-template",
+                self.url_template.as_ref().map(ToString::to_string),
+            ),
         ];
-        options
-            .into_iter()
-            .find(|(given, _)| *given)
-            .map(|(_, name)| name)
+        let fallbacks = self.fallback_column.iter();
+        let fallbacks = fallbacks.map(|column| ("--fallback-column", Some(column.clone())));
+        let after = [
+            ("--sha256-column", text(&self.sha256_column)),
+            ("--group-column", text(&self.group_column)),
+            ("--label-column", text(&self.label_column)),
+            (
+                "--service-version",
+                self.service_version.map(|n| n.to_string()),
+            ),
+            ("--delimiter", delimiter),
+            (
+                "--encoding",
+                self.encoding.map(|encoding| encoding.name().to_owned()),
+            ),
+            (
+                "--decimal",
+                decimal.map(|value| value.get_name().to_owned()),
+            ),
+            ("--split-cell", text(&self.split_cell)),
+        ];
+        let all = before.into_iter().chain(fallbacks).chain(after);
+        all.filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 
     /// The option and the column that name the images; none if no such option was given. Of a template it is the first
@@ -158,6 +185,15 @@ impl FromStr for UrlTemplate {
         }
         parts.push((rest.to_owned(), None));
         Ok(UrlTemplate(parts))
+    }
+}
+
+impl fmt::Display for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(before, column)| match column {
+            Some(column) => write!(f, "{before}{{{column}}}"),
+            None => f.write_str(before),
+        })
     }
 }
 
