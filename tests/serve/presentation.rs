@@ -375,6 +375,78 @@ fn changes_are_published_in_their_order() {
     }
 }
 
+#[test]
+fn what_is_gone_or_has_other_images_is_told_after_a_restart() {
+    let work = folder();
+    let image = |id: &str, group: &str| json!({"id": id, "image": {}, "group": group, "source": {"kind": "x"}, "frame": [900, 9], "localizations": []});
+    let write = |images: &[Value]| {
+        let set = json!({"contract": "recto/localizations", "version": 1, "images": images});
+        work.write_json("set.json", &set);
+    };
+    let file = "pictures/a.png";
+    let map = json!({"a": file, "b": file, "c": file, "d": file});
+    work.write_json("image_map.json", &map);
+    let call = ["set.json", "--base-url", HOME, "--served", "served.jsonl"];
+    let told = || {
+        let server = Serving::start(&work, &call);
+        let page = server.json("/iiif/activity/page-1");
+        let items = page["orderedItems"].as_array().unwrap().clone();
+        let mut told: Vec<String> = items
+            .iter()
+            .map(|item| {
+                let uri = item["object"]["id"].as_str().unwrap();
+                let name = uri.split('/').rev().nth(1).unwrap();
+                let time: jiff::Timestamp = item["endTime"].as_str().unwrap().parse().unwrap();
+                let kind = item["type"].as_str().unwrap();
+                // Files are older than this test by less than a day, and what it does is later than they are.
+                let is_new = time.subsec_nanosecond() != 0;
+                format!(
+                    "{name} {kind} {}",
+                    if is_new { "now" } else { "by its files" }
+                )
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    write(&[
+        image("a", "one"),
+        image("b", "one"),
+        image("c", "two"),
+        image("d", "three"),
+    ]);
+    let first = [
+        "one Update by its files",
+        "three Update by its files",
+        "two Update by its files",
+    ];
+    assert_eq!(told(), first);
+    assert_eq!(told(), first);
+    write(&[image("a", "one"), image("c", "two")]);
+    let second = [
+        "one Update now",
+        "three Delete now",
+        "two Update by its files",
+    ];
+    assert_eq!(told(), second);
+    // It stays so, and what comes back is there.
+    assert_eq!(told(), second);
+    write(&[image("a", "one"), image("c", "two"), image("d", "three")]);
+    assert_eq!(
+        told(),
+        [
+            "one Update now",
+            "three Update by its files",
+            "two Update by its files"
+        ]
+    );
+    work.write("served.jsonl", "x");
+    let all = [&call[..], &["--listen", "127.0.0.1:0"]].concat();
+    let ran = work.run("serve", &all);
+    ran.exits(1)
+        .says(&["served.jsonl:1: is not a line of a file of --served"]);
+}
+
 /// What this server publishes, recto-digest reads: all manifests, in the order of their changes.
 #[test]
 fn recto_harvests_the_stream() {

@@ -139,8 +139,7 @@ fn stage(
     if let Some(id) = &options.urls.url {
         return list_urls(options, id, &presets, &loaded, summary);
     }
-    summarize(&loaded, summary);
-    refuse_nothing(options, &loaded)?;
+    summarize(options, &loaded, summary)?;
     let prepared = options.prepared(&config.prepare);
     if options.prepare {
         return prepare_all(options, loaded.catalogue, prepared, summary);
@@ -149,6 +148,7 @@ fn stage(
     let reviews = reviews(options, &mut loaded.catalogue, summary)?;
     let review_key = reviews.as_ref().map(ReviewFile::key);
     let reviews = reviews.map(|file| Arc::new(Mutex::new(file)));
+    rescan::remember(options, &mut loaded.catalogue)?;
     report_start(options, summary);
     let prepared = prepared.folder().is_dir().then_some(prepared);
     let renderer = Arc::new(renderer(options, loaded.catalogue, prepared, cache));
@@ -369,7 +369,8 @@ fn missing_from_map(n: u64) -> String {
     format!("{images} not in the image map; run `recto-download` to get them")
 }
 
-fn summarize(loaded: &Loaded, summary: &mut Summary) {
+/// Counts what there is to serve; there has to be something.
+fn summarize(options: &Options, loaded: &Loaded, summary: &mut Summary) -> Result<(), Error> {
     summary.kept = loaded.catalogue.images.len() as u64;
     summary.rejects = loaded.rejects.clone().into();
     summary.read = summary.kept + summary.rejects.len() as u64;
@@ -380,6 +381,7 @@ fn summarize(loaded: &Loaded, summary: &mut Summary) {
     if loaded.absent > 0 {
         summary.notes.push(missing_from_map(loaded.absent));
     }
+    refuse_nothing(options, loaded)
 }
 
 /// Reports what is served and what is left out before the work starts: whoever waits for an image that is left out

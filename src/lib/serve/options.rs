@@ -100,6 +100,10 @@ pub struct Options {
     /// Look for new, changed and removed files, once in this many seconds; SIGHUP does it at once
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     pub watch: Option<u64>,
+    /// Remember in FILE what is served, so that Change Discovery tells what has changed or is gone since, while no server was running
+    /// too. Without it that is known of the time since the start
+    #[arg(long, value_name = "FILE")]
+    pub served: Option<PathBuf>,
     /// Append a line of JSON for every answer to FILE; `-` is standard output. SIGHUP opens FILE again
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
@@ -215,6 +219,7 @@ impl Options {
         let inputs = [&self.source, &self.image_map, &self.config, &self.classes];
         let outputs = [
             ("--review", self.review.as_deref()),
+            ("--served", self.served.as_deref()),
             ("--access-log", self.access_log.as_deref()),
             ("--report", self.common.report.as_deref()),
         ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 
-use super::catalogue::Prober;
+use super::catalogue::{self, Catalogue, Prober};
 use super::image::pdf::PdfSettings;
 use super::image::renderer::Renderer;
 use super::load::load;
@@ -77,11 +77,17 @@ impl Rescan {
                 .catalogue
                 .change(|before| match before.images == catalogue.images {
                     true => Err(()),
-                    false => Ok((catalogue, ())),
+                    false => {
+                        catalogue.remember(before, jiff::Timestamp::now());
+                        Ok((catalogue, ()))
+                    }
                 });
         drop(held);
         if changed.is_ok() {
             self.renderer.forget_gone();
+            if let Some(path) = &self.options.served {
+                catalogue::write_served(path, &self.renderer.catalogue.get())?;
+            }
         }
         if (changed.is_ok() || is_told) && !self.options.common.quiet {
             notice::print(&format!(
@@ -91,4 +97,17 @@ impl Rescan {
         }
         Ok(())
     }
+}
+
+/// Finds out what became of what `--served` remembers, and writes what is served now.
+///
+/// # Errors
+/// The file cannot be read or written, or is something else.
+pub fn remember(options: &Options, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let Some(path) = &options.served else {
+        return Ok(());
+    };
+    let served = catalogue::read_served(path)?;
+    catalogue.remember_all(served, jiff::Timestamp::now());
+    catalogue::write_served(path, catalogue)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::groups::{GroupIndex, IndexedGroup};
+use super::served::ServedMemory;
 use crate::serve::image_record::ImageRecord;
 use crate::summary::Reject;
 
@@ -14,6 +15,8 @@ pub struct Catalogue {
     pub images: Vec<Arc<ImageRecord>>,
     /// A number that is different after every change: documents that were made before are outdated then.
     pub generation: u64,
+    /// What became of manifests that were served before.
+    pub memory: Arc<ServedMemory>,
     by_name: Arc<HashMap<String, usize>>,
     groups: GroupIndex,
 }
@@ -48,6 +51,7 @@ impl Catalogue {
         Catalogue {
             groups: GroupIndex::of(&images),
             generation: 0,
+            memory: Arc::default(),
             by_name: Arc::new(by_name),
             images,
         }

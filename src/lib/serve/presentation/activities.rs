@@ -1,5 +1,5 @@
 //! Change Discovery 1.0 of a catalogue: an activity for each manifest, the one that changed last at the end. A manifest changes
-//! with its files and with corrections of its boxes. Pure.
+//! with its images, their files and corrections of their boxes; one that is gone is deleted. Pure.
 
 use serde_json::{Value, json};
 
@@ -36,17 +36,28 @@ pub fn answer(site: &Site, uris: &Uris, name: &str, request: &Request) -> Respon
     }
 }
 
-/// The time at which each visible manifest changed last, and its URI, in their order.
-fn activities(site: &Site, uris: &Uris) -> Vec<(jiff::Timestamp, String)> {
+/// What became of a manifest last: when, its URI, and the type of the activity.
+type Activity = (jiff::Timestamp, String, &'static str);
+
+/// The activities that a visitor may know of, in their order.
+fn activities(site: &Site, uris: &Uris) -> Vec<Activity> {
+    let memory = &site.catalogue.memory;
+    let uri = |name: &str| uris.manifest(Version::V3, name);
     let of_group = |group: Group| {
         let visible = group.images();
         let visible = visible.filter(|image| site.permissions.can_list(&image.about));
         let last = visible.map(changed).max()?;
-        Some((last, uris.manifest(Version::V3, group.name)))
+        let seen = memory.changed.get(group.name).copied();
+        Some((last.max(seen.unwrap_or(last)), uri(group.name), "Update"))
     };
-    let mut all: Vec<_> = canvases::groups(site.catalogue)
-        .filter_map(of_group)
-        .collect();
+    let of_gone = memory.gone.values().filter_map(|manifest| {
+        let mut images = manifest.images.iter();
+        let is_visible = images.any(|image| site.permissions.can_list(image));
+        let when = manifest.gone.filter(|_| is_visible)?;
+        Some((when, uri(&manifest.manifest), "Delete"))
+    });
+    let of_groups = canvases::groups(site.catalogue).filter_map(of_group);
+    let mut all: Vec<Activity> = of_groups.chain(of_gone).collect();
     all.sort();
     all
 }
@@ -66,7 +77,7 @@ fn changed(image: &ImageRecord) -> jiff::Timestamp {
     said.chain([of_file]).max().unwrap_or_default()
 }
 
-fn stream(all: &[(jiff::Timestamp, String)], uris: &Uris) -> Value {
+fn stream(all: &[Activity], uris: &Uris) -> Value {
     let mut document = json!({
         "@context": CONTEXT,
         "id": uri(uris, STREAM),
@@ -81,15 +92,15 @@ fn stream(all: &[(jiff::Timestamp, String)], uris: &Uris) -> Value {
     document
 }
 
-fn page_of(all: &[(jiff::Timestamp, String)], n: usize, uris: &Uris) -> Option<Value> {
+fn page_of(all: &[Activity], n: usize, uris: &Uris) -> Option<Value> {
     let pages = all.len().div_ceil(ON_A_PAGE).max(1);
     let start = n.checked_sub(1)?.checked_mul(ON_A_PAGE)?;
     if n > pages {
         return None;
     }
     let items = all.iter().skip(start).take(ON_A_PAGE);
-    let items = items.map(|(time, manifest)| {
-        json!({"type": "Update", "endTime": time.to_string(), "object": {"id": manifest, "type": "Manifest"}})
+    let items = items.map(|(time, manifest, kind)| {
+        json!({"type": kind, "endTime": time.to_string(), "object": {"id": manifest, "type": "Manifest"}})
     });
     let mut page = json!({
         "@context": CONTEXT,
