@@ -1,7 +1,7 @@
 # What there is to do. `make` alone lists it.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-.PHONY: help demo demo-train check test schemas docs bench-stitch bench-download bench-digest bench-scale bench-serve bench-reformat
+.PHONY: help demo demo-train check test schemas docs site bench-stitch bench-download bench-digest bench-scale bench-serve bench-reformat
 SHARED ?= ../shared
 BENCH ?=
 # The demo is small: it is built without optimization of recto and without PDF, in half the time of a release.
@@ -47,6 +47,9 @@ schemas: ## write schemas/ again from the types
 docs: ## write docs/cli.md again from --help, then check all documents
 	RECTO_ACCEPT=1 cargo test --locked --test docs
 	RECTO_ACCEPT=1 cargo test --locked --test cli the_demo
+
+site: ## the documentation as a site in build/site/html, by mkdocs from PyPI; fails where a link leads nowhere
+	scripts/site.sh
 
 bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one with numpy, Pillow, imagecodecs
 	cargo build --locked --release -p recto-jpeg --example stitch
