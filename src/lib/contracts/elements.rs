@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::nesting::Nesting;
 use super::set_input::{SetFile, envelope, promised};
 
 /// Bytes of a file that are read at a time.
@@ -80,27 +81,13 @@ fn each_line(
     (promised(&head) == Some(count)).then(|| envelope(&head, list))?
 }
 
-/// Bytes that open or close a text, an object or a list.
-const OPENS_OR_CLOSES: [bool; 256] = {
-    let mut is = [false; 256];
-    is[b'"' as usize] = true;
-    is[b'{' as usize] = true;
-    is[b'}' as usize] = true;
-    is[b'[' as usize] = true;
-    is[b']' as usize] = true;
-    is
-};
-
 /// Finds the elements of a list in a JSON object that arrives in blocks.
 #[derive(Default)]
 pub struct Splitter<'a> {
     /// The member that is the list.
     list: &'a str,
     state: State,
-    /// How many objects and lists are open.
-    depth: u32,
-    in_string: bool,
-    is_escaped: bool,
+    nesting: Nesting,
     /// Where the open element begins in the buffer.
     element: Option<usize>,
     /// Where to continue in the buffer.
@@ -109,6 +96,9 @@ pub struct Splitter<'a> {
     commas: u32,
     is_first: bool,
 }
+
+/// How many objects and lists are open around an element: the object, and its list.
+const AROUND: u32 = 2;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -131,33 +121,29 @@ impl<'a> Splitter<'a> {
     pub fn elements(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
         let mut elements = Vec::new();
         while self.at < bytes.len() {
-            if self.in_string && !self.is_escaped && self.element.is_some() {
-                // Most of a file is text inside elements: skip it quickly.
-                let rest = memchr::memchr2(b'"', b'\\', &bytes[self.at..]);
-                self.at += rest.unwrap_or(bytes.len() - self.at);
-            } else if !self.in_string && self.element.is_some() {
-                // And half of an indented file is white space: only what opens or closes something matters within elements.
-                let rest = bytes[self.at..]
-                    .iter()
-                    .position(|byte| OPENS_OR_CLOSES[usize::from(*byte)]);
-                self.at += rest.unwrap_or(bytes.len() - self.at);
+            if let Some(from) = self.element {
+                let end = self.nesting.leave(&bytes[self.at..], AROUND);
+                self.at = end.map_or(bytes.len(), |end| self.at + end);
+                if end.is_some() {
+                    elements.push(from..self.at);
+                    self.element = None;
+                }
+                continue;
             }
-            let Some(&byte) = bytes.get(self.at) else {
-                break;
-            };
+            let byte = bytes[self.at];
             self.at += 1;
-            if self.element.is_none() && self.state != State::Within {
+            if self.state != State::Within {
                 envelope.push(byte);
             }
-            if self.in_string {
-                self.within_string(byte);
+            if self.nesting.in_text {
+                self.within_text(byte);
                 continue;
             }
             match byte {
                 b'"' if self.is_between() => return None,
-                b'"' => self.in_string = true,
+                b'"' => self.nesting.in_text = true,
                 b'{' | b'[' => self.open(byte, envelope)?,
-                b'}' | b']' => elements.extend(self.close(byte, envelope)?),
+                b'}' | b']' => self.close(byte, envelope)?,
                 b',' if self.is_between() => self.commas += 1,
                 _ if self.is_between() && !byte.is_ascii_whitespace() => return None,
                 _ => {}
@@ -167,23 +153,24 @@ impl<'a> Splitter<'a> {
     }
 
     fn is_between(&self) -> bool {
-        self.state == State::Within && self.depth == 2
+        self.state == State::Within && self.nesting.depth == AROUND
     }
 
-    fn within_string(&mut self, byte: u8) {
+    fn within_text(&mut self, byte: u8) {
         match byte {
-            _ if self.is_escaped => self.is_escaped = false,
-            b'\\' => self.is_escaped = true,
-            b'"' => self.in_string = false,
+            _ if self.nesting.is_escaped => self.nesting.is_escaped = false,
+            b'\\' => self.nesting.is_escaped = true,
+            b'"' => self.nesting.in_text = false,
             _ => {}
         }
     }
 
     fn open(&mut self, byte: u8, envelope: &[u8]) -> Option<()> {
-        self.depth += 1;
-        if self.state == State::Before && self.depth == 2 && ends_in_member(envelope, self.list) {
+        self.nesting.depth += 1;
+        let depth = self.nesting.depth;
+        if self.state == State::Before && depth == AROUND && ends_in_member(envelope, self.list) {
             (self.state, self.is_first) = (State::Within, true);
-        } else if self.state == State::Within && self.depth == 3 {
+        } else if self.state == State::Within && depth == AROUND + 1 {
             let wanted = u32::from(!self.is_first);
             if byte != b'{' || self.commas != wanted {
                 return None;
@@ -193,21 +180,16 @@ impl<'a> Splitter<'a> {
         Some(())
     }
 
-    fn close(&mut self, byte: u8, envelope: &mut Vec<u8>) -> Option<Option<Range<usize>>> {
-        self.depth = self.depth.checked_sub(1)?;
-        if self.state != State::Within {
-            return Some(None);
-        }
-        match self.depth {
-            1 if byte == b']' && self.commas == 0 => {
-                self.state = State::After;
-                envelope.push(byte);
-                Some(None)
+    fn close(&mut self, byte: u8, envelope: &mut Vec<u8>) -> Option<()> {
+        self.nesting.depth = self.nesting.depth.checked_sub(1)?;
+        if self.state == State::Within {
+            if byte != b']' || self.commas != 0 {
+                return None;
             }
-            1 => None,
-            2 => Some(self.element.take().map(|from| from..self.at)),
-            _ => Some(None),
+            self.state = State::After;
+            envelope.push(byte);
         }
+        Some(())
     }
 
     /// How many bytes at the start of the buffer are no longer needed.

@@ -1,6 +1,7 @@
 //! The images of a `localizations.json`, read as often as they are needed, in any order. A program then holds a place in the
 //! file for each, and the few that it works on.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -60,6 +61,9 @@ struct Places {
 /// How many images are parsed at a time, at most, and how many bytes of them: parsed they take several times as many.
 const AT_ONCE: usize = 1024;
 const BYTES_AT_ONCE: usize = 1 << 20;
+
+/// Bytes between two images in a file that are read with them.
+const BETWEEN: u64 = 64;
 
 impl ImageRecords {
     /// Finds the images in a file. Standard input and files by m3-download are held in memory.
@@ -198,16 +202,16 @@ impl ImageRecords {
                 return Ok(made.map(|at| make(at, images[at].clone())).collect());
             }
         };
-        let (mut bytes, mut some) = (Vec::new(), Vec::new());
+        let (mut some, mut length) = (Vec::new(), 0);
         for at in order {
-            let start = bytes.len();
-            let read = places.read(file, at, &mut bytes);
-            read.map_err(|e| self.unreadable().because(e))?;
-            some.push((at, start..bytes.len()));
-            if some.len() == AT_ONCE || bytes.len() >= BYTES_AT_ONCE {
+            some.push(at);
+            length += places.lengths[at] as usize;
+            if some.len() == AT_ONCE || length >= BYTES_AT_ONCE {
                 break;
             }
         }
+        let read = places.read_all(file, &some);
+        let (bytes, some) = read.map_err(|e| self.unreadable().because(e))?;
         let made: Option<Vec<T>> = some
             .into_par_iter()
             .map(|(at, place)| Some(make(at, self.parts.parse(&bytes[place]).ok()?)))
@@ -279,6 +283,34 @@ impl From<Unboxed> for LocalizedImage {
 }
 
 impl Places {
+    /// The bytes of some images, and where those of each are. What stands side by side in the file is read together.
+    fn read_all(
+        &self,
+        file: &SetFile,
+        images: &[usize],
+    ) -> std::io::Result<(Vec<u8>, Vec<(usize, Range<usize>)>)> {
+        let end = |at: usize| self.offsets[at] + u64::from(self.lengths[at]);
+        let is_next = |a: &usize, b: &usize| {
+            let between = self.offsets[*b].checked_sub(end(*a));
+            between.is_some_and(|between| between <= BETWEEN)
+        };
+        let (mut bytes, mut places) = (Vec::new(), Vec::with_capacity(images.len()));
+        for side_by_side in images.chunk_by(is_next) {
+            let (first, last) = (side_by_side[0], side_by_side[side_by_side.len() - 1]);
+            let (from, start) = (self.offsets[first], bytes.len());
+            let length = (end(last) - from) as usize;
+            file.read(from, length, &mut bytes)?;
+            if bytes.len() < start + length {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            places.extend(side_by_side.iter().map(|&at| {
+                let begin = start + (self.offsets[at] - from) as usize;
+                (at, begin..begin + self.lengths[at] as usize)
+            }));
+        }
+        Ok((bytes, places))
+    }
+
     /// Adds the bytes of an image.
     fn read(&self, file: &SetFile, at: usize, bytes: &mut Vec<u8>) -> std::io::Result<()> {
         let (start, length) = (bytes.len(), self.lengths[at] as usize);

@@ -47,6 +47,7 @@ mod json;
 mod localizations;
 mod lock;
 mod mapped_file;
+mod nesting;
 mod points;
 mod set_folder;
 mod set_input;

@@ -132,6 +132,7 @@ impl ImageNotes {
             (&mut self.undecided, other.undecided),
             (&mut self.deep, other.deep),
             (&mut self.transparent, other.transparent),
+            (&mut self.cmyk, other.cmyk),
             (&mut self.emptied, other.emptied),
         ] {
             list.join(more);
