@@ -2,19 +2,31 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// Attributes of a box by name, in code-point order of the names.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Attributes(Vec<(String, Value)>);
+use super::text::{AttributeValue, Text};
 
-impl Attributes {
+/// Attributes of a box by name, in code-point order of the names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attributes<S = String, V = Value>(Vec<(S, V)>);
+
+/// The same with names and texts that are borrowed from a file.
+pub type BorrowedAttributes<'a> = Attributes<Text<'a>, AttributeValue<'a>>;
+
+impl<S, V> Default for Attributes<S, V> {
+    fn default() -> Self {
+        Attributes(Vec::new())
+    }
+}
+
+impl<S: AsRef<str>, V> Attributes<S, V> {
     /// The value of a name.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<&V> {
         Some(&self.0[self.place(name).ok()?].1)
     }
 
@@ -24,8 +36,8 @@ impl Attributes {
     }
 
     /// Sets a value, and returns the one before.
-    pub fn insert(&mut self, name: String, value: Value) -> Option<Value> {
-        match self.place(&name) {
+    pub fn insert(&mut self, name: S, value: V) -> Option<V> {
+        match self.place(name.as_ref()) {
             Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
             Err(at) => {
                 self.0.insert(at, (name, value));
@@ -35,28 +47,28 @@ impl Attributes {
     }
 
     /// Removes a name.
-    pub fn remove(&mut self, name: &str) -> Option<Value> {
+    pub fn remove(&mut self, name: &str) -> Option<V> {
         let at = self.place(name).ok()?;
         Some(self.0.remove(at).1)
     }
 
     /// Keeps those for which something is true.
-    pub fn retain(&mut self, is: impl Fn(&str, &Value) -> bool) {
-        self.0.retain(|(name, value)| is(name, value));
+    pub fn retain(&mut self, is: impl Fn(&str, &V) -> bool) {
+        self.0.retain(|(name, value)| is(name.as_ref(), value));
     }
 
     /// Names and values.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> + Clone {
+    pub fn iter(&self) -> impl Iterator<Item = (&S, &V)> + Clone {
         self.0.iter().map(|(name, value)| (name, value))
     }
 
     /// Names.
-    pub fn keys(&self) -> impl Iterator<Item = &String> {
+    pub fn keys(&self) -> impl Iterator<Item = &S> {
         self.0.iter().map(|(name, _)| name)
     }
 
     /// Values.
-    pub fn values(&self) -> impl Iterator<Item = &Value> {
+    pub fn values(&self) -> impl Iterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
     }
 
@@ -72,13 +84,13 @@ impl Attributes {
 
     fn place(&self, name: &str) -> Result<usize, usize> {
         self.0
-            .binary_search_by(|(known, _)| known.as_str().cmp(name))
+            .binary_search_by(|(known, _)| known.as_ref().cmp(name))
     }
 
     /// Adds one that is usually the last.
-    fn add(&mut self, name: String, value: Value) {
+    fn add(&mut self, name: S, value: V) {
         match self.0.last() {
-            Some((last, _)) if *last >= name => drop(self.insert(name, value)),
+            Some((last, _)) if last.as_ref() >= name.as_ref() => drop(self.insert(name, value)),
             _ => {
                 if self.0.len() < 4 {
                     self.0.reserve_exact(1);
@@ -91,7 +103,7 @@ impl Attributes {
 
 /// Values by name, in whichever form they are held.
 pub trait Named {
-    /// The value of a name.
+    /// The value of a name. Where texts are borrowed they are no values of JSON, and there is none.
     fn value(&self, name: &str) -> Option<&Value>;
 
     /// Sets a value.
@@ -105,6 +117,19 @@ impl Named for Attributes {
 
     fn set(&mut self, name: &str, value: Value) {
         self.insert(name.to_owned(), value);
+    }
+}
+
+impl Named for BorrowedAttributes<'_> {
+    fn value(&self, name: &str) -> Option<&Value> {
+        match self.get(name)? {
+            AttributeValue::Text(_) => None,
+            AttributeValue::Other(value) => Some(value),
+        }
+    }
+
+    fn set(&mut self, name: &str, value: Value) {
+        self.insert(name.to_owned().into(), value.into());
     }
 }
 
@@ -127,16 +152,16 @@ impl std::ops::Index<&str> for Attributes {
     }
 }
 
-impl Extend<(String, Value)> for Attributes {
-    fn extend<I: IntoIterator<Item = (String, Value)>>(&mut self, others: I) {
+impl<S: AsRef<str>, V> Extend<(S, V)> for Attributes<S, V> {
+    fn extend<I: IntoIterator<Item = (S, V)>>(&mut self, others: I) {
         for (name, value) in others {
             self.add(name, value);
         }
     }
 }
 
-impl FromIterator<(String, Value)> for Attributes {
-    fn from_iter<I: IntoIterator<Item = (String, Value)>>(all: I) -> Self {
+impl<S: AsRef<str>, V> FromIterator<(S, V)> for Attributes<S, V> {
+    fn from_iter<I: IntoIterator<Item = (S, V)>>(all: I) -> Self {
         let mut attributes = Attributes::default();
         attributes.extend(all);
         attributes
@@ -161,49 +186,55 @@ impl<const N: usize> From<[(String, Value); N]> for Attributes {
     }
 }
 
-impl IntoIterator for Attributes {
-    type Item = (String, Value);
-    type IntoIter = std::vec::IntoIter<(String, Value)>;
+impl<S, V> IntoIterator for Attributes<S, V> {
+    type Item = (S, V);
+    type IntoIter = std::vec::IntoIter<(S, V)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
 }
 
-impl<'a> IntoIterator for &'a Attributes {
-    type Item = (&'a String, &'a Value);
-    type IntoIter = std::iter::Map<
-        std::slice::Iter<'a, (String, Value)>,
-        fn(&'a (String, Value)) -> (&'a String, &'a Value),
-    >;
+impl<'a, S, V> IntoIterator for &'a Attributes<S, V> {
+    type Item = (&'a S, &'a V);
+    type IntoIter =
+        std::iter::Map<std::slice::Iter<'a, (S, V)>, fn(&'a (S, V)) -> (&'a S, &'a V)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter().map(|(name, value)| (name, value))
     }
 }
 
-impl Serialize for Attributes {
+impl<N: AsRef<str> + Serialize, V: Serialize> Serialize for Attributes<N, V> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_map(self.iter())
     }
 }
 
-impl<'de> Deserialize<'de> for Attributes {
+impl<'de, S, V> Deserialize<'de> for Attributes<S, V>
+where
+    S: AsRef<str> + Deserialize<'de>,
+    V: Deserialize<'de>,
+{
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_map(Reading)
+        d.deserialize_map(Reading(PhantomData))
     }
 }
 
-struct Reading;
+struct Reading<S, V>(PhantomData<(S, V)>);
 
-impl<'de> Visitor<'de> for Reading {
-    type Value = Attributes;
+impl<'de, S, V> Visitor<'de> for Reading<S, V>
+where
+    S: AsRef<str> + Deserialize<'de>,
+    V: Deserialize<'de>,
+{
+    type Value = Attributes<S, V>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.write_str("a map")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut attributes = Attributes::default();
         while let Some((name, value)) = map.next_entry()? {
             attributes.add(name, value);
@@ -212,7 +243,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 }
 
-impl JsonSchema for Attributes {
+impl<S, V> JsonSchema for Attributes<S, V> {
     fn inline_schema() -> bool {
         true
     }

@@ -11,7 +11,7 @@ use super::elements::each_element;
 use super::envelope::{parse, read};
 use super::geometry::Frame;
 use super::image_ref::{ImageRef, Metadata, Provenance};
-use super::localizations::{Localizations, LocalizedImage, image_as_element};
+use super::localizations::{BorrowedImage, Localizations, LocalizedImage, image_as_element};
 use super::set_input::SetFile;
 use crate::error::Error;
 use crate::files;
@@ -194,29 +194,53 @@ impl ImageRecords {
         order: &mut impl Iterator<Item = usize>,
         make: &(impl Fn(usize, LocalizedImage) -> T + Sync),
     ) -> Result<Vec<T>, Error> {
-        let (file, places) = match &self.store {
-            Store::File(file, places) => (file, places),
-            Store::Held(images) => {
-                let some: Vec<usize> = order.take(AT_ONCE).collect();
-                let made = some.into_par_iter();
-                return Ok(made.map(|at| make(at, images[at].clone())).collect());
-            }
-        };
+        if let Store::Held(images) = &self.store {
+            let some: Vec<usize> = order.take(AT_ONCE).collect();
+            let made = some.into_par_iter();
+            return Ok(made.map(|at| make(at, images[at].clone())).collect());
+        }
+        let block = self.block(order)?;
+        let parse = |bytes| self.parts.parse(bytes);
+        block.parsed(|at, bytes| parse(bytes).map(|image| make(at, image)))
+    }
+
+    /// Calls `visit` with the bytes of the images with these indices, some at a time.
+    ///
+    /// # Errors
+    /// An image cannot be read, or `visit` fails.
+    pub fn visit_blocks(
+        &self,
+        order: impl Iterator<Item = usize>,
+        mut visit: impl FnMut(&RecordBlock) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut order = order.peekable();
+        while order.peek().is_some() {
+            visit(&self.block(&mut order)?)?;
+        }
+        Ok(())
+    }
+
+    fn block(&self, order: &mut impl Iterator<Item = usize>) -> Result<RecordBlock<'_>, Error> {
         let (mut some, mut length) = (Vec::new(), 0);
         for at in order {
             some.push(at);
-            length += places.lengths[at] as usize;
+            if let Store::File(_, places) = &self.store {
+                length += places.lengths[at] as usize;
+            }
             if some.len() == AT_ONCE || length >= BYTES_AT_ONCE {
                 break;
             }
         }
-        let read = places.read_all(file, &some);
-        let (bytes, some) = read.map_err(|e| self.unreadable().because(e))?;
-        let made: Option<Vec<T>> = some
-            .into_par_iter()
-            .map(|(at, place)| Some(make(at, self.parts.parse(&bytes[place]).ok()?)))
-            .collect();
-        made.ok_or_else(|| self.what_is_wrong())
+        let read = match &self.store {
+            Store::File(file, places) => places.read_all(file, &some),
+            Store::Held(images) => written(images, &some).map_err(std::io::Error::from),
+        };
+        let (bytes, images) = read.map_err(|e| self.unreadable().because(e))?;
+        Ok(RecordBlock {
+            records: self,
+            bytes,
+            images,
+        })
     }
 
     fn unreadable(&self) -> Error {
@@ -233,6 +257,51 @@ impl ImageRecords {
         }
     }
 }
+
+/// Some images, as they stand in a file.
+pub struct RecordBlock<'a> {
+    records: &'a ImageRecords,
+    bytes: Vec<u8>,
+    /// The index of each, and where it is among the bytes.
+    images: Vec<(usize, Range<usize>)>,
+}
+
+impl RecordBlock<'_> {
+    /// What `make` makes of each image, on several threads; their texts are borrowed from this.
+    ///
+    /// # Errors
+    /// An image cannot be parsed.
+    pub fn make<'b, T: Send>(
+        &'b self,
+        make: impl Fn(usize, BorrowedImage<'b>) -> T + Sync,
+    ) -> Result<Vec<T>, Error> {
+        self.parsed(|at, bytes| serde_json::from_slice(bytes).map(|image| make(at, image)))
+    }
+
+    fn parsed<'b, T: Send>(
+        &'b self,
+        parse: impl Fn(usize, &'b [u8]) -> serde_json::Result<T> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let images = self.images.par_iter();
+        let made = images.map(|(at, place)| parse(*at, &self.bytes[place.clone()]).ok());
+        let made: Option<Vec<T>> = made.collect();
+        made.ok_or_else(|| self.records.what_is_wrong())
+    }
+}
+
+/// Images as they would stand in a file, and where each is.
+fn written(images: &[LocalizedImage], some: &[usize]) -> serde_json::Result<BytesOfImages> {
+    let (mut bytes, mut places) = (Vec::new(), Vec::with_capacity(some.len()));
+    for &at in some {
+        let start = bytes.len();
+        serde_json::to_writer(&mut bytes, &images[at])?;
+        places.push((at, start..bytes.len()));
+    }
+    Ok((bytes, places))
+}
+
+/// Bytes, and the images in them: the index of each, and where it is.
+type BytesOfImages = (Vec<u8>, Vec<(usize, Range<usize>)>);
 
 impl Parts {
     fn parse(self, element: &[u8]) -> serde_json::Result<LocalizedImage> {
@@ -288,7 +357,7 @@ impl Places {
         &self,
         file: &SetFile,
         images: &[usize],
-    ) -> std::io::Result<(Vec<u8>, Vec<(usize, Range<usize>)>)> {
+    ) -> std::io::Result<BytesOfImages> {
         let end = |at: usize| self.offsets[at] + u64::from(self.lengths[at]);
         let is_next = |a: &usize, b: &usize| {
             let between = self.offsets[*b].checked_sub(end(*a));

@@ -4,6 +4,7 @@ use std::io;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::attributes::Attributes;
 use super::envelope::Contract;
@@ -11,6 +12,7 @@ use super::geometry::{BBox, Frame, Polygon};
 use super::image_ref::{ImageRef, Metadata, Provenance};
 use super::points::map_points;
 use super::taxonomy::Taxonomy;
+use super::text::{AttributeValue, HoldsText, Text};
 use crate::summary::Reject;
 
 /// `localizations.json`: the images to download and the boxes on them.
@@ -97,21 +99,25 @@ pub fn write_localizations(
 
 /// One image with its boxes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LocalizedImage {
+#[schemars(rename = "LocalizedImage")]
+#[schemars(bound = "S: HoldsText + JsonSchema + Serialize, V: JsonSchema + Serialize")]
+#[serde(bound(serialize = "S: AsRef<str> + Serialize, V: Serialize"))]
+#[serde(bound(deserialize = "S: HoldsText + Deserialize<'de>, V: Deserialize<'de>"))]
+pub struct LocalizedImage<S = String, V = Value> {
     /// Stable, unique id: that of the observation in the digest.
-    pub id: String,
+    pub id: S,
     /// Where its pixels are.
-    pub image: ImageRef,
+    pub image: ImageRef<S>,
     /// Where it was found.
-    pub source: Provenance,
+    pub source: Provenance<S>,
     /// Images of one group never go to different splits.
-    pub group: String,
+    pub group: S,
     /// Metadata of the image, its canvas and its object.
     #[serde(default)]
-    pub metadata: Metadata,
+    pub metadata: Metadata<S>,
     /// Classes of the image as a whole.
     #[serde(default)]
-    pub labels: Vec<String>,
+    pub labels: Vec<S>,
     /// Size of the coordinate space of its boxes, which the whole image fills. Absent: unknown; then there are no
     /// boxes, unless they are `in_pixels`.
     #[serde(default)]
@@ -124,7 +130,7 @@ pub struct LocalizedImage {
     pub painted: Option<Painted>,
     /// Its boxes.
     #[serde(default)]
-    pub localizations: Vec<Localization>,
+    pub localizations: Vec<Localization<S, V>>,
 }
 
 /// Where an image lies on its canvas.
@@ -141,14 +147,22 @@ fn is_upright(rotation: &f64) -> bool {
     *rotation == 0.0
 }
 
-impl LocalizedImage {
+/// An image whose texts are borrowed from the bytes of a file.
+pub type BorrowedImage<'a> = LocalizedImage<Text<'a>, AttributeValue<'a>>;
+
+/// A box whose texts are borrowed from the bytes of a file.
+pub type BorrowedLocalization<'a> = Localization<Text<'a>, AttributeValue<'a>>;
+
+impl<S: AsRef<str>, V> LocalizedImage<S, V> {
     /// Its size in pixels as far as the source reports one: declared, else that of the frame of its boxes.
     pub fn reported_size(&self) -> Option<[u32; 2]> {
         let frame = self.frame.filter(|frame| *frame != Frame::PERCENT);
         let framed = || frame.map(|f| [f.width as u32, f.height as u32]);
         self.image.declared().or_else(framed)
     }
+}
 
+impl LocalizedImage {
     /// Turns boxes in percent of the image into boxes in its pixels; all others stay as they are.
     pub fn resolve_percent(&mut self, size: Frame) {
         if self.frame != Some(Frame::PERCENT) {
@@ -173,11 +187,15 @@ impl LocalizedImage {
 
 /// One box with its class on one image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Localization {
+#[schemars(rename = "Localization")]
+#[schemars(bound = "S: AsRef<str> + JsonSchema + Serialize, V: JsonSchema + Serialize")]
+#[serde(bound(deserialize = "S: AsRef<str> + Deserialize<'de>, V: Deserialize<'de>"))]
+#[serde(bound(serialize = "S: AsRef<str> + Serialize, V: Serialize"))]
+pub struct Localization<S = String, V = Value> {
     /// The source's id, made unique where one annotation has several regions or images.
-    pub id: String,
+    pub id: S,
     /// The class of the box: what it shows.
-    pub concept: String,
+    pub concept: S,
     /// `[x, y, width, height]` in units of the image's `frame`.
     pub bbox: BBox,
     /// Outline `[[x, y], …]` in units of the image's `frame`, where the source has one.
@@ -188,7 +206,7 @@ pub struct Localization {
     pub holes: Vec<Polygon>,
     /// Text, motivation, confidence…
     #[serde(default)]
-    pub attributes: Attributes,
+    pub attributes: Attributes<S, V>,
 }
 
 #[cfg(test)]

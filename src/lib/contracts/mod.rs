@@ -54,9 +54,10 @@ mod set_input;
 mod set_output;
 mod shard_plan;
 mod taxonomy;
+mod text;
 
 pub use annotation::{Annotation, Body, Region, Space};
-pub use attributes::Attributes;
+pub use attributes::{Attributes, BorrowedAttributes, Named};
 pub use command_line::{CommandLine, name_of};
 pub use dataset::{
     ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount, PreviousDataset,
@@ -69,11 +70,11 @@ pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
 pub use image_files::ImageFiles;
 pub use image_map::{IMAGE_MAP, ImageMap, image_map_in_lines, read_image_map, write_image_map};
-pub use image_records::{ImageRecords, Parts};
+pub use image_records::{ImageRecords, Parts, RecordBlock};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{
-    Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
+    BorrowedImage, BorrowedLocalization, Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
 };
 pub use lock::{
     LockHead, LockPart, LockedDocument, LockedImage, PutLine, read_lock, read_locked_documents,
@@ -87,6 +88,7 @@ pub use set_input::contract_of;
 pub use set_output::{rehearse_set, write_set};
 pub use shard_plan::{PlannedHost, PlannedShard, ShardPlan};
 pub use taxonomy::{LineageStep, Taxon, Taxonomy};
+pub use text::{AttributeValue, Text};
 
 use crate::error::Error;
 

@@ -20,7 +20,9 @@ use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::{Outline, compressed};
 use super::sink::{Sink, cannot, place_image};
 use super::{keypoints, ranks};
-use crate::contracts::{Attributes, BBox, Metadata, Number, Polygon, keypoints_value};
+use crate::contracts::{
+    AttributeValue, BBox, BorrowedAttributes, Metadata, Number, Polygon, Text, keypoints_value,
+};
 use crate::error::Error;
 use crate::summary::counted;
 
@@ -225,7 +227,7 @@ impl Writer for CocoWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let name = match self.dataset.placed {
             true => self.layout.name(image),
-            false => image.file.clone(),
+            false => image.file.to_string(),
         };
         let record = ImageRecord::of(image, &name, &self.rights);
         let part = &mut self.parts[self.dataset.part(image)];
@@ -352,11 +354,11 @@ struct ImageRecord<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     labels: &'a [String],
     #[serde(skip_serializing_if = "Metadata::is_empty")]
-    metadata: &'a Metadata,
+    metadata: &'a Metadata<Text<'a>>,
 }
 
 impl<'a> ImageRecord<'a> {
-    fn of(p: &'a DatasetImage, name: &'a str, rights: &[&str]) -> Self {
+    fn of(p: &'a DatasetImage<'a>, name: &'a str, rights: &[&str]) -> Self {
         let place = |text: &str| rights.binary_search(&text).ok();
         let license = p.source.rights.as_deref().and_then(place);
         ImageRecord {
@@ -398,12 +400,12 @@ struct Annotation<'a> {
 
 /// The attributes for which an annotation has no member of its own.
 struct Others<'a> {
-    attributes: &'a Attributes,
+    attributes: &'a BorrowedAttributes<'a>,
     has_points: bool,
 }
 
 impl<'a> Others<'a> {
-    fn iter(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    fn iter(&self) -> impl Iterator<Item = (&'a Text<'a>, &'a AttributeValue<'a>)> {
         let has_points = self.has_points;
         let own = move |name: &str| name == "iscrowd" || name.ends_with("keypoints") && has_points;
         self.attributes.iter().filter(move |(name, _)| !own(name))
@@ -428,7 +430,7 @@ enum Segmentation {
 }
 
 impl<'a> Annotation<'a> {
-    fn of(image: &DatasetImage, b: &'a DatasetBox, points: Vec<[f64; 3]>) -> Self {
+    fn of(image: &DatasetImage, b: &'a DatasetBox<'a>, points: Vec<[f64; 3]>) -> Self {
         let has_points = !points.is_empty();
         let others = Others {
             attributes: &b.attributes,

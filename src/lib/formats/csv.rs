@@ -14,6 +14,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::Outline;
 use super::ranks;
 use super::sink::{Sink, put_rows};
+use crate::contracts::{AttributeValue, Text};
 use crate::error::Error;
 
 /// The format `csv`: one table, a row per box.
@@ -174,7 +175,11 @@ impl<'a> Columns<'a> {
 }
 
 /// A value for a cell: texts as they are, lists of texts joined, anything else as JSON.
-fn cell(value: &Value) -> String {
+fn cell(value: &AttributeValue) -> String {
+    let value = match value {
+        AttributeValue::Text(text) => return text.to_string(),
+        AttributeValue::Other(value) => value,
+    };
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -191,19 +196,19 @@ fn fixed_cells(
     picture: &DatasetImage,
     labelled: Option<&DatasetBox>,
 ) -> Vec<String> {
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+    let or_none = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
     let mut row = vec![
         picture.number.to_string(),
-        picture.file.clone(),
+        picture.file.to_string(),
         picture.width.to_string(),
         picture.height.to_string(),
         or_none(&picture.split),
-        picture.group.clone(),
+        picture.group.to_string(),
     ];
     row.extend(box_cells(dataset, labelled));
     row.extend([
-        picture.id.clone(),
-        picture.origin.clone(),
+        picture.id.to_string(),
+        picture.origin.to_string(),
         or_none(&picture.source.manifest),
         or_none(&picture.source.canvas),
         or_none(&picture.source.rights),
@@ -220,7 +225,7 @@ const JOIN: &str = " | ";
 fn title(picture: &DatasetImage) -> String {
     let labels = &picture.source.labels;
     let labels = [&labels.manifest, &labels.canvas, &labels.image];
-    let labels: Vec<&str> = labels.into_iter().flatten().map(String::as_str).collect();
+    let labels: Vec<&str> = labels.into_iter().flatten().map(Text::as_str).collect();
     labels.join(JOIN)
 }
 
@@ -230,7 +235,7 @@ fn box_cells(dataset: &Dataset, labelled: Option<&DatasetBox>) -> [String; 8] {
     };
     [
         b.number.to_string(),
-        b.id.clone(),
+        b.id.to_string(),
         dataset.classes[b.class].clone(),
         (b.class + 1).to_string(),
         b.bbox.x.to_string(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::facts::{Facts, ImageFacts};
 use super::on_canvas::OnCanvas;
 use super::outline::Outline;
-use crate::contracts::{Attributes, BBox, LineageStep, Metadata, Provenance};
+use crate::contracts::{BBox, BorrowedAttributes, LineageStep, Metadata, Provenance, Text};
 use crate::error::Error;
 use crate::files::Content;
 use crate::pixels;
@@ -120,13 +120,13 @@ impl Dataset {
 
 /// One image of a dataset.
 #[derive(Clone, Debug, Default)]
-pub struct DatasetImage {
+pub struct DatasetImage<'a> {
     /// Id from 1 without gaps, the same on every run.
     pub number: u32,
     /// The source's id.
-    pub id: String,
+    pub id: Text<'a>,
     /// Path below the image root, `/` as separator, as in `image_map.json`.
-    pub file: String,
+    pub file: Text<'a>,
     /// Where the downloaded file is.
     pub content: Content,
     /// SHA-256 of the downloaded file, if it is known.
@@ -142,34 +142,34 @@ pub struct DatasetImage {
     /// EXIF orientation of the file, 1 to 8. Boxes are on the stored pixels and ignore it.
     pub orientation: u8,
     /// Images of one group never go to different splits.
-    pub group: String,
+    pub group: Text<'a>,
     /// One of [`Dataset::splits`], if there are any.
-    pub split: Option<String>,
+    pub split: Option<Text<'a>>,
     /// Where it was found.
-    pub source: Provenance,
+    pub source: Provenance<Text<'a>>,
     /// Where it lies on a canvas, if it is all of an image that does.
     pub on_canvas: Option<OnCanvas>,
     /// The URL or service it came from.
-    pub origin: String,
+    pub origin: Text<'a>,
     /// A URL that returns its pixels, if one is known.
-    pub url: Option<String>,
+    pub url: Option<Text<'a>>,
     /// Metadata of the image, its canvas and its object.
-    pub metadata: Metadata,
+    pub metadata: Metadata<Text<'a>>,
     /// Classes of the image as a whole.
     pub labels: Vec<String>,
     /// The bytes of its file, where it was cut out of the file at `path`.
     pub cut: Option<Vec<u8>>,
     /// Boxes, in the order of the source; empty for an image without boxes.
-    pub boxes: Vec<DatasetBox>,
+    pub boxes: Vec<DatasetBox<'a>>,
 }
 
 /// One box on an image, not empty and inside the image.
 #[derive(Clone, Debug)]
-pub struct DatasetBox {
+pub struct DatasetBox<'a> {
     /// Id from 1 without gaps, over the whole dataset.
     pub number: u32,
     /// The source's id.
-    pub id: String,
+    pub id: Text<'a>,
     /// Index into [`Dataset::classes`].
     pub class: usize,
     /// The box, in pixels of the stored file.
@@ -179,7 +179,7 @@ pub struct DatasetBox {
     /// What the source or the edge of the image says about the box.
     pub flags: Flags,
     /// Text, motivation, confidence…
-    pub attributes: Attributes,
+    pub attributes: BorrowedAttributes<'a>,
 }
 
 /// What several formats have members of their own for.
@@ -195,7 +195,7 @@ pub struct Flags {
     pub is_occluded: bool,
 }
 
-impl DatasetImage {
+impl DatasetImage<'_> {
     /// Its place in [`Dataset::facts`].
     pub fn index(&self) -> usize {
         self.number as usize - 1
@@ -232,7 +232,7 @@ impl DatasetImage {
     }
 }
 
-impl DatasetBox {
+impl DatasetBox<'_> {
     /// The text in the box, if the source has one.
     pub fn text(&self) -> Option<&str> {
         self.attributes.get("text").and_then(|text| text.as_str())

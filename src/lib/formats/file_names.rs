@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::dataset::{Dataset, DatasetImage};
 use super::sink::{Sink, put_rows};
+use crate::contracts::Text;
 use crate::error::Error;
 use crate::files::{SafeName, hex_digest};
 
@@ -117,12 +118,12 @@ pub fn begin_sources(out: &mut dyn Sink) -> Result<(), Error> {
 /// # Errors
 /// The file cannot be written.
 pub fn add_source(image: &DatasetImage, file: &str, out: &mut dyn Sink) -> Result<(), Error> {
-    fn or_none(text: &Option<String>) -> &str {
+    fn or_none<'a>(text: &'a Option<Text>) -> &'a str {
         text.as_deref().unwrap_or_default()
     }
     let [number, width, height] = [image.number, image.width, image.height].map(|n| n.to_string());
     let row = [
-        &number,
+        number.as_str(),
         file,
         or_none(&image.split),
         &image.group,

@@ -158,7 +158,7 @@ impl Writer for LabelmeWriter<'_> {
     }
 }
 
-fn shape<'a>(dataset: &'a Dataset, b: &'a DatasetBox) -> Shape<'a> {
+fn shape<'a>(dataset: &'a Dataset, b: &'a DatasetBox<'a>) -> Shape<'a> {
     let flags = [
         ("truncated", b.flags.is_truncated),
         ("difficult", b.flags.is_difficult),

@@ -17,6 +17,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, cannot, place_image};
 use super::xml::attribute;
 use super::yolo_rows::one_ring;
+use crate::contracts::Named;
 use crate::error::Error;
 
 /// The format `labelstudio`: tasks for Label Studio.
@@ -103,9 +104,9 @@ impl Writer for TaskWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let path = format!("images/{}", image.below(self.root));
         let file = if self.dataset.placed {
-            &path
+            path.as_str()
         } else {
-            &image.file
+            image.file.as_str()
         };
         self.bridged += bridged(image);
         self.labels.extend(image.labels.iter().cloned());
@@ -132,9 +133,10 @@ fn task(dataset: &Dataset, image: &DatasetImage, file: &str) -> Value {
     let (mut given, mut predicted) = (whole(image), BTreeMap::<String, Vec<Value>>::new());
     for b in &image.boxes {
         let results = results(dataset, image, b);
-        match b.attributes.get("predicted") {
+        match b.attributes.value("predicted") {
             Some(Value::Bool(true)) => {
-                let model = b.attributes.get("model_version").and_then(Value::as_str);
+                let model = b.attributes.get("model_version");
+                let model = model.and_then(|v| v.as_str());
                 predicted
                     .entry(model.unwrap_or_default().to_owned())
                     .or_default()
@@ -205,7 +207,7 @@ fn results(dataset: &Dataset, image: &DatasetImage, b: &DatasetBox) -> Vec<Value
     let mut results = vec![result(kind, from, kind, class)];
     let confidence = b
         .attributes
-        .get("confidence")
+        .value("confidence")
         .filter(|score| score.is_number());
     if let Some(score) = confidence {
         results[0]["score"] = score.clone();

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::dataset::DatasetImage;
 use super::text_tree::{Level, Node, trees};
 use super::xml::{attribute, escape};
+use crate::contracts::Named;
 use crate::sources::text::PAGE_REGIONS as REGIONS;
 
 /// The types of text regions that the schema knows.
@@ -212,7 +213,7 @@ impl Page<'_> {
         };
         let others = node
             .labelled
-            .and_then(|b| b.attributes.get("alternatives")?.as_array());
+            .and_then(|b| b.attributes.value("alternatives")?.as_array());
         let others = others.into_iter().flatten().filter_map(|v| v.as_str());
         let texts: Vec<&str> = std::iter::once(text).chain(others).collect();
         for (n, text) in texts.iter().enumerate() {

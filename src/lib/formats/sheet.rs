@@ -5,6 +5,7 @@ use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::samples::choose;
 use super::sink::Sink;
+use crate::contracts::Text;
 use crate::error::Error;
 use crate::pixels;
 use crate::pixels::contact_sheet::{self, Cell};
@@ -115,10 +116,10 @@ fn caption(picture: &DatasetImage) -> String {
     let words: Vec<&str> = [&labels.canvas, &labels.image]
         .into_iter()
         .flatten()
-        .map(String::as_str)
+        .map(Text::as_str)
         .collect();
     if words.is_empty() {
-        picture.file.clone()
+        picture.file.to_string()
     } else {
         words.join(", ")
     }

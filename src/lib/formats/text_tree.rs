@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::dataset::DatasetBox;
-use crate::contracts::{self, BBox};
+use crate::contracts::{self, BBox, Named};
 
 /// What a part of a text is, coarse to fine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +62,7 @@ impl Level {
 #[derive(Debug)]
 pub struct Node<'a> {
     /// The box; none for a holder.
-    pub labelled: Option<&'a DatasetBox>,
+    pub labelled: Option<&'a DatasetBox<'a>>,
     /// What it is.
     pub level: Level,
     /// Its id in the file: a name for XML, unique.
@@ -86,7 +86,7 @@ impl Node<'_> {
 
     /// How sure the recognition is, 0 to 1.
     pub fn confidence(&self) -> Option<f64> {
-        let confidence = self.labelled?.attributes.get("confidence")?.as_f64()?;
+        let confidence = self.labelled?.attributes.value("confidence")?.as_f64()?;
         (0.0..=1.0).contains(&confidence).then_some(confidence)
     }
 
@@ -104,7 +104,7 @@ impl Node<'_> {
 }
 
 /// The boxes of an image as trees, in reading order.
-pub fn trees(boxes: &[DatasetBox]) -> Vec<Node<'_>> {
+pub fn trees<'a>(boxes: &'a [DatasetBox<'a>]) -> Vec<Node<'a>> {
     let levels: Vec<Level> = boxes.iter().map(Level::of).collect();
     let parents = parents(boxes, &levels);
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); boxes.len()];
@@ -125,7 +125,7 @@ pub fn trees(boxes: &[DatasetBox]) -> Vec<Node<'_>> {
 }
 
 /// The id by which others name a box.
-fn annotation(b: &DatasetBox) -> &str {
+fn annotation<'a>(b: &'a DatasetBox) -> &'a str {
     let stated = b.attributes.get("annotation").and_then(|v| v.as_str());
     stated.unwrap_or(&b.id)
 }
@@ -163,7 +163,7 @@ fn parents(boxes: &[DatasetBox], levels: &[Level]) -> Vec<Option<usize>> {
 }
 
 struct Building<'a, 'b> {
-    boxes: &'a [DatasetBox],
+    boxes: &'a [DatasetBox<'a>],
     levels: &'b [Level],
     children: Vec<Vec<usize>>,
     ids: HashSet<String>,
@@ -188,7 +188,7 @@ impl<'a> Building<'a, '_> {
     }
 
     fn order(&self, at: usize) -> u64 {
-        let order = self.boxes[at].attributes.get("order");
+        let order = self.boxes[at].attributes.value("order");
         order.and_then(|v| v.as_u64()).unwrap_or(u64::MAX)
     }
 
@@ -276,7 +276,7 @@ mod tests {
     use crate::formats::dataset::Flags;
     use serde_json::json;
 
-    fn boxed(id: &str, x: f64, attributes: serde_json::Value) -> DatasetBox {
+    fn boxed(id: &str, x: f64, attributes: serde_json::Value) -> DatasetBox<'static> {
         DatasetBox {
             number: 1,
             id: id.into(),
@@ -284,7 +284,9 @@ mod tests {
             bbox: BBox::try_from([x, 0.0, 10.0, 10.0]).unwrap(),
             outline: None,
             flags: Flags::default(),
-            attributes: serde_json::from_value(attributes).unwrap(),
+            attributes: (attributes.as_object().unwrap().iter())
+                .map(|(name, value)| (name.clone().into(), value.clone().into()))
+                .collect(),
         }
     }
 

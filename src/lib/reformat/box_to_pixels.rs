@@ -1,6 +1,6 @@
 //! Maps boxes from the frame of their image to pixels of the downloaded file: scales, undoes the EXIF orientation, clips.
 
-use crate::contracts::{BBox, Frame, LocalizedImage, Polygon};
+use crate::contracts::{BBox, BorrowedImage, Frame, Polygon};
 use crate::pixels::Header;
 
 /// On which image boxes were drawn, where its size does not show whether that was turned as EXIF says.
@@ -33,7 +33,7 @@ const LEAST_SIDE: f64 = 0.01;
 
 impl Mapping {
     /// The mapping for an image; none if the coordinate space of its boxes is not known.
-    pub fn of(image: &LocalizedImage, header: &Header, exif: ExifBoxes) -> Option<Self> {
+    pub fn of(image: &BorrowedImage, header: &Header, exif: ExifBoxes) -> Option<Self> {
         let stored = [header.width, header.height].map(f64::from);
         let shown = match (exif, header.orientation) {
             (ExifBoxes::Turned, 5..=8) => [stored[1], stored[0]],

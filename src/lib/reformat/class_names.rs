@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::remap::Remap;
 use super::taxonomy::{Tree, plain};
-use crate::contracts::{LineageStep, Localization};
+use crate::contracts::{BorrowedLocalization, LineageStep, Text};
 use crate::formats::ranks;
 
 /// The rules for class names.
@@ -93,7 +93,7 @@ impl<'a> ClassNames<'a> {
     }
 
     /// The number of the concept of a box, and what becomes of it.
-    pub fn of(&self, localization: &Localization) -> (u32, Fate) {
+    pub fn of(&self, localization: &BorrowedLocalization) -> (u32, Fate) {
         let taxon = localization.attributes.get("taxon");
         self.find(
             &localization.concept,
@@ -130,7 +130,10 @@ impl<'a> ClassNames<'a> {
     }
 
     /// The names of the class of each label of an image.
-    pub fn labels(&self, labels: &[String]) -> Vec<String> {
+    pub fn labels(&self, labels: &[Text]) -> Vec<String> {
+        if labels.is_empty() {
+            return Vec::new();
+        }
         let fates: Vec<Fate> = labels.iter().map(|label| self.of_label(label).1).collect();
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         let name = |fate: Fate| match fate {

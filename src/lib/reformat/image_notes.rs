@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::box_to_pixels::Mapping;
 use super::place::Placed;
-use crate::contracts::LocalizedImage;
+use crate::contracts::BorrowedImage;
 use crate::pixels::Header;
 
 /// A count, and the first few in code-point order, whatever the order in which they came.
@@ -72,7 +72,7 @@ impl ImageNotes {
     /// Adds what is to be said of an image. `is_chosen`: whether the user says on which image boxes were drawn.
     pub fn of_image(
         &mut self,
-        image: &LocalizedImage,
+        image: &BorrowedImage,
         header: &Header,
         mapping: Option<Mapping>,
         is_chosen: bool,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::contracts::LocalizedImage;
+use crate::contracts::{BorrowedImage, Text};
 
 /// Where an image was found, by names that are not metadata.
-fn found_at<'a>(image: &'a LocalizedImage, key: &str) -> Option<&'a str> {
+fn found_at<'a>(image: &'a BorrowedImage, key: &str) -> Option<&'a str> {
     let source = &image.source;
     match key {
         "group" => Some(&image.group),
@@ -32,20 +32,20 @@ const NAMES: [&str; 8] = [
 ];
 
 /// The value of a key: metadata of this name, in any case, else one of [`NAMES`]. Several values are joined.
-pub fn value(image: &LocalizedImage, key: &str) -> Option<String> {
+pub fn value(image: &BorrowedImage, key: &str) -> Option<String> {
     let values = values(image, key);
     (!values.is_empty()).then(|| values.join(" | "))
 }
 
 /// The values of a key, without those that are blank.
-fn values<'a>(image: &'a LocalizedImage, key: &str) -> Vec<&'a str> {
+fn values<'a>(image: &'a BorrowedImage, key: &str) -> Vec<&'a str> {
     let metadata = || {
-        let same = |(name, _): &(&String, _)| name.eq_ignore_ascii_case(key);
+        let same = |(name, _): &(&Text, _)| name.eq_ignore_ascii_case(key);
         image.metadata.iter().find(same).map(|(_, values)| values)
     };
     let given = image.metadata.get(key).or_else(metadata);
     let texts: Vec<&str> = match given {
-        Some(values) => values.iter().map(String::as_str).collect(),
+        Some(values) => values.iter().map(Text::as_str).collect(),
         None => found_at(image, &key.to_lowercase()).into_iter().collect(),
     };
     let texts = texts.into_iter().map(str::trim);
@@ -57,7 +57,7 @@ const MOST_LINKED: usize = 256;
 
 /// The groups of images that have only one of the values of this one: all of them stay together. Empty if every key has one
 /// value.
-pub fn linked(image: &LocalizedImage, keys: &[String]) -> Vec<String> {
+pub fn linked(image: &BorrowedImage, keys: &[String]) -> Vec<String> {
     let values: Vec<Vec<&str>> = keys.iter().map(|key| values(image, key)).collect();
     if values.iter().all(|values| values.len() < 2) {
         return Vec::new();
@@ -80,10 +80,10 @@ const BETWEEN: &str = " / ";
 
 /// The group of an image by the values of some keys, and those of them that it lacks. Without keys it is the group that it
 /// has; an image that lacks all of them is a group of its own.
-pub fn group(image: &LocalizedImage, keys: &[String]) -> (String, Vec<String>) {
+pub fn group<'a>(image: &BorrowedImage<'a>, keys: &[String]) -> (Text<'a>, Vec<String>) {
     let own = || match image.group.as_str() {
         "" => image.id.clone(),
-        group => group.to_owned(),
+        _ => image.group.clone(),
     };
     if keys.is_empty() {
         return (own(), Vec::new());
@@ -98,17 +98,17 @@ pub fn group(image: &LocalizedImage, keys: &[String]) -> (String, Vec<String>) {
         true => image.id.clone(),
         false => {
             let texts: Vec<String> = values.into_iter().map(Option::unwrap_or_default).collect();
-            texts.join(BETWEEN)
+            texts.join(BETWEEN).into()
         }
     };
     (group, lacking)
 }
 
 /// The keys that an image has.
-pub fn known(image: &LocalizedImage) -> BTreeSet<String> {
+pub fn known(image: &BorrowedImage) -> BTreeSet<String> {
     let names = NAMES.iter().filter(|name| value(image, name).is_some());
     let names = names.map(|&name| name.to_owned());
-    image.metadata.keys().cloned().chain(names).collect()
+    image.metadata.keys().map(Text::to_string).chain(names).collect()
 }
 
 #[cfg(test)]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_image_with_several_values_stands_between_the_groups_of_each() {
-        let image = LocalizedImage {
+        let image = BorrowedImage {
             metadata: Metadata::from([
                 (
                     "diver".into(),
@@ -126,7 +126,7 @@ mod tests {
                 ),
                 ("reef".into(), vec!["r".into()]),
             ]),
-            ..LocalizedImage::default()
+            ..BorrowedImage::default()
         };
         let cases: [(&[&str], &[&str]); 4] = [
             (&["diver"], &["a", "b"]),
@@ -142,11 +142,11 @@ mod tests {
 
     #[test]
     fn groups_are_named_by_metadata_or_by_where_an_image_was_found() {
-        let mut image = LocalizedImage {
+        let mut image = BorrowedImage {
             id: "i".into(),
             group: "g".into(),
             metadata: Metadata::from([("Scribe".into(), vec!["A".into(), "B".into()])]),
-            ..LocalizedImage::default()
+            ..BorrowedImage::default()
         };
         image.source.manifest = Some("m".into());
         let cases: [(&[&str], &str, usize); 6] = [

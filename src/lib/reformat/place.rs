@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::box_to_pixels::{ExifBoxes, Mapping, clip, clip_polygon};
 use super::class_names::{ClassNames, Fate};
 use crate::contracts::{
-    Attributes, BBox, Frame, Localization, LocalizedImage, Polygon, map_points,
+    AttributeValue, BBox, BorrowedAttributes, BorrowedImage, BorrowedLocalization, Frame, Named,
+    Polygon, Text, map_points,
 };
 use crate::formats::{Flags, Outline};
 use crate::pixels::Header;
@@ -24,9 +25,9 @@ pub struct BoxRules {
 
 /// A box on the pixels of its file.
 #[derive(Clone, Debug)]
-pub struct PlacedBox {
+pub struct PlacedBox<'a> {
     /// The source's id.
-    pub id: String,
+    pub id: Text<'a>,
     /// Number of its class among those met.
     pub class: u32,
     /// The box, inside the image.
@@ -36,12 +37,12 @@ pub struct PlacedBox {
     /// What formats have members for.
     pub flags: Flags,
     /// Everything else.
-    pub attributes: Attributes,
+    pub attributes: BorrowedAttributes<'a>,
 }
 
-impl PlacedBox {
+impl<'a> PlacedBox<'a> {
     /// Takes what another box of the same thing says and this one does not.
-    fn take_in(&mut self, other: PlacedBox) {
+    fn take_in(&mut self, other: PlacedBox<'a>) {
         if self.outline.is_none() && other.outline.is_some() {
             (self.outline, self.bbox) = (other.outline, other.bbox);
         }
@@ -59,11 +60,11 @@ impl PlacedBox {
 
 /// The boxes of an image, and what was done with the others.
 #[derive(Debug, Default)]
-pub struct Placed {
+pub struct Placed<'a> {
     /// Those that are kept.
-    pub boxes: Vec<PlacedBox>,
+    pub boxes: Vec<PlacedBox<'a>>,
     /// Those that cannot be used: id, field and problem.
-    pub rejects: Vec<(String, &'static str, String)>,
+    pub rejects: Vec<(Text<'a>, &'static str, String)>,
     /// Number of those that the rules for classes drop.
     pub dropped: u32,
     /// Number of those that are smaller than wanted.
@@ -81,13 +82,13 @@ pub struct Placed {
 }
 
 /// Puts the boxes of an image on its file.
-pub fn place(
-    boxes: Vec<Localization>,
+pub fn place<'a>(
+    boxes: Vec<BorrowedLocalization<'a>>,
     mapping: Option<Mapping>,
     header: &Header,
     names: &ClassNames,
     rules: &BoxRules,
-) -> Placed {
+) -> Placed<'a> {
     let mut placed = Placed::default();
     for localization in boxes {
         let (concept, fate) = names.of(&localization);
@@ -135,7 +136,7 @@ type PlacedShape = (BBox, Option<Outline>, bool);
 /// A box and its outline in pixels of the file, and whether the box was clipped; the error is field and problem of a
 /// reject.
 fn one(
-    localization: &Localization,
+    localization: &BorrowedLocalization,
     mapping: Option<Mapping>,
     header: &Header,
 ) -> Result<PlacedShape, (&'static str, String)> {
@@ -168,18 +169,22 @@ fn one(
 }
 
 /// The attributes of a box, with lines and points mapped to pixels, and with a word that the image cuts it off.
-fn attributes(mut attributes: Attributes, mapping: Option<Mapping>, clipped: bool) -> Attributes {
+fn attributes(
+    mut attributes: BorrowedAttributes,
+    mapping: Option<Mapping>,
+    clipped: bool,
+) -> BorrowedAttributes {
     if let Some(mapping) = mapping {
         map_points(&mut attributes, |point| mapping.rounded_point(point));
     }
     if clipped {
-        attributes.insert("truncated".into(), true.into());
+        attributes.set("truncated", true.into());
     }
     attributes
 }
 
 /// What the attributes say in the words of various tools: `iscrowd`, `groupOf`, `IsTruncated`, `difficult`…
-fn flags(attributes: &Attributes) -> Flags {
+fn flags(attributes: &BorrowedAttributes) -> Flags {
     let mut flags = Flags::default();
     for (name, value) in attributes {
         let letters = name.bytes().filter(u8::is_ascii_alphabetic);
@@ -203,7 +208,10 @@ fn flags(attributes: &Attributes) -> Flags {
         } else {
             continue;
         };
-        *flag |= is_true(value);
+        *flag |= match value {
+            AttributeValue::Text(text) => is_true_word(text),
+            AttributeValue::Other(value) => is_true(value),
+        };
     }
     flags
 }
@@ -211,13 +219,15 @@ fn flags(attributes: &Attributes) -> Flags {
 fn is_true(value: &Value) -> bool {
     match value {
         Value::Bool(is) => *is,
-        Value::String(text) => {
-            let text = text.trim().to_ascii_lowercase();
-            ["true", "yes", "1"].contains(&text.as_str())
-        }
+        Value::String(text) => is_true_word(text),
         Value::Array(list) => list.iter().any(is_true),
         other => values::number(other).is_some_and(|n| n != 0.0),
     }
+}
+
+fn is_true_word(text: &str) -> bool {
+    let text = text.trim();
+    ["true", "yes", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Makes boxes that overlap an earlier one of their class by at least so much one with it; returns how many.
@@ -260,7 +270,7 @@ fn equal(boxes: &[PlacedBox]) -> u32 {
 }
 
 /// The mapping for an image.
-pub fn mapping(image: &LocalizedImage, header: &Header, rules: &BoxRules) -> Option<Mapping> {
+pub fn mapping(image: &BorrowedImage, header: &Header, rules: &BoxRules) -> Option<Mapping> {
     Mapping::of(image, header, rules.exif.unwrap_or_default())
 }
 
@@ -301,20 +311,21 @@ mod tests {
             ),
         ];
         for (attributes, wanted) in cases {
-            let given = serde_json::from_value(attributes.clone()).unwrap();
-            assert_eq!(flags(&given), wanted, "{attributes}");
+            let text = attributes.to_string();
+            let given = serde_json::from_str(&text).unwrap();
+            assert_eq!(flags(&given), wanted, "{text}");
         }
     }
 
     #[test]
     fn boxes_of_a_class_are_merged_by_what_they_share() {
         let boxed = |class: u32, bbox: [f64; 4]| PlacedBox {
-            id: String::new(),
+            id: Text::default(),
             class,
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
             flags: Flags::default(),
-            attributes: Attributes::default(),
+            attributes: BorrowedAttributes::default(),
         };
         let boxes = [
             boxed(0, [0.0, 0.0, 10.0, 10.0]),

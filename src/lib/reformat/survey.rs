@@ -10,7 +10,7 @@ use super::keys;
 use super::measure::{self, ImageFile};
 use super::place::{self, BoxRules, Placed, PlacedBox};
 use super::tiles::TileRules;
-use crate::contracts::{self, ImageFiles, ImageRecords, LocalizedImage, MappedFile};
+use crate::contracts::{self, BorrowedImage, ImageFiles, ImageRecords, MappedFile, Text};
 use crate::error::Error;
 use crate::files;
 use crate::formats::{Facts, NewFacts};
@@ -150,34 +150,34 @@ pub struct SurveyedTile {
 }
 
 /// What is found out about an image on its own.
-struct Looked {
+struct Looked<'a> {
     /// Its place in the input.
     record: u32,
     /// Its entry in the image map.
     entry: Option<u32>,
-    id: String,
+    id: Text<'a>,
     boxes: usize,
-    found: Result<Box<Found>, (&'static str, String)>,
+    found: Result<Box<Found<'a>>, (&'static str, String)>,
 }
 
-struct Found {
+struct Found<'a> {
     /// Its entry in the image map.
     entry: u32,
     facts: NewFacts,
     marks: Marks,
     particulars: Option<Particulars>,
-    placed: Placed,
+    placed: Placed<'a>,
     notes: ImageNotes,
     labels: Vec<u32>,
-    image_keys: Vec<String>,
-    box_keys: Vec<String>,
-    owner: (String, String),
+    image_keys: Vec<Text<'a>>,
+    box_keys: Vec<Text<'a>>,
+    owner: (Text<'a>, Text<'a>),
     is_small: bool,
-    grouped: Grouped,
+    grouped: Grouped<'a>,
 }
 
-struct Grouped {
-    group: String,
+struct Grouped<'a> {
+    group: Text<'a>,
     /// Groups with one of the values of this one.
     linked: Vec<String>,
     official: Option<String>,
@@ -209,15 +209,19 @@ pub fn survey(
         holders: HashMap::new(),
         records,
     };
-    records.visit(
-        0..records.len(),
-        |record, image| look(record, image, names, rules),
-        |looked| taking.take(looked),
-    )?;
+    records.visit_blocks(0..records.len(), |block| {
+        let looked = block.make(|record, image| look(record, image, names, rules))?;
+        looked.into_iter().try_for_each(|looked| taking.take(looked))
+    })?;
     Ok(taking.survey)
 }
 
-fn look(record: usize, image: LocalizedImage, names: &ClassNames, rules: &SurveyRules) -> Looked {
+fn look<'a>(
+    record: usize,
+    image: BorrowedImage<'a>,
+    names: &ClassNames,
+    rules: &SurveyRules,
+) -> Looked<'a> {
     let entry = rules.map.find(&image.id);
     let file = match entry {
         None => Err((
@@ -239,12 +243,12 @@ fn look(record: usize, image: LocalizedImage, names: &ClassNames, rules: &Survey
     }
 }
 
-fn found(
-    image: LocalizedImage,
+fn found<'a>(
+    image: BorrowedImage<'a>,
     (entry, file): (u32, ImageFile),
     names: &ClassNames,
     rules: &SurveyRules,
-) -> Found {
+) -> Found<'a> {
     let header = &file.header;
     let mapping = place::mapping(&image, header, &rules.boxes);
     let mut notes = ImageNotes::default();
@@ -257,13 +261,12 @@ fn found(
     if placed.boxes.is_empty() && !placed.concepts.is_empty() {
         notes.emptied.add(&id);
     }
-    let mut box_keys: Vec<&String> = Vec::new();
+    let mut box_keys: Vec<Text> = Vec::new();
     for key in placed.boxes.iter().flat_map(|b| b.attributes.keys()) {
-        if !box_keys.contains(&key) {
-            box_keys.push(key);
+        if !box_keys.contains(key) {
+            box_keys.push(key.clone());
         }
     }
-    let box_keys = box_keys.into_iter().cloned().collect();
     let particulars = rules.needs_particulars().then(|| Particulars {
         official: grouped.official.as_deref().map(Into::into),
         ..particulars(&file, &placed, rules)
@@ -294,7 +297,7 @@ fn found(
 }
 
 /// The group and the split of an image as its metadata name them.
-fn grouped(image: &LocalizedImage, rules: &SurveyRules) -> Grouped {
+fn grouped<'a>(image: &BorrowedImage<'a>, rules: &SurveyRules) -> Grouped<'a> {
     let (group, mut lacks) = keys::group(image, rules.group_by);
     let official = rules.split_by.and_then(|key| keys::value(image, key));
     if official.is_none() {
@@ -385,12 +388,23 @@ fn shapes(boxes: &[PlacedBox]) -> [u32; 3] {
 }
 
 /// The number of a group, which is a new one if it is not known.
-fn number(known: &mut HashMap<String, u32>, group: String, names: &mut Vec<String>) -> u32 {
+fn number(known: &mut HashMap<String, u32>, group: &str, names: &mut Vec<String>) -> u32 {
+    if let Some(number) = known.get(group) {
+        return *number;
+    }
     let next = names.len() as u32;
-    *known.entry(group).or_insert_with_key(|group| {
-        names.push(group.clone());
-        next
-    })
+    known.insert(group.to_owned(), next);
+    names.push(group.to_owned());
+    next
+}
+
+/// Adds names to those that are known.
+fn add_names(known: &mut BTreeSet<String>, names: &[Text]) {
+    for name in names {
+        if !known.contains(name.as_str()) {
+            known.insert(name.to_string());
+        }
+    }
 }
 
 /// How often each number occurs.
@@ -436,7 +450,7 @@ impl Taking<'_> {
                         self.survey.records[found.entry as usize] = looked.record;
                         let holds = |file| (file, looked.record);
                         self.holders.extend(shared.map(holds));
-                        self.keep(looked.id, *found);
+                        self.keep(&looked.id, *found);
                         return Ok(());
                     }
                     Some(other) => {
@@ -458,19 +472,10 @@ impl Taking<'_> {
     }
 
     fn id_of(&self, record: u32) -> Result<String, Error> {
-        let mut id = String::new();
-        self.records.visit(
-            std::iter::once(record as usize),
-            |_, image| image.id,
-            |found| {
-                id = found;
-                Ok(())
-            },
-        )?;
-        Ok(id)
+        Ok(self.records.get(record as usize)?.id)
     }
 
-    fn keep(&mut self, id: String, found: Found) {
+    fn keep(&mut self, id: &str, found: Found) {
         let Found {
             facts,
             placed,
@@ -498,15 +503,17 @@ impl Taking<'_> {
         survey.filtered += u64::from(placed.dropped + placed.small + placed.merged);
         survey.notes.join(found.notes);
         survey.notes.of_boxes(&placed);
-        survey.image_keys.extend(found.image_keys);
-        survey.box_keys.extend(found.box_keys);
+        add_names(&mut survey.image_keys, &found.image_keys);
+        add_names(&mut survey.box_keys, &found.box_keys);
         if found.owner != Default::default() {
-            *survey.owners.entry(found.owner).or_default() += 1;
+            let (rights, attribution) = found.owner;
+            let owner = (rights.to_string(), attribution.to_string());
+            *survey.owners.entry(owner).or_default() += 1;
         }
         survey.groups_are_tables &= grouped.is_of_table;
-        let group = number(&mut self.groups, grouped.group, &mut survey.groups);
+        let group = number(&mut self.groups, &grouped.group, &mut survey.groups);
         for linked in grouped.linked {
-            let linked = number(&mut self.groups, linked, &mut survey.groups);
+            let linked = number(&mut self.groups, &linked, &mut survey.groups);
             survey.links.push((group, linked));
         }
         survey.facts.push(&NewFacts { group, ..facts });

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::box_to_pixels::clip_polygon;
 use super::place::PlacedBox;
-use crate::contracts::{self, BBox, Frame, Number, Polygon, keypoints_value, map_points};
+use crate::contracts::{self, BBox, Frame, Named, Number, Polygon, keypoints_value, map_points};
 use crate::formats::Outline;
 
 /// How images are cut.
@@ -50,7 +50,7 @@ impl TileRules {
     }
 
     /// The boxes on each tile, and whether parts of others are on it that are too small to stay.
-    pub fn cut(&self, boxes: &[PlacedBox], places: &[[u32; 4]]) -> Vec<TileBoxes> {
+    pub fn cut<'a>(&self, boxes: &[PlacedBox<'a>], places: &[[u32; 4]]) -> Vec<TileBoxes<'a>> {
         let mut tiles = vec![TileBoxes::default(); places.len()];
         for labelled in boxes {
             let parts = places.iter().enumerate();
@@ -79,9 +79,9 @@ impl TileRules {
 
 /// What is on a tile.
 #[derive(Clone, Debug, Default)]
-pub struct TileBoxes {
+pub struct TileBoxes<'a> {
     /// The boxes, in pixels of the tile.
-    pub boxes: Vec<PlacedBox>,
+    pub boxes: Vec<PlacedBox<'a>>,
     /// How many parts of boxes there are that are too small to stay.
     pub rests: u32,
     /// How many of the boxes are parts of one with a text.
@@ -148,16 +148,20 @@ fn is_tight(labelled: &PlacedBox, outline: &Outline) -> bool {
     })
 }
 
-fn on_tile(labelled: &PlacedBox, part: Part, [x, y, width, height]: [u32; 4]) -> PlacedBox {
+fn on_tile<'a>(
+    labelled: &PlacedBox<'a>,
+    part: Part,
+    [x, y, width, height]: [u32; 4],
+) -> PlacedBox<'a> {
     let size = [width, height].map(f64::from);
     let [x, y] = [x, y].map(f64::from);
     let mut attributes = labelled.attributes.clone();
     map_points(&mut attributes, |[px, py]| [px - x, py - y]);
     if let Some(line) = contracts::baseline(&attributes) {
         match clip_line(&line, size) {
-            Some(line) => attributes.insert("baseline".into(), numbers(&line)),
-            None => attributes.remove("baseline"),
-        };
+            Some(line) => attributes.set("baseline", numbers(&line)),
+            None => drop(attributes.remove("baseline")),
+        }
     }
     if let Some(mut points) = contracts::keypoints(&attributes) {
         let is_outside =
@@ -166,7 +170,7 @@ fn on_tile(labelled: &PlacedBox, part: Part, [x, y, width, height]: [u32; 4]) ->
             .iter_mut()
             .filter(|point| is_outside(point))
             .for_each(|point| *point = [0.0; 3]);
-        attributes.insert("keypoints".into(), keypoints_value(&points));
+        attributes.set("keypoints", keypoints_value(&points));
     }
     let noise = 1e-6;
     let whole = &labelled.bbox;
@@ -177,7 +181,7 @@ fn on_tile(labelled: &PlacedBox, part: Part, [x, y, width, height]: [u32; 4]) ->
     let mut flags = labelled.flags;
     if is_cut {
         flags.is_truncated = true;
-        attributes.insert("truncated".into(), true.into());
+        attributes.set("truncated", true.into());
         // It says what stands in the whole box.
         attributes.remove(TEXT);
     }
@@ -263,7 +267,7 @@ mod tests {
         }
     }
 
-    fn boxed(bbox: [f64; 4]) -> PlacedBox {
+    fn boxed(bbox: [f64; 4]) -> PlacedBox<'static> {
         PlacedBox {
             id: "b".into(),
             class: 0,
@@ -319,7 +323,7 @@ mod tests {
         let cut = rules(100, 0, 0.5).cut(&[boxed([80.0, 10.0, 30.0, 20.0])], &two);
         assert_eq!([cut[0].rests, cut[1].rests], [0, 1]);
         let left = &cut[0].boxes[0];
-        assert!(left.flags.is_truncated && left.attributes["truncated"] == true);
+        assert!(left.flags.is_truncated && left.attributes.contains_key("truncated"));
         assert_eq!([left.bbox.x, left.bbox.width], [80.0, 20.0]);
     }
 

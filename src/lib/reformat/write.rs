@@ -10,7 +10,8 @@ use super::class_names::ClassNames;
 use super::place::{self, BoxRules, PlacedBox};
 use super::tiles::TileRules;
 use crate::contracts::{
-    BBox, Frame, ImageRecords, ImageRef, Localization, LocalizedImage, MappedFile, Service,
+    BBox, BorrowedImage, BorrowedLocalization, Frame, ImageRecords, ImageRef, MappedFile, Service,
+    Text,
 };
 use crate::error::Error;
 use crate::files::Content;
@@ -31,7 +32,7 @@ pub struct Images<'a> {
 }
 
 /// An image of the dataset, and which part of its file it is if it is a tile.
-type Made = (DatasetImage, Option<TilePlace>);
+type Made<'a> = (DatasetImage<'a>, Option<TilePlace>);
 
 /// How many tiles are cut at once.
 const AT_ONCE: usize = 64;
@@ -56,12 +57,15 @@ impl Images<'_> {
         // The tiles of an image follow each other.
         let is_first = |at: &usize| *at == 0 || records[at - 1] != records[*at];
         let firsts = (0..records.len()).filter(is_first);
-        self.records.visit(
-            firsts.map(|at| records[at] as usize),
-            |record, image| self.images(image, places[record] as usize, assembled, folder),
-            |mut made: Vec<Made>| {
+        let firsts = firsts.map(|at| records[at] as usize);
+        self.records.visit_blocks(firsts, |block| {
+            let made = block.make(|record, image| {
+                self.images(image, places[record] as usize, assembled, folder)
+            })?;
+            for mut made in made {
                 let Some(cutter) = cutter(&made, assembled)? else {
-                    return made.into_iter().try_for_each(|(image, _)| take(image));
+                    made.into_iter().try_for_each(|(image, _)| take(image))?;
+                    continue;
                 };
                 for some in made.chunks_mut(AT_ONCE) {
                     some.par_iter_mut()
@@ -69,19 +73,19 @@ impl Images<'_> {
                     let some = some.iter_mut().map(|(image, _)| std::mem::take(image));
                     some.into_iter().try_for_each(&mut take)?;
                 }
-                Ok(())
-            },
-        )
+            }
+            Ok(())
+        })
     }
 
     /// What becomes of an image: itself, or its tiles that are in the dataset.
-    fn images(
+    fn images<'a>(
         &self,
-        mut image: LocalizedImage,
+        mut image: BorrowedImage<'a>,
         at: usize,
-        assembled: &Assembled,
+        assembled: &'a Assembled,
         folder: &Path,
-    ) -> Vec<Made> {
+    ) -> Vec<Made<'a>> {
         let boxes = std::mem::take(&mut image.localizations);
         let Some((rules, first)) = self.tiles.zip(assembled.tiles.get(at)) else {
             let header = header(&assembled.dataset.facts.get(at));
@@ -109,7 +113,7 @@ impl Images<'_> {
                 content,
             );
             let [x, y, w, h] = tile.at;
-            made.id = format!("{}#xywh={x},{y},{w},{h}", made.id);
+            made.id = format!("{}#xywh={x},{y},{w},{h}", made.id).into();
             // What the URL returns is the whole image.
             made.url = None;
             made.on_canvas = None;
@@ -118,27 +122,27 @@ impl Images<'_> {
         made.collect()
     }
 
-    fn placed(
+    fn placed<'a>(
         &self,
-        boxes: Vec<Localization>,
-        image: &LocalizedImage,
+        boxes: Vec<BorrowedLocalization<'a>>,
+        image: &BorrowedImage,
         header: &Header,
-    ) -> Vec<PlacedBox> {
+    ) -> Vec<PlacedBox<'a>> {
         let mapping: Option<Mapping> = place::mapping(image, header, &self.boxes);
         place::place(boxes, mapping, header, self.names, &self.boxes).boxes
     }
 
-    fn image(
+    fn image<'a>(
         &self,
-        image: LocalizedImage,
-        boxes: Vec<PlacedBox>,
+        image: BorrowedImage<'a>,
+        boxes: Vec<PlacedBox<'a>>,
         at: usize,
-        assembled: &Assembled,
+        assembled: &'a Assembled,
         content: Content,
-    ) -> DatasetImage {
+    ) -> DatasetImage<'a> {
         let dataset = &assembled.dataset;
-        let facts = &dataset.facts.get(at);
-        let header = header(facts);
+        let facts = dataset.facts.get(at);
+        let header = header(&facts);
         let on_canvas = on_canvas(&image, &header);
         let class = |class: u32| assembled.classes[class as usize];
         let mut number = facts.boxes_before;
@@ -159,7 +163,7 @@ impl Images<'_> {
         DatasetImage {
             number: at as u32 + 1,
             labels: self.names.labels(&image.labels),
-            file: facts.file.to_string(),
+            file: facts.file.into(),
             content,
             sha256: assembled.hashes.get(at).copied().flatten(),
             width: header.width,
@@ -167,8 +171,8 @@ impl Images<'_> {
             channels: header.channels,
             media_type: header.media_type,
             orientation: header.orientation,
-            group: dataset.groups[facts.group as usize].clone(),
-            split: split(dataset, facts),
+            group: dataset.groups[facts.group as usize].as_str().into(),
+            split: split(dataset, &facts),
             url: url(&image.image),
             on_canvas,
             origin: (image.image.service.map(|service| service.id))
@@ -216,7 +220,7 @@ fn uncut(image: &DatasetImage, cause: &str) -> Error {
 
 /// Where an image lies on its canvas. A part of an image is on it too, but nothing says where, and what EXIF turns is not
 /// where the canvas shows it.
-fn on_canvas(image: &LocalizedImage, header: &Header) -> Option<OnCanvas> {
+fn on_canvas(image: &BorrowedImage, header: &Header) -> Option<OnCanvas> {
     let canvas = image.source.canvas.as_ref();
     let canvas = canvas.filter(|id| id.starts_with("https://") || id.starts_with("http://"))?;
     let is_part = (image.image.service.as_ref()).is_some_and(|service| service.region.is_some());
@@ -233,20 +237,20 @@ fn on_canvas(image: &LocalizedImage, header: &Header) -> Option<OnCanvas> {
     };
     let quarters = rotation / 90.0;
     (quarters.fract() == 0.0).then(|| OnCanvas {
-        canvas: canvas.clone(),
+        canvas: canvas.to_string(),
         area,
         quarters: quarters.rem_euclid(4.0) as u8,
     })
 }
 
 /// The name of the split of an image.
-fn split(dataset: &Dataset, facts: &ImageFacts) -> Option<String> {
-    let name = |split: u16| dataset.splits[usize::from(split)].clone();
+fn split<'a>(dataset: &'a Dataset, facts: &ImageFacts) -> Option<Text<'a>> {
+    let name = |split: u16| dataset.splits[usize::from(split)].as_str().into();
     facts.split.map(name)
 }
 
 /// A URL that returns the pixels of an image: all of what the service has, since the URL beside it is often a reduced copy.
-fn url(image: &ImageRef) -> Option<String> {
+fn url<'a>(image: &ImageRef<Text<'a>>) -> Option<Text<'a>> {
     let Some(Service {
         id,
         version,
@@ -256,7 +260,7 @@ fn url(image: &ImageRef) -> Option<String> {
     else {
         return image.url.clone();
     };
-    let is_full = |url: &&String| {
+    let is_full = |url: &&Text| {
         let request = url.strip_prefix(id.as_str()).unwrap_or_default();
         region.is_none()
             && (request.starts_with("/full/max/") || request.starts_with("/full/full/"))
@@ -273,7 +277,7 @@ fn url(image: &ImageRef) -> Option<String> {
         2 => format!("{region}/full/0/default.jpg"),
         _ => format!("{region}/max/0/default.jpg"),
     };
-    Some(format!("{id}/{request}"))
+    Some(format!("{id}/{request}").into())
 }
 
 #[cfg(test)]
@@ -311,7 +315,7 @@ mod tests {
         ];
         for (given, service, wanted) in cases {
             let image = ImageRef {
-                url: given.map(str::to_owned),
+                url: given.map(Text::from),
                 service,
                 ..ImageRef::default()
             };

@@ -35,7 +35,7 @@ pub struct Objects<'a> {
 
 impl<'a> Row<'a> {
     /// The row of an image.
-    pub fn of(image: &'a DatasetImage, dataset: &'a Dataset) -> Self {
+    pub fn of(image: &'a DatasetImage<'a>, dataset: &'a Dataset) -> Self {
         Row {
             image_id: image.number,
             width: image.width,
@@ -51,7 +51,7 @@ impl<'a> Row<'a> {
 }
 
 impl<'a> Objects<'a> {
-    fn of(image: &'a DatasetImage, dataset: &'a Dataset) -> Self {
+    fn of(image: &'a DatasetImage<'a>, dataset: &'a Dataset) -> Self {
         let boxes = || image.boxes.iter();
         Objects {
             id: boxes().map(|b| b.number).collect(),

@@ -208,7 +208,7 @@ impl Writer for ParquetWriter<'_> {
         };
         let name = match self.dataset.placed {
             true => format!("{}.{}", self.stems.of(&image.file), image.suffix()),
-            false => image.file.clone(),
+            false => image.file.to_string(),
         };
         split.group.add(bytes, &name, &Row::of(image, self.dataset));
         if split.group.bytes() >= GROUP_BYTES {

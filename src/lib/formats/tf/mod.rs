@@ -182,7 +182,7 @@ fn as_png(picture: &DatasetImage, stored: &[u8]) -> Result<Vec<u8>, Error> {
 
 fn features<'a>(
     dataset: &'a Dataset,
-    p: &'a DatasetImage,
+    p: &'a DatasetImage<'a>,
     image: &'a [u8],
     format: &'a str,
 ) -> Vec<(&'static str, Feature)> {
