@@ -487,6 +487,19 @@ fn crops_keep_sixteen_bits_and_lines_say_that_they_do_not() {
 }
 
 #[test]
+fn images_in_four_inks_are_told() {
+    let work = one([20, 10], [20, 10], vec![]);
+    let (mut file, inks) = (Vec::new(), [0, 64, 128, 255].repeat(20 * 10));
+    jpeg_encoder::Encoder::new(&mut file, 90)
+        .encode(&inks, 20, 10, jpeg_encoder::ColorType::Cmyk)
+        .unwrap();
+    work.write("a.png", file);
+    let told = "CMYK, which trainers refuse or convert in different ways";
+    let ran = reformat(&work, "coco", &[]);
+    ran.exits(0).says(&[told, "1 (u1)"]);
+}
+
+#[test]
 fn the_problem_of_a_damaged_file_is_one_line() {
     let work = one([20, 10], [20, 10], vec![]);
     work.write("a.png", b"\xff\xd8\xff\xe0garbage");

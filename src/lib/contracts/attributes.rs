@@ -197,8 +197,7 @@ impl<S, V> IntoIterator for Attributes<S, V> {
 
 impl<'a, S, V> IntoIterator for &'a Attributes<S, V> {
     type Item = (&'a S, &'a V);
-    type IntoIter =
-        std::iter::Map<std::slice::Iter<'a, (S, V)>, fn(&'a (S, V)) -> (&'a S, &'a V)>;
+    type IntoIter = std::iter::Map<std::slice::Iter<'a, (S, V)>, fn(&'a (S, V)) -> (&'a S, &'a V)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter().map(|(name, value)| (name, value))

@@ -353,11 +353,7 @@ impl From<Unboxed> for LocalizedImage {
 
 impl Places {
     /// The bytes of some images, and where those of each are. What stands side by side in the file is read together.
-    fn read_all(
-        &self,
-        file: &SetFile,
-        images: &[usize],
-    ) -> std::io::Result<BytesOfImages> {
+    fn read_all(&self, file: &SetFile, images: &[usize]) -> std::io::Result<BytesOfImages> {
         let end = |at: usize| self.offsets[at] + u64::from(self.lengths[at]);
         let is_next = |a: &usize, b: &usize| {
             let between = self.offsets[*b].checked_sub(end(*a));

@@ -133,12 +133,18 @@ impl<S: AsRef<str>> Provenance<S> {
     /// The rights if they are a URI: IIIF allows nothing else in `rights` and `license` (Presentation 3.0 §3.2, 2.1
     /// §3.4).
     pub fn rights_uri(&self) -> Option<&str> {
-        self.rights.as_ref().map(AsRef::as_ref).filter(|text| is_uri(text))
+        self.rights
+            .as_ref()
+            .map(AsRef::as_ref)
+            .filter(|text| is_uri(text))
     }
 
     /// The rights if they are a text and not a URI.
     pub fn rights_text(&self) -> Option<&str> {
-        self.rights.as_ref().map(AsRef::as_ref).filter(|text| !is_uri(text))
+        self.rights
+            .as_ref()
+            .map(AsRef::as_ref)
+            .filter(|text| !is_uri(text))
     }
 }
 

@@ -74,7 +74,8 @@ pub use image_records::{ImageRecords, Parts, RecordBlock};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{
-    BorrowedImage, BorrowedLocalization, Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
+    BorrowedImage, BorrowedLocalization, Localization, Localizations, LocalizedImage, Painted,
+    image_as_element, write_localizations,
 };
 pub use lock::{
     LockHead, LockPart, LockedDocument, LockedImage, PutLine, read_lock, read_locked_documents,

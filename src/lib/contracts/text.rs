@@ -196,7 +196,8 @@ mod tests {
             assert_eq!(read, &AttributeValue::from(value.clone()));
             assert_eq!(read.as_str(), value.as_str());
         }
-        let is_borrowed = |value: &AttributeValue| matches!(value, AttributeValue::Text(Text(Cow::Borrowed(_))));
+        let is_borrowed =
+            |value: &AttributeValue| matches!(value, AttributeValue::Text(Text(Cow::Borrowed(_))));
         assert_eq!(read.iter().filter(|value| is_borrowed(value)).count(), 1);
     }
 }

@@ -12,9 +12,10 @@ use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::line_mask::LineMask;
+use super::outline::Outline;
 use super::sink::{Sink, put_rows};
 use super::text_tree::Level;
-use crate::contracts;
+use crate::contracts::{self, Polygon};
 use crate::error::Error;
 use crate::pixels::{Crop, LineShape};
 use crate::summary::counted;
@@ -252,10 +253,14 @@ impl LineWriter<'_> {
 }
 
 fn shape(b: &DatasetBox) -> LineShape {
-    let rings = b.outline.iter().flat_map(|outline| outline.rings());
+    let rings = |of: fn(&Outline) -> &[Polygon]| {
+        let rings = b.outline.iter().flat_map(of);
+        rings.map(|ring| ring.points().to_vec()).collect()
+    };
     LineShape {
         bbox: [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height],
-        rings: rings.map(|ring| ring.points().to_vec()).collect(),
+        parts: rings(Outline::parts),
+        holes: rings(Outline::holes),
         baseline: contracts::baseline(&b.attributes).unwrap_or_default(),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
 use super::baseline;
-use super::rare_jpeg::RareJpeg;
+use super::rare_jpeg::{RareJpeg, is_cmyk};
 use super::tiff::is_tiff;
 use crate::error::Error;
 use crate::files::Content;
@@ -25,6 +25,8 @@ pub struct Header {
     pub media_type: &'static str,
     /// EXIF orientation, 1 to 8; 1 if there is none.
     pub orientation: u8,
+    /// Whether it is a JPEG in four inks, which is decoded to RGB.
+    pub is_cmyk: bool,
 }
 
 impl Header {
@@ -96,6 +98,7 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
             depth: 8,
             media_type: "image/tiff",
             orientation: found.orientation,
+            is_cmyk: false,
         });
     }
     if let Some(header) = of_jpeg_tiles(&mut input) {
@@ -120,17 +123,7 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
         let read = input.by_ref().take(most).read_to_end(&mut head);
         input.rewind().ok()?;
         let is_all = (read.ok()? as u64) < most;
-        let header = match RareJpeg::of(&head) {
-            Some(rare) => Ok(Header {
-                width: rare.size[0].into(),
-                height: rare.size[1].into(),
-                channels: rare.channels,
-                depth: if rare.depth > 8 { 16 } else { 8 },
-                media_type: "image/jpeg",
-                orientation: 1,
-            }),
-            None => header_of(Cursor::new(head)),
-        };
+        let header = of_jpeg(head);
         let is_enough = header.is_ok() || is_all;
         found = Some(header);
         if is_enough {
@@ -138,6 +131,26 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
         }
     }
     found
+}
+
+/// The header of a JPEG in its first bytes.
+fn of_jpeg(head: Vec<u8>) -> Result<Header, String> {
+    match RareJpeg::of(&head) {
+        Some(rare) => Ok(Header {
+            width: rare.size[0].into(),
+            height: rare.size[1].into(),
+            channels: rare.channels,
+            depth: if rare.depth > 8 { 16 } else { 8 },
+            media_type: "image/jpeg",
+            orientation: 1,
+            is_cmyk: is_cmyk(&head),
+        }),
+        None => {
+            let is_cmyk = is_cmyk(&head);
+            let header = header_of(Cursor::new(head))?;
+            Ok(Header { is_cmyk, ..header })
+        }
+    }
 }
 
 /// Whether a file, by its first bytes, is a JPEG that the decoder does not read.
@@ -170,6 +183,7 @@ fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
         depth,
         media_type,
         orientation,
+        is_cmyk: false,
     })
 }
 
@@ -197,6 +211,7 @@ pub fn of_jpeg_tiles(input: &mut (impl BufRead + Seek)) -> Option<Header> {
                 .flatten()
                 .filter(|o| (1..=8).contains(o))
                 .unwrap_or(1),
+            is_cmyk: false,
         })
     };
     let header = read(&mut *input);

@@ -10,8 +10,10 @@ use super::decode::to_png;
 pub struct LineShape {
     /// The box, `[x, y, width, height]`.
     pub bbox: [f64; 4],
-    /// Rings of the outline, of which an odd number encloses what belongs to the line; empty: the box.
-    pub rings: Vec<Vec<[f64; 2]>>,
+    /// Rings of which any encloses what belongs to the line; empty: the box.
+    pub parts: Vec<Vec<[f64; 2]>>,
+    /// Rings that enclose what does not belong to it.
+    pub holes: Vec<Vec<[f64; 2]>>,
     /// The line that the text stands on; empty if it is not known.
     pub baseline: Vec<[f64; 2]>,
 }
@@ -40,7 +42,7 @@ impl Crop {
         if width == 0 || height == 0 || u64::from(width) * u64::from(height) > MOST_PIXELS {
             return Err(format!("line is empty or too large: {width} x {height}"));
         }
-        let is_outside = |point: [f64; 2]| !line.rings.is_empty() && !encloses(&line.rings, point);
+        let is_outside = |point: [f64; 2]| !line.has(point);
         let pixel = |x: u32, y: u32| {
             let at = paths.point(x, y);
             match outside {
@@ -54,6 +56,14 @@ impl Crop {
             false => cut,
         };
         Ok((to_png(&cut)?, [width, height]))
+    }
+}
+
+impl LineShape {
+    /// Whether a point belongs to the line, as far as an outline says it.
+    fn has(&self, point: [f64; 2]) -> bool {
+        let any = |rings: &[Vec<[f64; 2]>]| rings.iter().any(|ring| encloses(ring, point));
+        self.parts.is_empty() || any(&self.parts) && !any(&self.holes)
     }
 }
 
@@ -124,9 +134,9 @@ impl Straight {
         }
         let [x, y, w, h] = line.bbox;
         let corners = vec![[x, y], [x + w, y], [x + w, y + h], [x, y + h]];
-        let around: Vec<[f64; 2]> = match line.rings.is_empty() {
+        let around: Vec<[f64; 2]> = match line.parts.is_empty() {
             true => corners,
-            false => line.rings.concat(),
+            false => line.parts.concat(),
         };
         if is_backwards(&points, &around) {
             points.reverse();
@@ -233,15 +243,13 @@ fn signed_distance([x, y]: [f64; 2], columns: &[([f64; 2], [f64; 2])]) -> f64 {
     nearest.map_or(0.0, |([px, py], [nx, ny])| (x - px) * nx + (y - py) * ny)
 }
 
-/// Whether an odd number of rings encloses a point.
-fn encloses(rings: &[Vec<[f64; 2]>], [x, y]: [f64; 2]) -> bool {
+/// Whether a ring encloses a point, by the even-odd rule.
+fn encloses(ring: &[[f64; 2]], [x, y]: [f64; 2]) -> bool {
     let crosses = |(a, b): (&[f64; 2], &[f64; 2])| {
         (a[1] > y) != (b[1] > y) && x < a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0])
     };
-    let edges = rings
-        .iter()
-        .flat_map(|ring| ring.iter().zip(ring.iter().cycle().skip(1)));
-    edges.filter(|edge| crosses(*edge)).count() % 2 == 1
+    let edges = ring.iter().zip(ring.iter().cycle().skip(1));
+    edges.filter(|(a, b)| crosses((*a, *b))).count() % 2 == 1
 }
 
 #[cfg(test)]
@@ -258,8 +266,8 @@ mod tests {
     fn a_line_from_right_to_left_is_cut_as_from_left_to_right() {
         let of = |baseline: [[f64; 2]; 2], y: f64| LineShape {
             bbox: [10.0, y, 100.0, 40.0],
-            rings: Vec::new(),
             baseline: baseline.to_vec(),
+            ..LineShape::default()
         };
         let [left, right] = [[10.0, 50.0], [110.0, 50.0]];
         let wanted = pixels(&of([left, right], 20.0), None, true);
@@ -281,8 +289,8 @@ mod tests {
     fn what_is_outside_the_outline_is_painted_over() {
         let line = LineShape {
             bbox: [10.2, 20.0, 19.0, 10.0],
-            rings: vec![vec![[10.2, 20.0], [29.2, 20.0], [29.2, 30.0]]],
-            baseline: Vec::new(),
+            parts: vec![vec![[10.2, 20.0], [29.2, 20.0], [29.2, 30.0]]],
+            ..LineShape::default()
         };
         let cut = pixels(&line, Some([255; 3]), false);
         assert_eq!([cut.width(), cut.height()], [20, 10]);
@@ -290,6 +298,20 @@ mod tests {
         assert_eq!(cut.get_pixel(1, 8).0, [255; 3]);
         let all = pixels(&line, None, false);
         assert_eq!(all.get_pixel(1, 8).0, [11, 28, 0]);
+        // What two parts share belongs to the line, and a hole does not.
+        let square = |x: f64, y: f64, side: f64| {
+            vec![[x, y], [x + side, y], [x + side, y + side], [x, y + side]]
+        };
+        let line = LineShape {
+            bbox: [10.0, 20.0, 20.0, 10.0],
+            parts: vec![square(10.0, 20.0, 10.0), square(15.0, 20.0, 10.0)],
+            holes: vec![square(11.0, 21.0, 2.0)],
+            ..LineShape::default()
+        };
+        let cut = pixels(&line, Some([255; 3]), false);
+        let is_shown = |x, y| cut.get_pixel(x, y).0 != [255; 3];
+        let shown = [(0, 0), (1, 1), (7, 5), (14, 9), (15, 0)].map(|(x, y)| is_shown(x, y));
+        assert_eq!(shown, [true, false, true, true, false]);
     }
 
     #[test]
@@ -297,13 +319,14 @@ mod tests {
         // Falls one pixel in two.
         let line = LineShape {
             bbox: [20.0, 20.0, 80.0, 60.0],
-            rings: vec![vec![
+            parts: vec![vec![
                 [20.0, 20.0],
                 [100.0, 60.0],
                 [100.0, 80.0],
                 [20.0, 40.0],
             ]],
             baseline: vec![[20.0, 35.0], [60.0, 55.0], [100.0, 75.0]],
+            ..LineShape::default()
         };
         let cut = pixels(&line, None, true);
         let length = 80f64.hypot(40.0);
@@ -318,8 +341,8 @@ mod tests {
         // A level line is what a plain cut gives.
         let level = LineShape {
             bbox: [20.0, 20.0, 50.0, 20.0],
-            rings: Vec::new(),
             baseline: vec![[20.0, 35.0], [70.0, 35.0]],
+            ..LineShape::default()
         };
         assert_eq!(pixels(&level, None, true), pixels(&level, None, false));
     }

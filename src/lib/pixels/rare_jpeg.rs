@@ -16,28 +16,10 @@ pub struct RareJpeg {
 }
 
 impl RareJpeg {
-    /// Reads the frame header (ITU-T T.81 table B.1). None of a JPEG that is decoded, and of what is none.
+    /// Reads the frame header. None of a JPEG that is decoded, and of what is none.
     pub fn of(head: &[u8]) -> Option<Self> {
-        let mut rest = head.strip_prefix(&[0xFF, 0xD8])?;
-        loop {
-            // Fill bytes.
-            while let [0xFF, 0xFF, ..] = rest {
-                rest = &rest[1..];
-            }
-            let [0xFF, marker, high, low, ..] = *rest else {
-                return None;
-            };
-            let length = usize::from(u16::from_be_bytes([high, low]));
-            let body = rest.get(4..2 + length)?;
-            match marker {
-                // A frame header; these three are other segments.
-                0xC0..=0xCF | 0xF7 if ![0xC4, 0xC8, 0xCC].contains(&marker) => {
-                    return Self::of_frame(marker, body);
-                }
-                0xDA => return None,
-                _ => rest = rest.get(2 + length..)?,
-            }
-        }
+        let (marker, body) = frame(head)?;
+        Self::of_frame(marker, body)
     }
 
     fn of_frame(marker: u8, body: &[u8]) -> Option<Self> {
@@ -63,4 +45,33 @@ impl RareJpeg {
             is_kept,
         })
     }
+}
+
+/// The frame header of a JPEG (ITU-T T.81 table B.1): its marker, and what is in it. None if it is not in these first bytes.
+fn frame(head: &[u8]) -> Option<(u8, &[u8])> {
+    let mut rest = head.strip_prefix(&[0xFF, 0xD8])?;
+    loop {
+        // Fill bytes.
+        while let [0xFF, 0xFF, ..] = rest {
+            rest = &rest[1..];
+        }
+        let [0xFF, marker, high, low, ..] = *rest else {
+            return None;
+        };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let body = rest.get(4..2 + length)?;
+        match marker {
+            // A frame header; these three are other segments.
+            0xC0..=0xCF | 0xF7 if ![0xC4, 0xC8, 0xCC].contains(&marker) => {
+                return Some((marker, body));
+            }
+            0xDA => return None,
+            _ => rest = rest.get(2 + length..)?,
+        }
+    }
+}
+
+/// Whether a JPEG is in four inks, by its first bytes: it has four components.
+pub fn is_cmyk(head: &[u8]) -> bool {
+    matches!(frame(head), Some((_, [_, _, _, _, _, 4, ..])))
 }

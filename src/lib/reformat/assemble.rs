@@ -284,6 +284,8 @@ pub fn header(facts: &ImageFacts) -> Header {
         depth: facts.depth,
         media_type: facts.media_type,
         orientation: facts.orientation,
+        // Of no meaning here: the survey has said it.
+        is_cmyk: false,
     }
 }
 

@@ -195,6 +195,7 @@ mod tests {
             depth: 8,
             media_type: "image/jpeg",
             orientation,
+            is_cmyk: false,
         }
     }
 

@@ -3,9 +3,10 @@
 //! The remap is first: it replaces names that the taxonomy does not contain (former names, working names), so that they
 //! can be rolled up like the others. A new name that the taxonomy does not contain stays as it is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
+use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 use super::remap::Remap;

@@ -98,7 +98,7 @@ impl ImageNotes {
         if matches!(header.channels, 2 | 4) && header.media_type != "image/jpeg" {
             self.transparent.add(id);
         }
-        if header.channels == 4 && header.media_type == "image/jpeg" {
+        if header.is_cmyk {
             self.cmyk.add(id);
         }
         if header.orientation != 1 && !image.localizations.is_empty() {

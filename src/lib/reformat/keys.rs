@@ -108,7 +108,12 @@ pub fn group<'a>(image: &BorrowedImage<'a>, keys: &[String]) -> (Text<'a>, Vec<S
 pub fn known(image: &BorrowedImage) -> BTreeSet<String> {
     let names = NAMES.iter().filter(|name| value(image, name).is_some());
     let names = names.map(|&name| name.to_owned());
-    image.metadata.keys().map(Text::to_string).chain(names).collect()
+    image
+        .metadata
+        .keys()
+        .map(Text::to_string)
+        .chain(names)
+        .collect()
 }
 
 #[cfg(test)]

@@ -40,6 +40,15 @@ pub struct PlacedBox<'a> {
     pub attributes: BorrowedAttributes<'a>,
 }
 
+impl Placed<'_> {
+    /// Counts what is to be told of the boxes that are kept.
+    pub fn count(&mut self) {
+        self.equal = equal(&self.boxes);
+        let thin = |b: &&PlacedBox| b.bbox.width.min(b.bbox.height) < 1.0;
+        self.thin = self.boxes.iter().filter(thin).count() as u32;
+    }
+}
+
 impl<'a> PlacedBox<'a> {
     /// Takes what another box of the same thing says and this one does not.
     fn take_in(&mut self, other: PlacedBox<'a>) {
@@ -125,9 +134,6 @@ pub fn place<'a>(
     if let Some(least) = rules.merge {
         placed.merged = merge(&mut placed.boxes, least);
     }
-    placed.equal = equal(&placed.boxes);
-    let thin = |b: &&PlacedBox| b.bbox.width.min(b.bbox.height) < 1.0;
-    placed.thin = placed.boxes.iter().filter(thin).count() as u32;
     placed
 }
 
@@ -227,7 +233,9 @@ fn is_true(value: &Value) -> bool {
 
 fn is_true_word(text: &str) -> bool {
     let text = text.trim();
-    ["true", "yes", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
+    ["true", "yes", "1"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Makes boxes that overlap an earlier one of their class by at least so much one with it; returns how many.

@@ -211,7 +211,9 @@ pub fn survey(
     };
     records.visit_blocks(0..records.len(), |block| {
         let looked = block.make(|record, image| look(record, image, names, rules))?;
-        looked.into_iter().try_for_each(|looked| taking.take(looked))
+        looked
+            .into_iter()
+            .try_for_each(|looked| taking.take(looked))
     })?;
     Ok(taking.survey)
 }
@@ -258,6 +260,7 @@ fn found<'a>(
     let is_class = |(_, fate): &(u32, Fate)| matches!(fate, Fate::Class(_));
     let id = image.id;
     let mut placed = place::place(image.localizations, mapping, header, names, &rules.boxes);
+    placed.count();
     if placed.boxes.is_empty() && !placed.concepts.is_empty() {
         notes.emptied.add(&id);
     }
