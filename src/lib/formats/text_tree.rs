@@ -279,7 +279,7 @@ mod tests {
     fn boxed(id: &str, x: f64, attributes: serde_json::Value) -> DatasetBox<'static> {
         DatasetBox {
             number: 1,
-            id: id.into(),
+            id: id.to_owned().into(),
             class: 0,
             bbox: BBox::try_from([x, 0.0, 10.0, 10.0]).unwrap(),
             outline: None,

@@ -119,18 +119,15 @@ pub fn known(image: &BorrowedImage) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contracts::Metadata;
 
     #[test]
     fn an_image_with_several_values_stands_between_the_groups_of_each() {
         let image = BorrowedImage {
-            metadata: Metadata::from([
-                (
-                    "diver".into(),
-                    vec!["a".into(), " b ".into(), String::new()],
-                ),
+            metadata: [
+                ("diver".into(), vec!["a".into(), " b ".into(), "".into()]),
                 ("reef".into(), vec!["r".into()]),
-            ]),
+            ]
+            .into(),
             ..BorrowedImage::default()
         };
         let cases: [(&[&str], &[&str]); 4] = [
@@ -150,7 +147,7 @@ mod tests {
         let mut image = BorrowedImage {
             id: "i".into(),
             group: "g".into(),
-            metadata: Metadata::from([("Scribe".into(), vec!["A".into(), "B".into()])]),
+            metadata: [("Scribe".into(), vec!["A".into(), "B".into()])].into(),
             ..BorrowedImage::default()
         };
         image.source.manifest = Some("m".into());

@@ -87,7 +87,7 @@ mod tests {
     fn boxes_are_counted_by_size_shape_and_place() {
         let boxed = |bbox: [f64; 4]| DatasetBox {
             number: 1,
-            id: String::new(),
+            id: Default::default(),
             class: 0,
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
