@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use peak_alloc::PeakAlloc;
+use recto::files::Content;
 use recto::pixels;
 use recto::pixels::source::{self, ImageSource};
 use recto_testkit::mutation::{self, Random};
@@ -29,7 +30,7 @@ fn is_read(bytes: &[u8], path: &Path) -> bool {
     ALLOCATED.reset_peak_usage();
     told(pixels::measure_bytes(bytes));
     told(pixels::decode(bytes, MOST_PIXELS));
-    let open = || std::fs::File::open(path).unwrap();
+    let open = || Content::file(path.to_owned()).open().unwrap();
     told(source::inspect(&open(), 1));
     told(source::count_pages(&open()));
     let is_read = told(ImageSource::open(open(), 1, MOST_PIXELS)).is_some_and(|source| {

@@ -594,7 +594,7 @@ impl<'a> Journey<'a> {
                 None => {}
                 Some(Leftover::Part(part)) => part.discard(),
                 // May be gigabytes.
-                Some(Leftover::Store(store)) => drop(store.discard()),
+                Some(Leftover::Store(store)) => store.discard(),
             }
         };
         // If it fails, the end of the run removes it.

@@ -302,7 +302,10 @@ fn repair(path: &Path, end_of_files: u64) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn names(folder: &Path) -> Vec<(String, Vec<(String, Vec<u8>)>)> {
+    /// Names and bytes.
+    type Files = Vec<(String, Vec<u8>)>;
+
+    fn names(folder: &Path) -> Vec<(String, Files)> {
         let mut packs: Vec<PathBuf> = fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -396,7 +399,7 @@ mod tests {
             match is_killed {
                 // As a kill leaves it, in the middle of a file.
                 true => {
-                    std::mem::forget(writer);
+                    drop(writer);
                     let half = &whole[..whole.len() - 100 * usize::from(cut > 0)];
                     fs::write(folder.path().join("images-00000.tar"), half).unwrap();
                 }

@@ -318,7 +318,7 @@ fn parse(line: &[u8]) -> Option<Line<'_>> {
     let line: Line = serde_json::from_slice(line).ok()?;
     let pack = line.pack.as_ref();
     let is_block = |pack: &PackedImage| {
-        pack.offset % BLOCK_OF_TAR == 0 && pack.offset / BLOCK_OF_TAR <= u32::MAX.into()
+        pack.offset.is_multiple_of(BLOCK_OF_TAR) && pack.offset / BLOCK_OF_TAR <= u32::MAX.into()
     };
     (line.recto == Download::NAME && pack.is_none_or(is_block)).then_some(line)
 }

@@ -39,7 +39,7 @@ pub struct Journal {
 
 /// What the thread is asked to do.
 enum Message {
-    Line(Line),
+    Line(Box<Line>),
     /// To send what waits to be sent, and who waits for that.
     Send(oneshot::Sender<Result<(), (io::ErrorKind, String)>>),
 }
@@ -177,7 +177,9 @@ impl Journal {
             done,
         };
         let sender = self.sender.as_ref().ok_or_else(gone)?;
-        sender.send(Message::Line(line)).map_err(|_| gone())?;
+        sender
+            .send(Message::Line(Box::new(line)))
+            .map_err(|_| gone())?;
         Ok(outcome)
     }
 
@@ -286,7 +288,7 @@ impl Writer {
         let mut are_many = false;
         while let Some(first) = self.next(messages) {
             let first = match first {
-                Message::Line(line) => line,
+                Message::Line(line) => *line,
                 Message::Send(done) => {
                     let _ = done.send(self.send());
                     continue;
@@ -298,7 +300,7 @@ impl Writer {
             let (mut group, mut waiting) = (vec![first], None);
             for message in messages.try_iter().take(GROUP - 1) {
                 match message {
-                    Message::Line(line) => group.push(line),
+                    Message::Line(line) => group.push(*line),
                     Message::Send(done) => {
                         waiting = Some(done);
                         break;
