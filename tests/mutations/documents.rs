@@ -417,7 +417,7 @@ fn localizations() {
         ends.map(kept)[0]
     };
     documents(
-        100,
+        300,
         [samples::localizations(), samples::m3_localizations()],
         takes,
     )

@@ -66,6 +66,8 @@ pub enum Role {
 
 /// The list of classes of YOLO.
 const CLASSES: &str = "data.yaml";
+/// The labelling interface of labelstudio, which names the classes.
+const INTERFACE: &str = "interface.xml";
 
 /// The annotation files of a set.
 #[derive(Debug)]
@@ -111,6 +113,7 @@ impl AnnotationFiles {
         let path = &path[below.len()..];
         let is_read = match reader {
             Reader::Source("yolo") if path == CLASSES => return Role::Derived,
+            Reader::Source("labelstudio") if path == INTERFACE => return Role::Derived,
             Reader::Source("voc") if path.contains("/ImageSets/") => return Role::Names,
             Reader::Source("yolo") => path.starts_with("labels/") && path.ends_with(".txt"),
             Reader::Source("voc") => path.contains("/Annotations/") && path.ends_with(".xml"),
