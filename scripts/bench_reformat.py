@@ -385,7 +385,7 @@ def measure(given, command, form, boxes):
 # A mark of one box, and in which files it stands.
 MARKS = {"coco": (".json", b'"bbox"'), "yolo": (".txt", b"\n"), "voc": (".xml", b"<object>"), "csv": (".csv", b"\n")}
 # Lists of images and classes, and what recto puts beside its formats.
-BESIDE = {"train.txt", "obj.names", "sources.csv", "rejects.csv", "dataset.json", "labelmap.txt", "classes.txt", "labels.txt"}
+BESIDE = {"train.txt", "obj.names", "sources.csv", "rejects.csv", "dataset.json", "croissant.json", "labelmap.txt", "classes.txt", "labels.txt"}
 
 
 def count(out, form):
