@@ -10,7 +10,11 @@ use crate::files;
 
 /// Held as long as it is not dropped.
 #[derive(Debug)]
-pub struct StoreLock(PathBuf);
+pub struct StoreLock {
+    path: PathBuf,
+    /// What the file says as long as the lock is ours.
+    own: Vec<u8>,
+}
 
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +39,7 @@ impl StoreLock {
         let own = files::to_json(&Holder::own(), "lock")?;
         let cannot = |e| files::cannot_write(&path, e);
         if files::create_in_store(&path, &own).map_err(cannot)? {
-            return Ok(StoreLock(path));
+            return Ok(StoreLock { path, own });
         }
         let seen = files::see_in_store(&path).map_err(cannot)?;
         let taken = match &seen {
@@ -47,7 +51,7 @@ impl StoreLock {
             Some(_) => false,
         };
         match taken {
-            true => Ok(StoreLock(path)),
+            true => Ok(StoreLock { path, own }),
             false => Err(Self::is_held(
                 folder,
                 seen.and_then(|seen| Holder::of(&seen.bytes)),
@@ -73,8 +77,11 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // If it stays, the next run finds that its holder is gone.
-        let _ = files::remove_in_store(&self.0);
+        // Another run may have broken it, and holds its own. If ours stays, the next run finds that its holder is gone.
+        let seen = files::see_in_store(&self.path);
+        if seen.is_ok_and(|seen| seen.is_some_and(|seen| seen.bytes == self.own)) {
+            let _ = files::remove_in_store(&self.path);
+        }
     }
 }
 
