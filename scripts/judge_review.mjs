@@ -151,7 +151,7 @@ await check("everything can be undone and done again", async () => {
     () => r.press("Shift+ArrowLeft"),
     async () => {
       await r.page.fill("#text", "incipit");
-      await r.press("Escape");
+      await r.page.focus("#canvas");
     },
     () => r.press("m"),
     () => r.press("Escape", "Tab", "Delete"),
@@ -337,11 +337,46 @@ await check("boxes go along to the next image, suggestions are accepted by one k
   await form.locator("input").nth(1).fill("B");
   await form.locator("button").click();
   await r.page.fill("#text", "explicit");
-  await r.press("Escape");
+  await r.page.focus("#canvas");
   await wait(100);
   await r.saved();
   const [held] = (await r.boxes("p11")).filter((box) => box.attributes.hand);
   assert.deepEqual([held.attributes.hand, held.attributes.text], ["B", "explicit"]);
+  await r.close();
+});
+
+await check("what is typed is kept over a reload, Escape gives it up, and what one lands on after a mark can be undone", async () => {
+  const r = await Reviewer.at(url, "/view/p13");
+  const [first] = await r.boxes();
+  await r.click(await r.middle(first.bbox));
+  await r.page.focus("#text");
+  await r.page.keyboard.type("beresh");
+  await r.page.reload();
+  await r.ready();
+  await r.saved();
+  const held = async () => (await r.boxes("p13")).find((box) => box.id === first.id);
+  assert.equal((await held()).attributes.text, "beresh");
+  await r.click(await r.middle(first.bbox));
+  await r.page.focus("#text");
+  await r.page.keyboard.type("it");
+  await r.press("Escape");
+  await r.page.fill("#place input[name=x]", "10");
+  await r.press("Escape");
+  await wait(1500);
+  await r.saved();
+  const { bbox, attributes } = await held();
+  assert.deepEqual([bbox, attributes.text], [first.bbox, "beresh"]);
+  await r.page.focus("#canvas");
+  await r.press("r");
+  await r.page.waitForFunction(() => !location.pathname.endsWith("p13"));
+  await r.ready();
+  await r.saved();
+  assert.equal((await r.held("p13")).state, "reviewed");
+  await r.press("Control+z");
+  await r.page.waitForFunction(() => location.pathname.endsWith("p13"));
+  await wait(200);
+  await r.saved();
+  assert.notEqual((await r.held("p13")).state, "reviewed");
   await r.close();
 });
 

@@ -79,6 +79,9 @@ pub trait Stage: clap::Args {
     /// The name of the stage in reports and messages: `digest`, `extract`…
     const NAME: &'static str;
 
+    /// Whether it runs until it is stopped, as a server does.
+    const RUNS_ON: bool = false;
+
     /// The options that all stages have.
     fn common(&self) -> &Common;
 

@@ -126,6 +126,10 @@ const WALLS: &[Wall] = &[
         words: r"\benv::(var|vars|set_var|args)|process::exit\b|set_current_dir",
         rooms: &[],
         except: &[
+            (
+                "cli/allocator.rs",
+                "starts a program anew with the same command line and a variable for the C library",
+            ),
             ("cli/mod.rs", "reads the command lines of all programs"),
             (
                 "cli/settings.rs",

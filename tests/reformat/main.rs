@@ -4,6 +4,7 @@ mod concepts;
 mod croissant;
 mod formats;
 mod lines;
+mod outlines;
 mod points;
 mod report;
 mod shards;

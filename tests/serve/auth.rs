@@ -77,6 +77,34 @@ pub fn started(rules: &str, more: &[&str]) -> (Workdir, Serving) {
     (work, server)
 }
 
+/// What is set for how long answers may be kept makes nothing public that depends on the visitor.
+#[test]
+fn ages_of_classes_leave_what_depends_on_the_visitor_private() {
+    let ages = ["info", "documents", "pages", "images"];
+    let ages: String = ages
+        .iter()
+        .map(|class| format!("[requests.{class}]\nmax_age = 55\n"))
+        .collect();
+    let (_work, server) = started(&format!("{ages}{RULES}"), &[]);
+    let paths = [
+        "/iiif/presentation/3/Secret/manifest.json",
+        "/iiif/presentation/2/Secret/manifest.json",
+        "/iiif/presentation/3/collection.json",
+        "/iiif/3/secret/info.json",
+        "/pages/images.json",
+        "/view/secret",
+    ];
+    for path in paths {
+        let got = server.ask("GET", path, ANNA);
+        let kept = &got.headers["cache-control"];
+        assert_eq!((got.status, &**kept), (200, "private, no-cache"), "{path}");
+        assert!(got.headers["vary"].contains("authorization"), "{path}");
+    }
+    // The same for everybody.
+    let open = server.get("/iiif/3/open/full/200,/0/default.jpg");
+    assert_eq!(open.headers["cache-control"], "public, max-age=55");
+}
+
 fn words(got: &Got) -> String {
     String::from_utf8_lossy(&got.body).into_owned()
 }

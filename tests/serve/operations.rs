@@ -342,6 +342,28 @@ fn classes_of_requests_have_limits_and_ages_of_their_own() {
     );
 }
 
+/// glibc keeps large buffers in heaps for ever unless it is told from which size on to map them by themselves.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn large_buffers_go_back_to_the_system() {
+    let set = |value: Option<&str>| {
+        let work = folder();
+        let mut command = work.command("serve", &["pictures", "--listen", "127.0.0.1:0"]);
+        if let Some(value) = value {
+            command.env("MALLOC_MMAP_THRESHOLD_", value);
+        }
+        let server = Serving::of(command);
+        let variables = std::fs::read(format!("/proc/{}/environ", server.child.id())).unwrap();
+        let variables = String::from_utf8_lossy(&variables).into_owned();
+        let mut found = variables
+            .split('\0')
+            .filter_map(|line| line.strip_prefix("MALLOC_MMAP_THRESHOLD_="));
+        found.next().map(str::to_owned)
+    };
+    assert_eq!(set(None).as_deref(), Some("1048576"));
+    assert_eq!(set(Some("4096")).as_deref(), Some("4096"));
+}
+
 #[test]
 fn paths_may_begin_with_something() {
     let work = folder();

@@ -3,6 +3,7 @@
 //! `recto digest …` is `recto-digest …`: both take the same options, call the same function and print the same messages. What
 //! a program does never depends on the name of its file.
 
+mod allocator;
 mod apply;
 mod config;
 #[cfg(feature = "serve")]
@@ -203,6 +204,9 @@ fn stage_command<Options: Stage>(name: &'static str, arguments: &[OsString]) -> 
 }
 
 fn run_stage<Options: Stage>(matches: &ArgMatches) -> Exit {
+    if Options::RUNS_ON {
+        allocator::give_back_large_buffers();
+    }
     match Options::from_arg_matches(matches) {
         Ok(options) => report::run(&options),
         Err(error) => refused(&error),

@@ -12,6 +12,13 @@ pub fn hex_digest(bytes: &[u8], digits: usize) -> String {
     hex(&Sha256::digest(bytes))[..digits.min(64)].to_owned()
 }
 
+/// The same of several pieces of bytes, one after the other.
+pub fn hex_digest_of(pieces: &[&[u8]], digits: usize) -> String {
+    let mut hash = Sha256::new();
+    pieces.iter().for_each(|piece| hash.update(piece));
+    hex(&hash.finalize())[..digits.min(64)].to_owned()
+}
+
 /// A number made of some bytes, the same on every run and machine: the start of their SHA-256.
 pub fn hash_number(bytes: &[u8]) -> u64 {
     let hash = Sha256::digest(bytes);

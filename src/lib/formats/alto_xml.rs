@@ -1,8 +1,8 @@
 //! A page as ALTO 4: regions as `TextBlock`, `ComposedBlock`, `Illustration` or `GraphicalElement`, classes as tags.
 //!
 //! The order of the file is the reading order. ALTO has text only in words. A line without words has a single `String`, which has the place of the line and all of its text,
-//! as transcription tools write it. Blanks between words are `SP` where the text of the line has them, and what it has beyond
-//! its words is `HYP`.
+//! as transcription tools write it. Blanks between words are `SP` where the text of the line has them, and a hyphen after its words
+//! is `HYP`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,6 +21,8 @@ pub struct LostInAlto {
     pub languages: u64,
     /// Borders of pages.
     pub borders: u64,
+    /// Lines whose text is more than the texts of their words, or another.
+    pub lines: u64,
 }
 
 /// The document of an image whose file stands beside it. Adds what it cannot hold to `lost`.
@@ -139,15 +141,16 @@ impl Page<'_> {
                 place(&node.bbox)
             );
         }
-        let (gaps, rest) = gaps(node.text(), &words);
-        for (word, has_gap) in words.iter().zip(gaps) {
+        let gaps = gaps(node.text(), &words);
+        self.lost.lines += u64::from(!words.is_empty() && !gaps.is_whole);
+        for (word, has_gap) in words.iter().zip(gaps.follow) {
             self.word(word);
             if has_gap {
                 self.xml.push_str("<SP/>\n");
             }
         }
-        if let (Some(rest), false) = (rest, words.is_empty()) {
-            let _ = writeln!(self.xml, "<HYP CONTENT=\"{}\"/>", attribute(rest));
+        if let (Some(hyphen), false) = (gaps.hyphen, words.is_empty()) {
+            let _ = writeln!(self.xml, "<HYP CONTENT=\"{}\"/>", attribute(hyphen));
         }
         self.xml.push_str("</TextLine>\n");
     }
@@ -238,24 +241,50 @@ fn kind(node: &Node) -> (&'static str, &'static str) {
     }
 }
 
-/// Whether a blank follows each word in the text of a line, and what the text has after its words. Without a text, or if the
-/// words are not those of the text, there are blanks between all.
-fn gaps<'a>(text: Option<&'a str>, words: &[&Node]) -> (Vec<bool>, Option<&'a str>) {
-    let between = || (1..=words.len()).map(|n| n < words.len()).collect();
-    let Some(mut rest) = text else {
-        return (between(), None);
+/// What the text of a line has besides its words.
+struct Gaps<'a> {
+    /// Whether a blank follows each word.
+    follow: Vec<bool>,
+    /// The hyphen at the end that no word has.
+    hyphen: Option<&'a str>,
+    /// Whether words, blanks and hyphen are the text.
+    is_whole: bool,
+}
+
+/// Without a text, or if the words are not those of the text, there are blanks between all words.
+fn gaps<'a>(text: Option<&'a str>, words: &[&Node]) -> Gaps<'a> {
+    let between = |is_whole| Gaps {
+        follow: (1..=words.len()).map(|n| n < words.len()).collect(),
+        hyphen: None,
+        is_whole,
     };
-    let mut found = Vec::new();
+    let Some(mut rest) = text else {
+        return between(true);
+    };
+    let mut follow = Vec::new();
     for word in words {
         let own = word.text().unwrap_or_default();
         let Some(after) = rest.trim_start().strip_prefix(own) else {
-            return (between(), None);
+            return between(false);
         };
-        found.push(after.starts_with(char::is_whitespace) && found.len() + 1 < words.len());
+        follow.push(after.starts_with(char::is_whitespace) && follow.len() + 1 < words.len());
         rest = after;
     }
     let rest = rest.trim();
-    (found, (!rest.is_empty()).then_some(rest))
+    Gaps {
+        follow,
+        hyphen: is_hyphen(rest).then_some(rest),
+        is_whole: rest.is_empty() || is_hyphen(rest),
+    }
+}
+
+/// Hyphens of print and of transcriptions: also the soft one, the not sign, and the double ones of old prints.
+fn is_hyphen(text: &str) -> bool {
+    [
+        "-", "\u{ad}", "\u{2010}", "\u{2011}", "\u{ac}", "=", "\u{2e17}", "\u{2e40}", "\u{58a}",
+        "\u{5be}",
+    ]
+    .contains(&text)
 }
 
 fn place(b: &BBox) -> String {

@@ -4,7 +4,7 @@
 //! first pixel is `[0, 0, 1, 1]`). Ids of images, annotations and categories are dense 32-bit numbers from 1,
 //! because 0 reads as "unmatched" in COCOeval and as background in detectors, and larger ones lose digits in
 //! several readers; the source's ids are in `uuid`. Each part of an outline is a polygon of `segmentation`; an outline with
-//! holes is a mask in runs, since readers paint every polygon. `area` is that of the outline, if there is one. The files are
+//! holes is a mask in runs, since readers paint every polygon, and so is that of a crowd, as COCO has it. `area` is that of the outline, if there is one. The files are
 //! ASCII: pycocotools opens them in the encoding of the system.
 
 use std::io;
@@ -447,7 +447,9 @@ impl<'a> Annotation<'a> {
             }),
             iscrowd: u8::from(b.flags.is_crowd),
             segmentation: match &b.outline {
-                Some(outline) => segmentation(outline, [image.width, image.height]),
+                Some(outline) => {
+                    segmentation(outline, b.flags.is_crowd, [image.width, image.height])
+                }
                 None => Segmentation::Polygons(Vec::new()),
             },
             uuid: &b.id,
@@ -458,12 +460,13 @@ impl<'a> Annotation<'a> {
     }
 }
 
-fn segmentation(outline: &Outline, [width, height]: [u32; 2]) -> Segmentation {
+/// Polygons, or runs where holes are, and for crowds, of which readers expect runs.
+fn segmentation(outline: &Outline, is_crowd: bool, [width, height]: [u32; 2]) -> Segmentation {
     let numbers = |polygon: &Polygon| -> Vec<Number> {
         let points = polygon.points().iter().flatten();
         points.map(|&v| Number(v)).collect()
     };
-    match outline.is_plain() {
+    match outline.is_plain() && !is_crowd {
         true => Segmentation::Polygons(outline.parts().iter().map(numbers).collect()),
         false => Segmentation::Runs {
             size: [height, width],

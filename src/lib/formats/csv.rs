@@ -23,7 +23,7 @@ pub struct Csv;
 
 const PATH: &str = "annotations.csv";
 
-const HEADER: [&str; 25] = [
+const HEADER: [&str; 26] = [
     "image_id",
     "file",
     "width",
@@ -49,6 +49,7 @@ const HEADER: [&str; 25] = [
     "polygon",
     "text",
     "attributes",
+    "holes",
 ];
 
 impl Format for Csv {
@@ -245,7 +246,7 @@ fn box_cells(dataset: &Dataset, labelled: Option<&DatasetBox>) -> [String; 8] {
     ]
 }
 
-fn text_cells(labelled: Option<&DatasetBox>) -> [String; 3] {
+fn text_cells(labelled: Option<&DatasetBox>) -> [String; 4] {
     let Some(b) = labelled else {
         return Default::default();
     };
@@ -258,6 +259,10 @@ fn text_cells(labelled: Option<&DatasetBox>) -> [String; 3] {
         match b.attributes.is_empty() {
             true => String::new(),
             false => json(serde_json::to_string(&b.attributes)),
+        },
+        match b.outline.as_ref().map(Outline::holes) {
+            None | Some([]) => String::new(),
+            Some(holes) => json(serde_json::to_string(holes)),
         },
     ]
 }

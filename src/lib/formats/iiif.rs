@@ -162,7 +162,14 @@ fn annotation(dataset: &Dataset, image: &DatasetImage, on: &OnCanvas, b: &Datase
     let (motivation, body) = match b.text() {
         None => (json!("tagging"), class),
         Some(text) => {
-            let text = json!({ "type": "TextualBody", "purpose": "supplementing", "value": text, "format": "text/plain" });
+            let mut text = json!({ "type": "TextualBody", "purpose": "supplementing", "value": text, "format": "text/plain" });
+            let language = b
+                .attributes
+                .get("language")
+                .and_then(|language| language.as_str());
+            if let Some(language) = language {
+                text["language"] = json!(language);
+            }
             (json!(["tagging", "supplementing"]), json!([class, text]))
         }
     };
@@ -209,6 +216,7 @@ fn svg(outline: &Outline, on: &OnCanvas, size: [u32; 2]) -> String {
         format!("M{}Z", points.join("L"))
     };
     let path: String = outline
+        .disjoint()
         .rings()
         .map(|polygon| ring(polygon.points()))
         .collect();

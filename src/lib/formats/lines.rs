@@ -15,7 +15,7 @@ use super::line_mask::LineMask;
 use super::outline::Outline;
 use super::sink::{Sink, put_rows};
 use super::text_tree::Level;
-use crate::contracts::{self, Polygon};
+use crate::contracts;
 use crate::error::Error;
 use crate::pixels::{Crop, LineShape};
 use crate::summary::counted;
@@ -253,14 +253,11 @@ impl LineWriter<'_> {
 }
 
 fn shape(b: &DatasetBox) -> LineShape {
-    let rings = |of: fn(&Outline) -> &[Polygon]| {
-        let rings = b.outline.iter().flat_map(of);
-        rings.map(|ring| ring.points().to_vec()).collect()
-    };
+    let disjoint = b.outline.as_ref().map(Outline::disjoint);
+    let rings = disjoint.iter().flat_map(|outline| outline.rings());
     LineShape {
         bbox: [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height],
-        parts: rings(Outline::parts),
-        holes: rings(Outline::holes),
+        rings: rings.map(|ring| ring.points().to_vec()).collect(),
         baseline: contracts::baseline(&b.attributes).unwrap_or_default(),
     }
 }

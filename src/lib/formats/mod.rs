@@ -11,7 +11,6 @@ pub mod coco;
 mod contents;
 pub mod counts;
 pub mod crops;
-mod crossings;
 pub mod csv;
 pub mod cvat;
 mod dataset;

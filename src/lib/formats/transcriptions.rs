@@ -144,6 +144,12 @@ impl Writer for TranscriptionWriter<'_> {
                 "not a language tag, and left out",
             ),
             (
+                lost.lines,
+                "line has",
+                "lines have",
+                "a text that is not that of its words: ALTO has the words; -f page writes both",
+            ),
+            (
                 lost.borders,
                 "border of a page is",
                 "borders of pages are",

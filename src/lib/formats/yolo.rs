@@ -102,6 +102,7 @@ impl Format for Yolo {
             stems: file_names::stems(dataset),
             rows: String::new(),
             bridged: 0,
+            enlarged: 0,
         }))
     }
 }
@@ -113,6 +114,8 @@ struct YoloWriter<'a> {
     rows: String,
     /// How many outlines have several parts or holes.
     bridged: u64,
+    /// How many rectangles are not the smallest, since that would leave the image.
+    enlarged: u64,
 }
 
 impl Writer for YoloWriter<'_> {
@@ -130,6 +133,8 @@ impl Writer for YoloWriter<'_> {
                 Yolo::Turned => yolo_rows::turned,
             };
             row(&mut self.rows, image, labelled);
+            self.enlarged +=
+                u64::from(self.format == Yolo::Turned && yolo_rows::is_enlarged(image, labelled));
             let outline = labelled.outline.as_ref();
             self.bridged += u64::from(outline.is_some_and(yolo_rows::has_bridges));
         }
@@ -216,6 +221,11 @@ impl YoloWriter<'_> {
                 (self.format == Yolo::Segmentation, self.bridged),
                 ["outline has", "outlines have"],
                 "several parts or holes, joined by lines that lead to and fro",
+            ),
+            (
+                (true, self.enlarged),
+                ["rectangle is", "rectangles are"],
+                "larger than the outline needs, since the smallest one leaves the image, and Ultralytics drops such",
             ),
             (
                 (true, small),

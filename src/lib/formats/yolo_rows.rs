@@ -35,22 +35,34 @@ pub fn segment(rows: &mut String, p: &DatasetImage, b: &DatasetBox) {
     points_row(rows, p, b.class, &points);
 }
 
-/// `class x1 y1 x2 y2 x3 y3 x4 y4`: the smallest rectangle around the outline that lies within the image, turned as needed; of a
+/// `class x1 y1 x2 y2 x3 y3 x4 y4`: the smallest rectangle around the outline that lies within the image, rotated as needed; of a
 /// box without outline its corners.
 pub fn turned(rows: &mut String, p: &DatasetImage, b: &DatasetBox) {
-    let points = b.outline.as_ref().and_then(|outline| {
-        let points: Vec<Point> = outline
-            .parts()
-            .iter()
-            .flat_map(|p| p.points())
-            .copied()
-            .collect();
-        // Readers drop what has corners outside the image, and what is clamped is no rectangle any more.
-        let within = |value: f64, side: u32| (-1e-6..=f64::from(side) + 1e-6).contains(&value);
-        smallest_rectangle(&points, |[x, y]| within(x, p.width) && within(y, p.height))
-    });
-    let points = points.unwrap_or_else(|| corners(b));
+    let within = smallest_within(p, b);
+    let points = within.map_or_else(|| corners(b), |(_, rectangle)| rectangle);
     points_row(rows, p, b.class, &points);
+}
+
+/// Whether the smallest rectangle around an outline leaves the image, so that a larger one stands for it.
+pub fn is_enlarged(p: &DatasetImage, b: &DatasetBox) -> bool {
+    let Some((least, _)) = smallest_rectangle(&points_of(b), |_| true) else {
+        return false;
+    };
+    smallest_within(p, b).is_none_or(|(area, _)| area > least * 1.001)
+}
+
+/// The smallest rectangle with all corners on the image: readers drop what has corners outside, and what is clamped is no rectangle
+/// any more.
+fn smallest_within(p: &DatasetImage, b: &DatasetBox) -> Option<(f64, [Point; 4])> {
+    let within = |value: f64, side: u32| (-1e-6..=f64::from(side) + 1e-6).contains(&value);
+    smallest_rectangle(&points_of(b), |[x, y]| {
+        within(x, p.width) && within(y, p.height)
+    })
+}
+
+fn points_of(b: &DatasetBox) -> Vec<Point> {
+    let parts = b.outline.iter().flat_map(|outline| outline.parts());
+    parts.flat_map(|part| part.points()).copied().collect()
 }
 
 fn points_row(rows: &mut String, p: &DatasetImage, class: usize, points: &[Point]) {
@@ -73,9 +85,10 @@ fn corners(b: &DatasetBox) -> [Point; 4] {
 }
 
 /// An outline as one ring: a line leads to each other part and to each hole, and the same way back, so that it encloses
-/// nothing. Holes turn against the parts.
+/// nothing. Holes turn against the parts. Parts that overlap are one, since readers take what an odd number of lines encloses.
 pub fn one_ring(outline: &Outline) -> Vec<Point> {
     let mut ring: Vec<Point> = Vec::new();
+    let outline = outline.disjoint();
     let parts = outline.parts().iter().map(|part| (part, false));
     let holes = outline.holes().iter().map(|hole| (hole, true));
     for (polygon, is_hole) in parts.chain(holes) {
@@ -113,9 +126,12 @@ fn nearest(ring: &[Point], other: &[Point]) -> (usize, usize) {
     (best.1, best.2)
 }
 
-/// The corners of the rectangle of least area around some points whose corners may all be used: one of its sides lies along a
+/// Area and corners of the rectangle of least area around some points whose corners may all be used: one of its sides lies along a
 /// side of their hull, or upright.
-fn smallest_rectangle(points: &[Point], may_be: impl Fn(Point) -> bool) -> Option<[Point; 4]> {
+fn smallest_rectangle(
+    points: &[Point],
+    may_be: impl Fn(Point) -> bool,
+) -> Option<(f64, [Point; 4])> {
     let hull = hull(points);
     if hull.len() < 3 {
         return None;
@@ -126,11 +142,10 @@ fn smallest_rectangle(points: &[Point], may_be: impl Fn(Point) -> bool) -> Optio
         .chain([[1.0, 0.0]])
         .filter_map(|direction| along(&hull, direction))
         .filter(|(_, corners)| corners.iter().all(|corner| may_be(*corner)));
-    let best = rectangles.reduce(|best, other| match other.0 < best.0 - 1e-9 {
+    rectangles.reduce(|best, other| match other.0 < best.0 - 1e-9 {
         true => other,
         false => best,
-    });
-    best.map(|(_, corners)| corners)
+    })
 }
 
 /// The rectangle around a hull whose sides have a direction: its area and corners.
@@ -180,7 +195,7 @@ fn hull(points: &[Point]) -> Vec<Point> {
 
 /// Whether an outline is more than one ring can say without lines that lead to and fro.
 pub fn has_bridges(outline: &Outline) -> bool {
-    outline.parts().len() + outline.holes().len() > 1
+    outline.disjoint().rings().nth(1).is_some()
 }
 
 #[cfg(test)]
@@ -204,6 +219,7 @@ mod tests {
                 vec![square(2.0, 8.0)],
                 68.0,
             ),
+            (vec![square(0.0, 6.0), square(3.0, 9.0)], vec![], 63.0),
         ];
         for (parts, holes, area) in cases {
             let outline = Outline::new(parts, holes).unwrap();
@@ -228,7 +244,7 @@ mod tests {
                 .into()
         };
         for degrees in [0, 10, 45, 77] {
-            let corners =
+            let (_, corners) =
                 smallest_rectangle(&turned(f64::from(degrees).to_radians()), |_| true).unwrap();
             assert!(
                 (polygon(&corners).area() - 400.0).abs() < 1e-6,
@@ -242,7 +258,7 @@ mod tests {
         // The corner of an image that a turned shape fills: only the upright rectangle has no corner outside.
         let corner = [[0.0, 0.0], [30.0, 0.0], [0.0, 20.0]];
         let inside = |[x, y]: Point| x >= -1e-9 && y >= -1e-9;
-        let mut corners = smallest_rectangle(&corner, inside).unwrap();
+        let (_, mut corners) = smallest_rectangle(&corner, inside).unwrap();
         corners.sort_by(|a, b| a.partial_cmp(b).unwrap());
         assert_eq!(
             corners,

@@ -10,10 +10,8 @@ use super::decode::to_png;
 pub struct LineShape {
     /// The box, `[x, y, width, height]`.
     pub bbox: [f64; 4],
-    /// Rings of which any encloses what belongs to the line; empty: the box.
-    pub parts: Vec<Vec<[f64; 2]>>,
-    /// Rings that enclose what does not belong to it.
-    pub holes: Vec<Vec<[f64; 2]>>,
+    /// Rings of which an odd number encloses what belongs to the line; empty: the box.
+    pub rings: Vec<Vec<[f64; 2]>>,
     /// The line that the text stands on; empty if it is not known.
     pub baseline: Vec<[f64; 2]>,
 }
@@ -62,8 +60,8 @@ impl Crop {
 impl LineShape {
     /// Whether a point belongs to the line, as far as an outline says it.
     fn has(&self, point: [f64; 2]) -> bool {
-        let any = |rings: &[Vec<[f64; 2]>]| rings.iter().any(|ring| encloses(ring, point));
-        self.parts.is_empty() || any(&self.parts) && !any(&self.holes)
+        let around = self.rings.iter().filter(|ring| encloses(ring, point));
+        self.rings.is_empty() || around.count() % 2 == 1
     }
 }
 
@@ -134,9 +132,9 @@ impl Straight {
         }
         let [x, y, w, h] = line.bbox;
         let corners = vec![[x, y], [x + w, y], [x + w, y + h], [x, y + h]];
-        let around: Vec<[f64; 2]> = match line.parts.is_empty() {
+        let around: Vec<[f64; 2]> = match line.rings.is_empty() {
             true => corners,
-            false => line.parts.concat(),
+            false => line.rings.concat(),
         };
         if is_backwards(&points, &around) {
             points.reverse();
@@ -289,7 +287,7 @@ mod tests {
     fn what_is_outside_the_outline_is_painted_over() {
         let line = LineShape {
             bbox: [10.2, 20.0, 19.0, 10.0],
-            parts: vec![vec![[10.2, 20.0], [29.2, 20.0], [29.2, 30.0]]],
+            rings: vec![vec![[10.2, 20.0], [29.2, 20.0], [29.2, 30.0]]],
             ..LineShape::default()
         };
         let cut = pixels(&line, Some([255; 3]), false);
@@ -298,19 +296,18 @@ mod tests {
         assert_eq!(cut.get_pixel(1, 8).0, [255; 3]);
         let all = pixels(&line, None, false);
         assert_eq!(all.get_pixel(1, 8).0, [11, 28, 0]);
-        // What two parts share belongs to the line, and a hole does not.
+        // A hole does not belong to the line.
         let square = |x: f64, y: f64, side: f64| {
             vec![[x, y], [x + side, y], [x + side, y + side], [x, y + side]]
         };
         let line = LineShape {
             bbox: [10.0, 20.0, 20.0, 10.0],
-            parts: vec![square(10.0, 20.0, 10.0), square(15.0, 20.0, 10.0)],
-            holes: vec![square(11.0, 21.0, 2.0)],
+            rings: vec![square(10.0, 20.0, 10.0), square(11.0, 21.0, 2.0)],
             ..LineShape::default()
         };
         let cut = pixels(&line, Some([255; 3]), false);
         let is_shown = |x, y| cut.get_pixel(x, y).0 != [255; 3];
-        let shown = [(0, 0), (1, 1), (7, 5), (14, 9), (15, 0)].map(|(x, y)| is_shown(x, y));
+        let shown = [(0, 0), (1, 1), (7, 5), (9, 9), (10, 0)].map(|(x, y)| is_shown(x, y));
         assert_eq!(shown, [true, false, true, true, false]);
     }
 
@@ -319,7 +316,7 @@ mod tests {
         // Falls one pixel in two.
         let line = LineShape {
             bbox: [20.0, 20.0, 80.0, 60.0],
-            parts: vec![vec![
+            rings: vec![vec![
                 [20.0, 20.0],
                 [100.0, 60.0],
                 [100.0, 80.0],

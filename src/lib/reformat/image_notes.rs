@@ -62,6 +62,7 @@ pub struct ImageNotes {
     /// Images that lost all their boxes.
     pub emptied: Few,
     clipped: u64,
+    flat: u64,
     equal: u64,
     merged: u64,
     thin: u64,
@@ -116,6 +117,7 @@ impl ImageNotes {
     /// Adds what is to be said of the boxes of an image.
     pub fn of_boxes(&mut self, placed: &Placed) {
         self.clipped += u64::from(placed.clipped);
+        self.flat += u64::from(placed.flat);
         self.equal += u64::from(placed.equal);
         self.merged += u64::from(placed.merged);
         self.thin += u64::from(placed.thin);
@@ -195,6 +197,10 @@ impl ImageNotes {
     fn box_messages(&self) -> Vec<String> {
         let counts = [
             ("boxes clipped to their image", self.clipped),
+            (
+                "outlines that enclose nothing on their image, left out: their boxes are kept",
+                self.flat,
+            ),
             (
                 "boxes that repeat the same box of the same class; --merge-equal makes them one",
                 self.equal,

@@ -18,6 +18,7 @@ pub mod class_names;
 mod class_options;
 mod counts;
 mod croissant;
+mod cut_points;
 mod description;
 mod image_notes;
 mod keys;
@@ -167,7 +168,7 @@ fn tile_rules(
     formats: &[&dyn Format],
     single: bool,
 ) -> Result<Option<TileRules>, Error> {
-    let rules = options.tiles.rules()?;
+    let rules = options.tiles.rules(options.boxes.min_box)?;
     let other = formats.iter().find(|format| !format.info().is_detection);
     let is_placed = !single && options.images != Some(Placing::None);
     match (rules, other) {

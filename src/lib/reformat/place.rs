@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::box_to_pixels::{ExifBoxes, Mapping, clip, clip_polygon};
 use super::class_names::{ClassNames, Fate};
+use super::cut_points::cut_points;
 use crate::contracts::{
     AttributeValue, BBox, BorrowedAttributes, BorrowedImage, BorrowedLocalization, Frame, Named,
     Polygon, Text, map_points,
@@ -50,6 +51,19 @@ impl Placed<'_> {
 }
 
 impl<'a> PlacedBox<'a> {
+    /// Whether two boxes at one place may be about one thing: they have no two texts, nor, where boxes are equal, two outlines.
+    fn may_be(&self, other: &PlacedBox, least: f64) -> bool {
+        fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+            a.zip(b).is_some_and(|(a, b)| a != b)
+        }
+        let are_two = least >= 1.0 && differ(self.outline.as_ref(), other.outline.as_ref());
+        !differ(self.text(), other.text()) && !are_two
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.attributes.get("text").and_then(|text| text.as_str())
+    }
+
     /// Takes what another box of the same thing says and this one does not.
     fn take_in(&mut self, other: PlacedBox<'a>) {
         if self.outline.is_none() && other.outline.is_some() {
@@ -82,6 +96,8 @@ pub struct Placed<'a> {
     pub merged: u32,
     /// Number of kept boxes that were clipped.
     pub clipped: u32,
+    /// Number of kept boxes whose outline encloses nothing on the image.
+    pub flat: u32,
     /// Number of kept boxes that another of the same class is equal to.
     pub equal: u32,
     /// Number of kept boxes thinner than a pixel.
@@ -116,15 +132,20 @@ pub fn place<'a>(
         };
         match one(&localization, mapping, header) {
             Err((field, problem)) => placed.rejects.push((localization.id, field, problem)),
-            Ok((bbox, ..)) if bbox.width.min(bbox.height) < rules.least_side => placed.small += 1,
-            Ok((bbox, outline, clipped)) => {
-                placed.clipped += u32::from(clipped);
-                let attributes = attributes(localization.attributes, mapping, clipped);
+            Ok(shape) if shape.bbox.width.min(shape.bbox.height) < rules.least_side => {
+                placed.small += 1;
+            }
+            Ok(shape) => {
+                placed.clipped += u32::from(shape.is_clipped);
+                placed.flat += u32::from(shape.is_flat);
+                let size = [header.width, header.height].map(f64::from);
+                let attributes =
+                    attributes(localization.attributes, mapping, size, shape.is_clipped);
                 placed.boxes.push(PlacedBox {
                     id: localization.id,
                     class,
-                    bbox,
-                    outline,
+                    bbox: shape.bbox,
+                    outline: shape.outline,
                     flags: flags(&attributes),
                     attributes,
                 });
@@ -137,10 +158,16 @@ pub fn place<'a>(
     placed
 }
 
-type PlacedShape = (BBox, Option<Outline>, bool);
+/// A box in pixels of the file.
+struct PlacedShape {
+    bbox: BBox,
+    outline: Option<Outline>,
+    is_clipped: bool,
+    /// Whether it has an outline in the set that encloses nothing on the image.
+    is_flat: bool,
+}
 
-/// A box and its outline in pixels of the file, and whether the box was clipped; the error is field and problem of a
-/// reject.
+/// A box and its outline in pixels of the file; the error is field and problem of a reject.
 fn one(
     localization: &BorrowedLocalization,
     mapping: Option<Mapping>,
@@ -164,26 +191,65 @@ fn one(
         ("bbox", format!("box is outside the image: {particulars}"))
     };
     let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
-    let (inside, clipped) = clip(&mapped, size).ok_or_else(outside)?;
-    let cut = |polygon: &Polygon| clip_polygon(&mapping.polygon(polygon), size);
+    let (mut bbox, is_clipped) = clip(&mapped, size).ok_or_else(outside)?;
     let parts = localization.polygon.iter().flat_map(Polygon::parts);
-    let parts: Vec<Polygon> = parts.filter_map(|part| cut(&part)).collect();
+    let drawn: Vec<Polygon> = parts.map(|part| mapping.polygon(&part)).collect();
+    let parts: Vec<Polygon> = drawn
+        .iter()
+        .filter_map(|part| clip_polygon(part, size))
+        .collect();
+    let cut = |hole: &Polygon| clip_polygon(&mapping.polygon(hole), size);
     let holes = localization.holes.iter().filter_map(cut).collect();
     // An outline that encloses nothing, such as a line there and back, is none: the box is what there is.
     let outline = Outline::new(parts, holes).filter(|outline| outline.area() > 0.0);
-    Ok((inside, outline, clipped))
+    // The box around an outline stays the one around what the image shows of it.
+    if is_clipped
+        && let Some(outline) = &outline
+        && is_around_rings(&mapped, &drawn)
+    {
+        bbox = box_around(outline).unwrap_or(bbox);
+    }
+    Ok(PlacedShape {
+        bbox,
+        is_clipped,
+        is_flat: outline.is_none() && localization.polygon.is_some(),
+        outline,
+    })
+}
+
+/// The box around what an outline encloses.
+pub fn box_around(outline: &Outline) -> Option<BBox> {
+    let disjoint = outline.disjoint();
+    BBox::around(disjoint.parts().iter().flat_map(Polygon::points).copied()).ok()
+}
+
+/// Whether a box is the one around an outline, and not one of its own.
+pub fn is_around(bbox: &BBox, outline: &Outline) -> bool {
+    is_around_rings(bbox, outline.parts())
+}
+
+fn is_around_rings(bbox: &BBox, rings: &[Polygon]) -> bool {
+    const NOISE: f64 = 1e-3;
+    let around = BBox::around(rings.iter().flat_map(Polygon::points).copied());
+    let sides = |b: &BBox| [b.x, b.y, b.right(), b.bottom()];
+    around.is_ok_and(|around| {
+        let pairs = sides(&around).into_iter().zip(sides(bbox));
+        pairs.into_iter().all(|(a, b)| (a - b).abs() <= NOISE)
+    })
 }
 
 /// The attributes of a box, with lines and points mapped to pixels, and with a word that the image cuts it off.
 fn attributes(
     mut attributes: BorrowedAttributes,
     mapping: Option<Mapping>,
-    clipped: bool,
+    size: [f64; 2],
+    is_clipped: bool,
 ) -> BorrowedAttributes {
     if let Some(mapping) = mapping {
         map_points(&mut attributes, |point| mapping.rounded_point(point));
+        cut_points(&mut attributes, size);
     }
-    if clipped {
+    if is_clipped {
         attributes.set("truncated", true.into());
     }
     attributes
@@ -244,7 +310,9 @@ fn merge(boxes: &mut Vec<PlacedBox>, least: f64) -> u32 {
     let mut kept: Vec<PlacedBox> = Vec::with_capacity(before);
     for labelled in boxes.drain(..) {
         let is_same = |other: &PlacedBox| {
-            other.class == labelled.class && overlap(&other.bbox, &labelled.bbox) >= least - 1e-9
+            other.class == labelled.class
+                && overlap(&other.bbox, &labelled.bbox) >= least - 1e-9
+                && other.may_be(&labelled, least)
         };
         match kept.iter_mut().find(|other| is_same(other)) {
             Some(first) => first.take_in(labelled),
@@ -272,9 +340,16 @@ fn equal(boxes: &[PlacedBox]) -> u32 {
         let sides = [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height];
         (b.class, sides.map(|v| (v * 1e3).round() as i64))
     };
-    let mut keys: Vec<_> = boxes.iter().map(key).collect();
+    let mut keys: Vec<_> = boxes
+        .iter()
+        .enumerate()
+        .map(|(at, b)| (key(b), at))
+        .collect();
     keys.sort_unstable();
-    keys.windows(2).filter(|pair| pair[0] == pair[1]).count() as u32
+    let is_equal = |pair: &&[((u32, [i64; 4]), usize)]| {
+        pair[0].0 == pair[1].0 && boxes[pair[0].1].may_be(&boxes[pair[1].1], 1.0)
+    };
+    keys.windows(2).filter(is_equal).count() as u32
 }
 
 /// The mapping for an image.

@@ -22,11 +22,11 @@ pub struct TileOptions {
 }
 
 impl TileOptions {
-    /// How images are cut, if they are.
+    /// How images are cut, if they are. Parts of boxes with a side of fewer pixels than `least_side` do not stay.
     ///
     /// # Errors
     /// Tiles would not move on.
-    pub fn rules(&self) -> Result<Option<TileRules>, Error> {
+    pub fn rules(&self, least_side: f64) -> Result<Option<TileRules>, Error> {
         let Some(side) = self.tiles else {
             return Ok(None);
         };
@@ -41,6 +41,7 @@ impl TileOptions {
             side,
             overlap: self.overlap,
             least_visible: self.min_visible,
+            least_side,
         }))
     }
 }

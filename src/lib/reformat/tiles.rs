@@ -1,10 +1,9 @@
 //! `--tiles`: where the tiles of an image lie, and what its boxes are on them. Pure.
 
-use serde_json::Value;
-
 use super::box_to_pixels::clip_polygon;
-use super::place::PlacedBox;
-use crate::contracts::{self, BBox, Frame, Named, Number, Polygon, keypoints_value, map_points};
+use super::cut_points::cut_points;
+use super::place::{PlacedBox, box_around, is_around};
+use crate::contracts::{BBox, Frame, Named, Polygon, map_points};
 use crate::formats::Outline;
 
 /// How images are cut.
@@ -16,6 +15,8 @@ pub struct TileRules {
     pub overlap: u32,
     /// A box stays on tiles that show at least so much of it.
     pub least_visible: f64,
+    /// Parts of boxes with a side of fewer pixels are too small to stay.
+    pub least_side: f64,
 }
 
 /// A box with less of a pixel left is not on a tile.
@@ -61,7 +62,8 @@ impl TileRules {
             // Of tiles that show the same, all: a tile without the box would say that it is not there.
             let least = self.least_visible.min(most) - 1e-9;
             for (at, part) in parts {
-                match part.share >= least {
+                let side = part.bbox.width.min(part.bbox.height);
+                match part.share >= least && side >= self.least_side {
                     true => {
                         let on_tile = on_tile(labelled, part, places[at]);
                         let is_lost = labelled.attributes.contains_key(TEXT)
@@ -117,13 +119,12 @@ fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
             let cut = |ring: &Polygon| clip_polygon(&ring.map(|[px, py]| [px - x, py - y]), size);
             let parts: Vec<Polygon> = outline.parts().iter().filter_map(cut).collect();
             let holes = outline.holes().iter().filter_map(cut).collect();
-            let left = BBox::around(parts.iter().flat_map(Polygon::points).copied()).ok()?;
-            if is_tight(labelled, outline) {
-                bbox = left;
-            }
             // A tile within a hole shows nothing of it.
-            let outline = Outline::new(parts, holes)?;
-            (outline.area() > 0.0).then_some(Some(outline))?
+            let cut = Outline::new(parts, holes).filter(|outline| outline.area() > 0.0)?;
+            if is_around(&labelled.bbox, outline) {
+                bbox = box_around(&cut)?;
+            }
+            Some(cut)
         }
     };
     if bbox.width < LEAST_SIDE || bbox.height < LEAST_SIDE {
@@ -137,17 +138,6 @@ fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
     })
 }
 
-/// Whether a box is the one around its outline, and not one of its own.
-fn is_tight(labelled: &PlacedBox, outline: &Outline) -> bool {
-    const NOISE: f64 = 1e-3;
-    let around = BBox::around(outline.parts().iter().flat_map(Polygon::points).copied());
-    let sides = |b: &BBox| [b.x, b.y, b.right(), b.bottom()];
-    around.is_ok_and(|around| {
-        let pairs = sides(&around).into_iter().zip(sides(&labelled.bbox));
-        pairs.into_iter().all(|(a, b)| (a - b).abs() <= NOISE)
-    })
-}
-
 fn on_tile<'a>(
     labelled: &PlacedBox<'a>,
     part: Part,
@@ -157,21 +147,7 @@ fn on_tile<'a>(
     let [x, y] = [x, y].map(f64::from);
     let mut attributes = labelled.attributes.clone();
     map_points(&mut attributes, |[px, py]| [px - x, py - y]);
-    if let Some(line) = contracts::baseline(&attributes) {
-        match clip_line(&line, size) {
-            Some(line) => attributes.set("baseline", numbers(&line)),
-            None => drop(attributes.remove("baseline")),
-        }
-    }
-    if let Some(mut points) = contracts::keypoints(&attributes) {
-        let is_outside =
-            |[x, y, _]: &[f64; 3]| !(0.0..=size[0]).contains(x) || !(0.0..=size[1]).contains(y);
-        points
-            .iter_mut()
-            .filter(|point| is_outside(point))
-            .for_each(|point| *point = [0.0; 3]);
-        attributes.set("keypoints", keypoints_value(&points));
-    }
+    cut_points(&mut attributes, size);
     let noise = 1e-6;
     let whole = &labelled.bbox;
     let is_cut = whole.x - x < -noise
@@ -195,64 +171,6 @@ fn on_tile<'a>(
     }
 }
 
-fn numbers(line: &[[f64; 2]]) -> Value {
-    let rounded = |v: f64| Number((v * 1000.0).round() / 1000.0);
-    let points: Vec<[Number; 2]> = line.iter().map(|point| point.map(rounded)).collect();
-    serde_json::json!(points)
-}
-
-/// The longest piece of a line that lies on a tile.
-fn clip_line(line: &[[f64; 2]], size: [f64; 2]) -> Option<Vec<[f64; 2]>> {
-    let mut pieces: Vec<Vec<[f64; 2]>> = Vec::new();
-    for pair in line.windows(2) {
-        let Some([from, to]) = clip_segment([pair[0], pair[1]], size) else {
-            continue;
-        };
-        match pieces
-            .last_mut()
-            .filter(|piece| piece.last() == Some(&from))
-        {
-            Some(piece) => piece.push(to),
-            None => pieces.push(vec![from, to]),
-        }
-    }
-    let length = |piece: &Vec<[f64; 2]>| -> f64 {
-        let steps = piece.windows(2);
-        steps
-            .map(|p| (p[1][0] - p[0][0]).hypot(p[1][1] - p[0][1]))
-            .sum()
-    };
-    let longest = pieces
-        .into_iter()
-        .max_by(|a, b| length(a).total_cmp(&length(b)));
-    longest.filter(|piece| length(piece) > 0.0)
-}
-
-/// The part of a segment on a tile (Liang and Barsky).
-fn clip_segment([a, b]: [[f64; 2]; 2], size: [f64; 2]) -> Option<[[f64; 2]; 2]> {
-    let (mut from, mut to) = (0.0_f64, 1.0_f64);
-    for axis in [0, 1] {
-        let step = b[axis] - a[axis];
-        for (way, room) in [(-step, a[axis]), (step, size[axis] - a[axis])] {
-            if way == 0.0 {
-                if room < 0.0 {
-                    return None;
-                }
-            } else if way < 0.0 {
-                from = from.max(room / way);
-            } else {
-                to = to.min(room / way);
-            }
-        }
-    }
-    let at = |t: f64| match t {
-        0.0 => a,
-        1.0 => b,
-        t => [0, 1].map(|axis| a[axis] + t * (b[axis] - a[axis])),
-    };
-    (from <= to).then(|| [at(from), at(to)])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +182,7 @@ mod tests {
             side,
             overlap,
             least_visible,
+            least_side: 0.0,
         }
     }
 
@@ -325,30 +244,6 @@ mod tests {
         let left = &cut[0].boxes[0];
         assert!(left.flags.is_truncated && left.attributes.contains_key("truncated"));
         assert_eq!([left.bbox.x, left.bbox.width], [80.0, 20.0]);
-    }
-
-    #[test]
-    fn lines_are_cut_at_the_edges() {
-        let size = [100.0, 50.0];
-        type Line<'a> = &'a [[f64; 2]];
-        let cases: [(Line, Option<Line>); 4] = [
-            (
-                &[[-10.0, 10.0], [50.0, 10.0], [150.0, 10.0]],
-                Some(&[[0.0, 10.0], [50.0, 10.0], [100.0, 10.0]]),
-            ),
-            (
-                &[[10.0, 10.0], [20.0, 20.0]],
-                Some(&[[10.0, 10.0], [20.0, 20.0]]),
-            ),
-            (&[[-10.0, 10.0], [-5.0, 60.0]], None),
-            (
-                &[[0.0, -10.0], [0.0, 10.0], [20.0, 90.0]],
-                Some(&[[0.0, 0.0], [0.0, 10.0], [10.0, 50.0]]),
-            ),
-        ];
-        for (line, wanted) in cases {
-            assert_eq!(clip_line(line, size).as_deref(), wanted, "{line:?}");
-        }
     }
 
     proptest! {

@@ -87,6 +87,8 @@ pub fn serve_announced(
 impl Stage for Options {
     const NAME: &'static str = "serve";
 
+    const RUNS_ON: bool = true;
+
     fn common(&self) -> &Common {
         &self.common
     }

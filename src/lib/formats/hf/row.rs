@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage};
+use crate::formats::outline::Outline;
 
 /// An image and its boxes, as `datasets` gets them: a column for each member.
 #[derive(Debug, Serialize)]
@@ -76,7 +77,8 @@ fn area(b: &DatasetBox) -> f64 {
 }
 
 fn rings(b: &DatasetBox) -> Vec<Vec<f64>> {
-    let rings = b.outline.iter().flat_map(|outline| outline.rings());
+    let disjoint = b.outline.as_ref().map(Outline::disjoint);
+    let rings = disjoint.iter().flat_map(|outline| outline.rings());
     rings
         .map(|ring| ring.points().iter().flatten().copied().collect())
         .collect()

@@ -16,13 +16,16 @@ use crate::files::{self, Content};
 use crate::summary::Reject;
 
 /// The suffixes of files that are served.
-const SUFFIXES: [&str; 16] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx",
-    "pdf", "bmp", "avif",
+const SUFFIXES: [&str; 26] = [
+    "jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "png", "apng", "tif", "tiff", "ptif", "ptiff",
+    "btf", "tf8", "webp", "gif", "jp2", "jpg2", "j2k", "j2c", "jpc", "jpf", "jpx", "pdf", "bmp",
+    "avif",
 ];
 /// The suffixes of image files that are not read.
-const UNREAD: [&str; 9] = [
-    "heic", "heif", "jxl", "jxr", "psd", "dng", "cr2", "nef", "arw",
+const UNREAD: [&str; 34] = [
+    "heic", "heics", "heif", "heifs", "hif", "avifs", "jxl", "jxr", "wdp", "psd", "psb", "dng",
+    "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "pef", "dib", "pnm", "ppm", "pgm", "pbm",
+    "tga", "ico", "exr", "hdr", "djvu", "djv", "svs", "ndpi", "svg",
 ];
 
 /// Finds every image below a folder: its id is its path without suffix, its group the folder it is in. A PDF is a group

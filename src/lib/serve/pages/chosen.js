@@ -6,6 +6,9 @@ import { isLine, isSuggestion, KEPT, moved } from "./shapes.js";
 const ELSEWHERE = [...KEPT, "text", "baseline", "motivation", "tags", "html", "verified", "body", "links"];
 const SIDES = ["x", "y", "width", "height"];
 
+/** How long the server waits for further letters of a text. */
+const REST = 1000;
+
 export class Chosen {
   /** @param change is called with the changed box. */
   constructor(viewer, change) {
@@ -16,7 +19,11 @@ export class Chosen {
       $("place").append(make("label", {}, name, input));
       return input;
     });
+    // Each letter is a draft in this browser; the server gets them when the hand rests.
+    $("text").addEventListener("input", () => this.set("text", $("text").value, "string", { pause: REST, kind: "text" }));
     $("text").addEventListener("change", () => this.set("text", $("text").value));
+    $("chosen").addEventListener("focusin", ({ target }) => (this.before = target.value));
+    $("chosen").addEventListener("keydown", ({ key, target }) => key === "Escape" && this.giveUp(target));
     this.attributes = make("div", { className: "pairs" });
     const [name, value] = ["name", "value"].map((word) => make("input", { autocomplete: "off", placeholder: word }));
     name.setAttribute("aria-label", "Name of a new attribute");
@@ -70,6 +77,13 @@ export class Chosen {
     }));
   }
 
+  /** Escape: what stood in a field before it was typed in stands there again. */
+  giveUp(field) {
+    if (field.value === undefined || field.value === this.before) return;
+    field.value = this.before;
+    if (field === $("text")) this.set("text", field.value);
+  }
+
   place(side, value) {
     const { box } = this;
     const { frame } = this.viewer.camera;
@@ -81,13 +95,13 @@ export class Chosen {
   }
 
   /** Sets an attribute; an empty one is removed. */
-  set(name, text, kind = "string") {
+  set(name, text, kind = "string", options = {}) {
     const { box } = this;
     if (!box) return;
     const value = kind === "number" && Number.isFinite(Number(text)) ? Number(text) : kind === "boolean" ? text === "true" : text;
     const { [name]: old, ...others } = box.attributes ?? {};
     if ((old ?? "") === value) return;
-    this.change({ ...box, attributes: text === "" ? others : { ...others, [name]: value } });
+    this.change({ ...box, attributes: text === "" ? others : { ...others, [name]: value } }, options);
   }
 }
 

@@ -10,6 +10,9 @@ import { KEPT, same } from "./shapes.js";
 const isPassing = (status) => status === 0 || status === 408 || status === 429 || status >= 500;
 const mostWait = 30_000;
 
+/** How many corrections of boxes are on their way at a time. */
+const AT_ONCE = 6;
+
 /** Whether two states of what a draft is about are the same. */
 const sameState = (id, a, b) => (id ? same(a, b) : JSON.stringify([a.state ?? "", a.labels]) === JSON.stringify([b.state ?? "", b.labels]));
 
@@ -112,14 +115,18 @@ export class Outbox {
     return `${this.prefix}${draft.segment} ${draft.id}`;
   }
 
-  /** Sends what is due, one after the other: answers cannot overtake each other. `all`: also what was refused before. */
+  /**
+   * Sends what is due: a few boxes at a time, and an image as a whole alone, so that no answer about it is overtaken. `all`: also
+   * what was refused before.
+   */
   async flush(all = false) {
     if (all) for (const draft of this.drafts.values()) if (draft.state !== "conflict") draft.due = Math.min(draft.due, Date.now());
     if (all) for (const draft of this.drafts.values()) if (draft.state === "refused") draft.state = "waiting";
     if (this.busy) return;
     this.busy = true;
-    for (let draft; (draft = this.nextDue());) {
-      await alone(this.prefix, () => this.send(draft)).catch((error) => this.refuse(draft, { status: 0, why: error.message }));
+    const send = (draft) => this.send(draft).catch((error) => this.refuse(draft, { status: 0, why: error.message }));
+    for (let due; (due = this.nextDue()).length;) {
+      await alone(this.prefix, () => Promise.all(due.map(send))).catch(() => due.forEach((draft) => this.refuse(draft, { status: 0, why: "the browser does not let it be sent" })));
     }
     this.busy = false;
     clearTimeout(this.timer);
@@ -129,7 +136,9 @@ export class Outbox {
 
   nextDue() {
     const due = [...this.drafts.values()].filter((draft) => draft.state === "waiting" && draft.due <= Date.now());
-    return due.sort((a, b) => a.made - b.made)[0];
+    due.sort((a, b) => a.made - b.made);
+    const ofImage = due.findIndex((draft) => !draft.id);
+    return due.slice(0, ofImage < 0 ? AT_ONCE : Math.min(AT_ONCE, Math.max(1, ofImage)));
   }
 
   async send(draft) {

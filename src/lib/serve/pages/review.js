@@ -17,8 +17,9 @@ function newId() {
 const copied = { boxes: [] };
 
 export class Review {
-  constructor({ viewer, classes, sheet, mayEdit, next, copyNext }) {
-    Object.assign(this, { viewer, classes, mayEdit, next, copyNext });
+  constructor({ viewer, classes, sheet, mayEdit, next, goTo, copyNext }) {
+    // Images that were left by what was done last on them: undo goes back to them.
+    Object.assign(this, { viewer, classes, mayEdit, next, goTo, copyNext, left: [] });
     this.sheetOf = sheet;
     const names = () => classes.names;
     this.concept = new Combobox($("concept"), $("concepts"), { names, take: () => this.drawOn(), leave: () => $("canvas").focus() });
@@ -147,7 +148,9 @@ export class Review {
     const { image } = this.sheet;
     const isAgain = image.state === state && !changes.length;
     this.put([...changes, { id: "", want: { state: isAgain ? null : state, labels: image.labels } }]);
-    return isAgain ? undefined : this.next();
+    if (isAgain) return undefined;
+    this.left.push(this.sheet.segment);
+    return this.next();
   }
 
   delete() {
@@ -323,7 +326,12 @@ export class Review {
     if (fits.length < copied.boxes.length) say(`${counted(copied.boxes.length - fits.length, "box does", "boxes do")} not fit on this image`);
   }
 
-  undo(back = true) {
+  get canUndo() {
+    return Boolean(this.sheet.done.length || this.left.length);
+  }
+
+  async undo(back = true) {
+    while (back && !this.sheet.done.length && this.left.length) await this.goTo(this.left.pop());
     const ids = back ? this.sheet.undo(this.author) : this.sheet.redo(this.author);
     if (!ids) return say(back ? "nothing to undo on this image" : "nothing to redo on this image");
     this.viewer.setBoxes(this.sheet.boxes);

@@ -24,6 +24,9 @@ const AGAIN = 10_000, AHEAD = 10_000;
 /** On how many images one can go back and undo. */
 const MOST_SHEETS = 100;
 
+/** More drafts than a person makes one by one. */
+const MANY = 20;
+
 const filter = filterOf(location.search);
 const query = queryOf(filter);
 const known = await read("pages/classes.json");
@@ -39,8 +42,8 @@ const outbox = new Outbox(known.reviews, {
     const known = sheets.get(segment);
     known?.adopt(answer, draft);
     if (known) queue.update(segment, known.boxes, known.image);
-    if (segment === data?.segment) render();
-    if (!outbox.refused.length) saved();
+    if (segment === data?.segment) later();
+    if (!outbox.size) saved();
   },
   refused(draft) {
     warn(`not saved: ${draft.why}`);
@@ -70,18 +73,18 @@ const viewer = new Viewer({
 const legend = new Legend(classes, () => viewer.draw());
 viewer.isShown = (box) => showsBoxes && !legend.hidden.has(box.concept) && (!onlyChosen || onlyChosen.has(box.id));
 const adjust = new Adjust(viewer);
-const review = new Review({ viewer, classes, sheet: () => sheet, mayEdit: () => data.review, next: () => turn(1), copyNext });
+const review = new Review({ viewer, classes, sheet: () => sheet, mayEdit: () => data.review, next: () => turn(1), goTo: (segment) => open(segment, true), copyNext });
 const boxList = new BoxList(viewer, classes, { step: (by) => review.step(by), zoomTo: () => review.zoomTo() });
-const chosen = new Chosen(viewer, (box) => review.put([{ id: box.id, want: box }]));
+const chosen = new Chosen(viewer, (box, options) => review.put([{ id: box.id, want: box }], options));
 const labels = new Labels((all) => review.put([{ id: "", want: { state: sheet.image.state, labels: all } }]));
 
-/** Renders once after a row of changes. */
+/** Renders once after a row of changes; while many are on their way, a few times a second. */
 let waiting = null;
 function later() {
-  waiting ??= Promise.resolve().then(() => {
+  waiting ??= setTimeout(() => {
     waiting = null;
     if (sheet) render();
-  });
+  }, outbox.size > MANY ? 250 : 0);
 }
 
 function render() {
@@ -95,7 +98,7 @@ function render() {
   showConflicts(outbox, data, query);
   for (const state of ["accepted", "reviewed", "doubtful"]) $(`state-${state}`).setAttribute("aria-pressed", image.state === state);
   $("by").textContent = image.state && image.by ? `${image.state} by ${image.by}, ${image.at?.slice(0, 16).replace("T", " ")}` : "";
-  for (const [name, steps] of [["undo", sheet.done], ["redo", sheet.undone]]) document.querySelector(`[data-do=${name}]`).disabled = !steps.length;
+  for (const [name, can] of [["undo", review.canUndo], ["redo", sheet.undone.length]]) document.querySelector(`[data-do=${name}]`).disabled = !can;
   $("drafts").hidden = !outbox.size;
   $("drafts").textContent = `${outbox.size} not saved yet: send`;
   document.body.dataset.drafts = outbox.size;

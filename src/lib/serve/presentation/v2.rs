@@ -12,7 +12,7 @@ use crate::serve::image::info::level_2;
 use crate::serve::image_record::ImageRecord;
 use crate::serve::site::Site;
 use crate::serve::web::accept;
-use crate::serve::web::message::{Query, Request, Response, json_response};
+use crate::serve::web::message::{OneByOne, Query, Request, Response, WithLast, json_response};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
 
@@ -21,24 +21,26 @@ const FIRST: Flavour = Flavour::First(Version::V2);
 
 /// Answers what follows `/iiif/presentation/2/`.
 pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Response {
-    let document = match rest {
-        ["collection.json"] => Some(collection(site, uris)),
-        [group, "manifest.json"] => manifest(site, group, uris),
-        [group, "search"] => search::search(site, group, FIRST, &Query::read(request.query), uris),
-        [group, "search", "terms"] => {
-            search::terms(site, group, FIRST, &Query::read(request.query), uris)
-        }
-        [group, "canvas", n, "annotations.json"] => {
-            position(n).and_then(|n| annotations(site, group, n, uris))
-        }
-        _ => None,
-    };
     const TYPES: [&str; 2] = ["application/json", "application/ld+json"];
     let media_type = TYPES[accept::preferred(request.accept, &TYPES).unwrap_or_default()];
-    let response = match document {
-        Some(document) => json_response(&document, media_type, request),
-        None => not_found(),
+    let respond = |document: &Value| json_response(document, media_type, request);
+    let response = match rest {
+        ["collection.json"] => Some(respond(&collection(site, uris))),
+        [group, "manifest.json"] => manifest(site, group, uris, media_type, request),
+        [group, "search"] => {
+            let query = Query::read(request.query);
+            search::search(site, group, FIRST, &query, uris).map(|page| respond(&page))
+        }
+        [group, "search", "terms"] => {
+            let query = Query::read(request.query);
+            search::terms(site, group, FIRST, &query, uris).map(|terms| respond(&terms))
+        }
+        [group, "canvas", n, "annotations.json"] => position(n)
+            .and_then(|n| annotations(site, group, n, uris))
+            .map(|list| respond(&list)),
+        _ => None,
     };
+    let response = response.unwrap_or_else(not_found);
     response.with_header("vary", "accept")
 }
 
@@ -58,33 +60,42 @@ fn collection(site: &Site, uris: &Uris) -> Value {
 }
 
 /// The manifest of a group; none if there is no such group, or none of its images is visible.
-fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
+fn manifest(
+    site: &Site,
+    group: &str,
+    uris: &Uris,
+    media_type: &str,
+    request: &Request,
+) -> Option<Response> {
     let group = canvases::group(site.catalogue, group, uris)?;
     let id = uris.manifest(Version::V2, group.name);
     let visible = group.visible(site.permissions);
     if visible.is_empty() {
         return None;
     }
-    let canvases = visible.iter().map(|(n, canvas)| {
-        canvas_document(
-            canvas,
-            &uris.canvas(Version::V2, group.name, *n),
-            site,
-            uris,
-        )
-    });
-    Some(json!({
+    let manifest = json!({
         "@context": CONTEXT,
         "@id": id,
         "@type": "sc:Manifest",
         "label": group.label(),
         "service": search::services(Version::V2, group.name, uris)[0],
-        "sequences": [{
-            "@id": format!("{id}#sequence"),
-            "@type": "sc:Sequence",
-            "canvases": canvases.collect::<Vec<_>>(),
-        }],
-    }))
+    });
+    let sequence = json!({"@id": format!("{id}#sequence"), "@type": "sc:Sequence"});
+    let canvas = |(n, canvas): &(usize, Canvas)| {
+        let uri = uris.canvas(Version::V2, group.name, *n);
+        canvas_document(canvas, &uri, site, uris)
+    };
+    let sequence = WithLast {
+        object: &sequence,
+        name: "canvases",
+        last: OneByOne(|| visible.iter().map(canvas)),
+    };
+    let manifest = WithLast {
+        object: &manifest,
+        name: "sequences",
+        last: [sequence],
+    };
+    Some(json_response(&manifest, media_type, request))
 }
 
 /// The annotation list of the `n`-th canvas of a group; none if there is no such canvas.

@@ -11,7 +11,9 @@ use crate::iiif::{self, Region, Rotation, Size, Version};
 use crate::serve::auth::permissions;
 use crate::serve::image_record::ImageRecord;
 use crate::serve::site::Site;
-use crate::serve::web::message::{Query, Request, Response, error_response, json_response};
+use crate::serve::web::message::{
+    OneByOne, Query, Request, Response, WithLast, error_response, json_response,
+};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 const MEDIA_TYPE: &str =
@@ -28,7 +30,9 @@ pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Res
     let query = Query::read(request.query);
     let (document, media_type) = match rest {
         ["collection.json"] => (Some(collection(site, uris)), MEDIA_TYPE),
-        [group, "manifest.json"] => (manifest(site, group, uris), MEDIA_TYPE),
+        [group, "manifest.json"] => {
+            return manifest(site, group, uris, request).unwrap_or_else(not_found);
+        }
         [group, "canvas", n, "annotations.json"] => {
             let page = position(n).and_then(|n| annotations(site, group, n, uris));
             (page, MEDIA_TYPE)
@@ -95,7 +99,7 @@ fn collection(site: &Site, uris: &Uris) -> Value {
 }
 
 /// The manifest of a group; none if there is no such group, or none of its images is visible.
-fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
+fn manifest(site: &Site, group: &str, uris: &Uris, request: &Request) -> Option<Response> {
     let group = canvases::group(site.catalogue, group, uris)?;
     let visible = group.visible(site.permissions);
     let images = visible.iter().flat_map(|(_, canvas)| canvas.images.clone());
@@ -114,13 +118,6 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
         |of: fn(&ImageRecord) -> Option<&String>| images.iter().all(|p| of(p) == of(first));
     let (rights, attribution) = (shared(rights), shared(attribution));
     state_rights(&mut manifest, first, rights, attribution);
-    let items = visible.iter().map(|(n, canvas)| {
-        let uri = uris.canvas(Version::V3, group.name, *n);
-        let mut item = canvas_document(canvas, &uri, site, uris);
-        state_rights(&mut item, canvas.first(), !rights, !attribution);
-        item
-    });
-    manifest["items"] = items.collect();
     let has_probe = |image: &&ImageRecord| {
         let services = (site.permissions).auth_services(&image.about, Version::V3, uris);
         !services.is_empty()
@@ -128,7 +125,18 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
     if images.iter().any(has_probe) {
         permissions::add_context(&mut manifest);
     }
-    Some(manifest)
+    let item = |(n, canvas): &(usize, Canvas)| {
+        let uri = uris.canvas(Version::V3, group.name, *n);
+        let mut item = canvas_document(canvas, &uri, site, uris);
+        state_rights(&mut item, canvas.first(), !rights, !attribution);
+        item
+    };
+    let manifest = WithLast {
+        object: &manifest,
+        name: "items",
+        last: OneByOne(|| visible.iter().map(item)),
+    };
+    Some(json_response(&manifest, MEDIA_TYPE, request))
 }
 
 /// The annotation page of the `n`-th canvas of a group; none if there is no such canvas.

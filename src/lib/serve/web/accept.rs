@@ -19,6 +19,11 @@ pub fn preferred(accept: &str, offered: &[&str]) -> Option<usize> {
     best.map(|(n, _)| n)
 }
 
+/// How much a client likes an offer, in thousandths; none if it does not name it, not even by `*`.
+pub fn quality(accept: &str, offer: &str) -> Option<u32> {
+    liking(&ranges(accept), offer).map(|(quality, _)| quality)
+}
+
 /// Whether a client accepts a media type, named by itself and not only by `*/*`.
 pub fn names(accept: &str, media_type: &str) -> bool {
     let liked = liking(&ranges(accept), media_type);

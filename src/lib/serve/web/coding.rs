@@ -37,8 +37,19 @@ impl Coding {
         if accept_encoding.is_empty() {
             return Coding::Identity;
         }
-        let best = accept::preferred(accept_encoding, &OFFERED.map(Coding::name));
-        best.map_or(Coding::Identity, |n| OFFERED[n])
+        // Two names of one coding (RFC 9110 §8.4.1.3).
+        let accepted = accept_encoding
+            .to_ascii_lowercase()
+            .replace("x-gzip", "gzip");
+        let Some(best) = accept::preferred(&accepted, &OFFERED.map(Coding::name)) else {
+            return Coding::Identity;
+        };
+        let best = OFFERED[best];
+        let likes = |name| accept::quality(&accepted, name);
+        match accept::names(&accepted, "identity") && likes("identity") > likes(best.name()) {
+            true => Coding::Identity,
+            false => best,
+        }
     }
 
     /// Its name in HTTP; empty for none.
@@ -160,5 +171,8 @@ mod tests {
         assert_eq!(Coding::preferred(""), Coding::Identity);
         assert_eq!(Coding::preferred("gzip, deflate, br"), Coding::Brotli);
         assert_eq!(Coding::preferred("br;q=0, gzip;q=0.5"), Coding::Gzip);
+        assert_eq!(Coding::preferred("gzip;q=0.5, identity"), Coding::Identity);
+        assert_eq!(Coding::preferred("gzip, *;q=0.1"), Coding::Gzip);
+        assert_eq!(Coding::preferred("x-gzip"), Coding::Gzip);
     }
 }

@@ -1,5 +1,6 @@
 //! Messages as values: what a client asks for and what it gets. No clock, no disk, no pixels.
 
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
 use crate::files;
@@ -95,15 +96,49 @@ impl Response {
 }
 
 /// A JSON document with its entity tag, or status 304 if the client has it already.
-pub fn json_response(document: &Value, media_type: &str, request: &Request) -> Response {
-    let text = format!("{document:#}\n");
-    let etag = entity_tag(&format!("{media_type} {text}"));
+pub fn json_response(document: &impl Serialize, media_type: &str, request: &Request) -> Response {
+    let Ok(mut text) = serde_json::to_string_pretty(document) else {
+        return error_response(500, "internal error");
+    };
+    text.push('\n');
+    let pieces = [media_type.as_bytes(), b" ", text.as_bytes()];
+    let etag = format!("\"{}\"", files::hex_digest_of(&pieces, 24));
     let response = not_modified(request, &etag).unwrap_or_else(|| {
         Response::new(200, Body::Text(text)).with_header("content-type", media_type)
     });
     response
         .with_header("cache-control", "no-cache")
         .with_header("etag", etag)
+}
+
+/// An object with one member more, which may be longer than what fits into memory as a value: [`OneByOne`].
+pub struct WithLast<'a, T> {
+    /// The object.
+    pub object: &'a Value,
+    /// The name of its last member.
+    pub name: &'static str,
+    /// The last member.
+    pub last: T,
+}
+
+impl<T: Serialize> Serialize for WithLast<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.object.as_object().into_iter().flatten() {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(self.name, &self.last)?;
+        map.end()
+    }
+}
+
+/// A list whose entries are made when they are written, one after the other.
+pub struct OneByOne<F>(pub F);
+
+impl<F: Fn() -> I, I: Iterator<Item = Value>> Serialize for OneByOne<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0())
+    }
 }
 
 /// Status 304 if `If-None-Match` holds this entity tag (RFC 9110 §13.1.2).

@@ -109,15 +109,17 @@ impl Router {
             None => unless_panicking(self.handle(head, &route, body, peer)).await,
             Some(response) => with_text(response),
         };
-        let response = self.request_classes.aged(&route, response);
         let accepted = header_text(&head.headers, header::ACCEPT_ENCODING);
         let (response, bytes) = coding::coded(response, bytes, accepted);
-        let Some(auth) = &self.auth else {
-            return (response, bytes);
+        let response = match &self.auth {
+            // What depends on the visitor is private before anything is said about how long it may be kept.
+            Some(auth) => {
+                let origin = header_text(&head.headers, header::ORIGIN);
+                auth.finish(response, &route, origin)
+            }
+            None => response,
         };
-        let origin = header_text(&head.headers, header::ORIGIN);
-        let response = auth.finish(response, &route, origin);
-        (response, bytes)
+        (self.request_classes.aged(&route, response), bytes)
     }
 
     async fn handle(
