@@ -264,7 +264,7 @@ fn what_does_not_fit_a_plan_is_refused() {
     let mut task = work.command("download", &fast);
     work.run_command(task.env("SLURM_ARRAY_TASK_ID", "9"))
         .exits(2)
-        .says(&["there are 4 shards"]);
+        .says(&["the number of shards is 4"]);
     let mut task = work.command("download", &fast);
     let ran = work.run_command(task.env("SLURM_ARRAY_TASK_ID", "2"));
     assert!(
