@@ -126,7 +126,7 @@ def pace(trial):
     most, took = busiest(times), times[-1] - times[0]
     assert most <= MOST, f"{most} requests in a second, {RATE} are allowed"
     best = (len(times) - 1) / RATE
-    # Each for itself, with its share of the pace, would take four times as long; a busy machine takes some time too.
+    # Each for itself, with its share of the rate limit, would take four times as long; a busy machine takes some time too.
     assert took < 3 * best, f"{took:.1f} s, and {best:.1f} s are enough"
     return f"{len(times)} requests in {took:.1f} s ({best:.1f} s at the least), at most {most} in a second"
 
@@ -169,7 +169,7 @@ def store_gone(trial):
     assert busiest(times) <= MOST + 2, f"{busiest(times)} requests in a second, {RATE} are allowed"
     for worker in range(WORKERS):
         said = trial.said(worker)
-        for words in ("--budget-store: the Redis server at 127.0.0.1", f"one of up to {WORKERS}"):
+        for words in ("--budget-store: the Redis server at 127.0.0.1", f"1/{WORKERS} or more"):
             assert words in said, f"worker {worker} does not say `{words}`: {said[-500:]}"
     without = [time for time in times if gone + 0.2 < time < back]
     return f"{len(without) / (back - gone):.1f} requests a second without it, at most {busiest(times)} in one; all say so"

@@ -31,5 +31,5 @@ if __name__ == "__main__":
     with Client() as client:
         tasks = client.map(download, [f"{n}/{shards}" for n in range(shards)], command=command, pause=pause, pure=False)
         codes = client.gather(tasks)
-    # 3: done, and failures.csv says what cannot be had.
+    # 3: done, and failures.csv says what could not be downloaded.
     sys.exit(0 if set(codes) <= {0, 3} else f"these shards did not end: {[n for n, code in enumerate(codes) if code not in (0, 3)]}")

@@ -17,7 +17,7 @@ worker() { # SHARD [OPTION]...
     [ $code = 75 ] || break
     [ $try = 6 ] || sleep "${PAUSE:-60}"
   done
-  # 3: done, and failures.csv says what cannot be had.
+  # 3: done, and failures.csv says what could not be downloaded.
   [ $code = 3 ] || return $code
 }
 

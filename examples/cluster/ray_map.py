@@ -31,5 +31,5 @@ if __name__ == "__main__":
     command = ["recto-download", plan, images, "--progress", "none", *options]
     pause = float(os.environ.get("PAUSE", 60))
     codes = ray.get([download.remote(f"{n}/{shards}", command, pause) for n in range(shards)])
-    # 3: done, and failures.csv says what cannot be had.
+    # 3: done, and failures.csv says what could not be downloaded.
     sys.exit(0 if set(codes) <= {0, 3} else f"these shards did not end: {[n for n, code in enumerate(codes) if code not in (0, 3)]}")

@@ -24,5 +24,5 @@ code=$?
 if [ $code = 75 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 5 ]; then
   scontrol requeue "$task"
 fi
-# 3: done, and failures.csv says what cannot be had.
+# 3: done, and failures.csv says what could not be downloaded.
 [ $code = 3 ] || exit $code

@@ -1,4 +1,4 @@
-//! `recto-shard`: divides a localizations.json among workers, and unites what they downloaded.
+//! `recto-shard`: divides a localizations.json among workers, and merges what they downloaded.
 
 use std::process::ExitCode;
 

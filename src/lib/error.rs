@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use crate::summary::Summary;
 
-/// How a program of recto ends. The table of exit codes in docs/troubles.md lists the same rows.
+/// How a program of recto ends. The table of exit codes in docs/troubleshooting.md lists the same rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Everything was done.

@@ -328,7 +328,7 @@ impl Wait {
                 format!("waiting {seconds} s for {host} (another worker met its limit)")
             }
             "no-store" => {
-                format!("{host} does not answer (--budget-store): keeping to a share of each pace")
+                format!("{host} does not answer (--budget-store): using a share of each rate limit")
             }
             "pace" => format!("keeping the rate limit of {host}"),
             _ => format!("{host} is not asked any more"),

@@ -66,7 +66,7 @@ pub struct Common {
     /// Print only errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// How progress is shown on stderr; json tells of every stage how it ended, errors too
+    /// How progress is shown on stderr; json also reports how each stage ended, including errors
     #[arg(long, global = true, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
     pub progress: Style,
     /// In CSV files, put an apostrophe before cells that spreadsheets would calculate: those that begin with = + - @

@@ -152,7 +152,7 @@ fn numbered(
         return match index.checked_sub(base).filter(|index| *index < count) {
             Some(index) => Ok(Shard { index, count }),
             None => Err(Error::usage(format!(
-                "--shard auto: {name} says {variable}={index}, and there are {count} shards"
+                "--shard auto: {name} says {variable}={index}, and the number of shards is {count}"
             ))
             .hint(format!(
                 "number the workers from {base} to {}",
@@ -205,13 +205,17 @@ mod tests {
                 Some(8),
                 Ok((5, 8)),
             ),
-            ("SLURM_ARRAY_TASK_ID=8", Some(8), Err("there are 8 shards")),
+            (
+                "SLURM_ARRAY_TASK_ID=8",
+                Some(8),
+                Err("the number of shards is 8"),
+            ),
             ("JOB_COMPLETION_INDEX=1", None, Err("how many")),
             ("JOB_COMPLETION_INDEX=1 RECTO_SHARDS=3", None, Ok((1, 3))),
             (
                 "JOB_COMPLETION_INDEX=3 RECTO_SHARDS=3",
                 None,
-                Err("there are 3 shards"),
+                Err("the number of shards is 3"),
             ),
             (
                 "AWS_BATCH_JOB_ARRAY_INDEX=0 RECTO_SHARDS=2",

@@ -83,7 +83,10 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
             "[nonsense]\nx = 1\n",
             "recto.toml:1: no program has an option --nonsense",
         ),
-        ("bearer = \"abc\"\n", "secrets do not stand in this file"),
+        (
+            "bearer = \"abc\"\n",
+            "secrets must not be written in this file",
+        ),
         ("bearer = { enf = \"A\" }\n", "expected { env = \"NAME\" }"),
     ];
     for (toml, wanted) in cases {
@@ -96,7 +99,7 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
         run(&work, "extract", &["--help"], &[]).exits(0);
     }
     let work = folder("[extract]\nreprot = \"x\"\n");
-    run(&work, "extract", &["digest.json"], &[]).says(&["is `report` meant?"]);
+    run(&work, "extract", &["digest.json"], &[]).says(&["did you mean `report`?"]);
 }
 
 #[test]

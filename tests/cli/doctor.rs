@@ -61,6 +61,18 @@ fn what_is_wrong_is_said_with_what_to_do() {
 }
 
 #[test]
+fn a_folder_that_does_not_exist_is_not_created() {
+    let work = Workdir::new();
+    for folder in ["missing/below", &work.path("missing").display().to_string()] {
+        let ran = work.run("recto", &["doctor", "--folder", folder]);
+        let wanted = format!("{folder}: does not exist; a download would create it in ");
+        assert!(ran.stdout().contains(&wanted), "{}", ran.stdout());
+        assert!(ran.stdout().contains("GiB free"), "{}", ran.stdout());
+        assert!(work.tree("").is_empty());
+    }
+}
+
+#[test]
 fn passwords_of_proxies_are_not_shown() {
     let work = Workdir::new();
     let mut command = work.command("recto", &["doctor"]);

@@ -52,7 +52,7 @@ fn stages(ran: &Ran) -> Vec<String> {
         .collect()
 }
 
-/// A manifest of two images, of which one cannot be had, with a box within its canvas and one outside.
+/// A manifest of two images, of which one cannot be downloaded, with a box within its canvas and one outside.
 fn archive() -> Server {
     let origin = Origin::default();
     Server::start(move |request, _| {

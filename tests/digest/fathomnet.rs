@@ -198,6 +198,16 @@ fn images_come_with_the_boxes_asked_for() {
 }
 
 #[test]
+fn without_the_network_the_hint_is_about_that() {
+    let work = Workdir::new();
+    let server = start(9);
+    let ran = digest(&work, &server, &["Nanomia", "--offline"]);
+    ran.exits(1)
+        .says(&["hint: without --offline the document is fetched"]);
+    assert!(!ran.stderr().contains("--base"), "{}", ran.stderr());
+}
+
+#[test]
 fn all_and_rejected_boxes_come_when_asked_for() {
     let server = start(usize::MAX);
     let work = Workdir::new();

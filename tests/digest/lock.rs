@@ -142,7 +142,7 @@ fn what_is_not_as_in_the_lock_is_listed_and_the_exit_code_says_so() {
     work.run("digest", &call(&url, &["--lock", "--cache", "cache"]))
         .exits(0);
     let first = work.read("digest.json");
-    let all_as_before = "--locked: 4 documents are as in recto.lock; 0 of other bytes, 0 not in it, 0 in it and not read";
+    let all_as_before = "--locked: 4 documents are as in recto.lock; 0 with different bytes, 0 not in the lock, 0 only in the lock";
     work.run("digest", &call(&url, &["--locked"]))
         .exits(0)
         .says(&[all_as_before]);
@@ -160,7 +160,7 @@ fn what_is_not_as_in_the_lock_is_listed_and_the_exit_code_says_so() {
     let report = ["--locked", "--partial-ok", "--report", "report.json"];
     let ran = work.run("digest", &call(&url, &report));
     ran.exits(3).says(&[
-        "--locked: 1 document is as in recto.lock; 2 of other bytes, 1 not in it, 1 in it and not read: listed in digest.changes.csv",
+        "--locked: 1 document is as in recto.lock; 2 with different bytes, 1 not in the lock, 1 only in the lock: listed in digest.changes.csv",
     ]);
     let listed = changes(&work, "digest.changes.csv");
     let wanted = [

@@ -259,6 +259,25 @@ fn the_cache_is_asked_to_be_current_and_enough_when_offline() {
 }
 
 #[test]
+fn what_a_server_refuses_comes_with_what_to_do() {
+    let cases = [
+        (404, "open the URL in a browser: digest needs the manifest"),
+        (410, "open the URL in a browser: digest needs the manifest"),
+        (401, "authenticate with --bearer TOKEN"),
+        (403, "authenticate with --bearer TOKEN"),
+        (451, "authenticate with --bearer TOKEN"),
+    ];
+    for (status, hint) in cases {
+        let server = Server::start(move |_, _| Answer::Status(status));
+        let work = Workdir::new();
+        let url = server.url("/m");
+        let args = with_fast(&["iiif", &url, "-o", "digest.json", "--retries", "0"]);
+        let ran = work.run("digest", &args);
+        ran.exits(1).says(&[&format!("hint: {hint}")]);
+    }
+}
+
+#[test]
 fn the_network_is_used_as_told() {
     let server = Server::start(|request, before| {
         let has =

@@ -37,7 +37,7 @@ fn every_command_shown_is_taken() {
         "docs/sources.md",
         "docs/formats.md",
         "docs/options.md",
-        "docs/troubles.md",
+        "docs/troubleshooting.md",
         "docs/boxes.md",
         "docs/contracts.md",
         "docs/from-m3-download.md",

@@ -33,7 +33,7 @@ const DOCUMENTS: [&str; 30] = [
     "docs/formats.md",
     "docs/options.md",
     "docs/sources.md",
-    "docs/troubles.md",
+    "docs/troubleshooting.md",
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -254,7 +254,10 @@ fn the_table_of_exit_codes_is_that_of_the_program() {
         "a code without a word"
     );
     let table = format!("| code | meaning |\n|---|---|\n{}", rows.concat());
-    assert_eq!(between_marks("docs/troubles.md", "exit codes").1, table);
+    assert_eq!(
+        between_marks("docs/troubleshooting.md", "exit codes").1,
+        table
+    );
 }
 
 /// The map of ARCHITECTURE.md: what stands directly in crates/ and src/lib, and the folders within a folder that is
@@ -368,7 +371,7 @@ fn the_program_can_say_every_message_that_is_explained() {
                 .into_owned()
         })
         .collect();
-    let troubles = document("docs/troubles.md");
+    let troubles = document("docs/troubleshooting.md");
     let section = troubles.split("\n## ").next().unwrap();
     let message = Regex::new(r"(?m)^\| `([^`]+)` \|").unwrap();
     let messages: Vec<_> = message

@@ -246,7 +246,7 @@ fn archive(door: Door, pattern: &'static str) -> Server {
 
 #[test]
 fn pictures_behind_a_door_are_had_with_a_token_and_never_replaced_by_lesser_ones() {
-    let lesser = "a substitute was answered, which is not the image requested";
+    let lesser = "the server sent a substitute instead of the requested image";
     let cases = [
         // (door, pattern, status, what is said without a token)
         (One, "login", "401", "log in at http://"),

@@ -96,7 +96,7 @@ fn a_silent_host_is_left_after_one_timeout_and_the_other_is_done() {
     ];
     let ran = work.run("download", &call);
     ran.exits(75)
-        .says(&["not asked any more before the end: it did not answer"]);
+        .says(&["given up before the end: it did not answer"]);
     assert_eq!(downloaded(&work), 8);
     assert!(silent.log().len() <= 4, "{} requests", silent.log().len());
     let kinds = rows(&work, "failures.csv");

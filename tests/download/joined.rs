@@ -129,7 +129,7 @@ fn regions_that_do_not_go_together_are_encoded_anew_or_a_failure_as_asked() {
     assert_eq!(row[3], "unsupported");
     assert!(row[6].starts_with("--lossless require: "), "{}", row[6]);
     let work = fetched(&server, &["--lossless", "require", "--max-width", "100"], 3);
-    assert!(rows(&work, "failures.csv")[0][6].contains("smaller image"));
+    assert!(rows(&work, "failures.csv")[0][6].contains("size is smaller"));
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn redirects_are_counted_and_end() {
         (&*row[3], &*row[6]),
         (
             "network",
-            "redirected more than 10 times; --max-redirects follows more"
+            "more redirects than 10; --max-redirects follows more"
         )
     );
     assert_eq!(server.hits("/loop"), 11);

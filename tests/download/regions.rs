@@ -207,7 +207,7 @@ fn what_has_no_regions_is_a_failure_with_its_reason() {
         ("gone", "info.json"),
         (
             "/iiif/b#xywh=20,10,40,30",
-            "no parts of its image but its own tiles",
+            "only its own tiles, no other regions",
         ),
     ] {
         let line = failures

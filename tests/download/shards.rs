@@ -49,7 +49,7 @@ fn a_budget_store_that_does_not_answer_is_said_and_each_worker_keeps_to_its_shar
     let ran = work.run("download", &[&call[..], &FAST].concat());
     ran.exits(0).says(&[
         "--budget-store: the Redis server at 127.0.0.1:1 did not answer",
-        "one of up to 4",
+        "1/4 or more",
         "\"why\":\"no-store\"",
     ]);
     assert!(!ran.stderr().contains("sesame"), "{}", ran.stderr());
@@ -247,7 +247,7 @@ fn what_does_not_fit_a_plan_is_refused() {
     let run = |more: &[&str]| work.run("download", &[&["plan", "images"], more].concat());
     run(&[])
         .exits(2)
-        .says(&["plan is a plan: which of its shards?", "--shard I/4"]);
+        .says(&["plan is a plan: --shard is missing", "--shard I/4"]);
     run(&["--shard", "0/3"])
         .exits(2)
         .says(&["the plan in plan has 4 shards"]);
@@ -264,7 +264,7 @@ fn what_does_not_fit_a_plan_is_refused() {
     let mut task = work.command("download", &fast);
     work.run_command(task.env("SLURM_ARRAY_TASK_ID", "9"))
         .exits(2)
-        .says(&["there are 4 shards"]);
+        .says(&["the number of shards is 4"]);
     let mut task = work.command("download", &fast);
     let ran = work.run_command(task.env("SLURM_ARRAY_TASK_ID", "2"));
     assert!(

@@ -99,7 +99,7 @@ fn a_host_that_asks_for_an_hour_of_quiet_ends_the_run_at_once_and_is_named() {
     let call = ["localizations.json", "images", "--backoff", "600"];
     let ran = work.run("download", &call);
     ran.exits(75)
-        .says(&["not asked any more before the end: it asks for a pause of 3600 s"]);
+        .says(&["given up before the end: it asks for a pause of 3600 s"]);
     assert!(server.log().len() <= 2, "those that went together");
     let kinds: Vec<String> = rows(&work, "failures.csv")
         .iter()

@@ -38,7 +38,7 @@ fn search(
             None => {
                 let failure = FetchFailure {
                     status: Some(404),
-                    problem: "not there (HTTP 404)".into(),
+                    problem: "not found (HTTP 404)".into(),
                     ..FetchFailure::default()
                 };
                 source.failed(&request, &failure)?.unwrap_or_default()

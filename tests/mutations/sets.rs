@@ -2,7 +2,7 @@
 //! workers, earlier training sets, streams of activities.
 
 use recto::sources::iiif::change_discovery;
-use recto::{Stage, extract, reformat, shard};
+use recto::{Stage, contracts, extract, reformat, shard};
 use recto_testkit::mutation::{self, Outcome, Random};
 use recto_testkit::samples;
 use serde_json::{Value, json};
@@ -129,6 +129,51 @@ fn earlier_training_sets() {
         kept(reformat(&reformat::Options::parse(options).unwrap()))
     };
     damaged(150, folder, "old/dataset.json", takes).is_mixed();
+}
+
+#[test]
+fn locks() {
+    let head = |part: &str, count: usize| {
+        json!({"contract": "recto/lock", "version": 1, "part": part, "count": count, "recto": "0.1.0",
+            "command": "recto-digest iiif m.json", "output": "digest.json",
+            "inputs": [{"name": "m.json", "sha256": "0".repeat(64)}]})
+    };
+    let document = json!({"url": "https://a.example/m.json", "bytes": 12, "sha256": "1".repeat(64), "etag": "\"x\""});
+    let image = |id: &str| {
+        json!({"id": id, "uri": "https://a.example/1.jpg", "path": "g/1.jpg", "bytes": 99, "sha256": "2".repeat(64),
+            "width": 4, "height": 3, "media_type": "image/jpeg", "method": "bytes", "fingerprint": "3".repeat(16)})
+    };
+    let lines = [
+        head("documents", 1),
+        document,
+        head("images", 2),
+        image("a"),
+        image("b"),
+    ];
+    let folder = Folder::new();
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    folder.write("recto.lock", text);
+    let takes = |folder: &Folder| {
+        let path = folder.path("recto.lock");
+        let (mut images, mut documents) = (0, 0);
+        let all = contracts::read_lock(&path, |_| {
+            images += 1;
+            Ok(())
+        });
+        let others = contracts::read_locked_documents(&path, |_, _| {
+            documents += 1;
+            Ok(())
+        });
+        for error in [&all, &others]
+            .into_iter()
+            .filter_map(|read| read.as_ref().err())
+        {
+            let place = path.display().to_string();
+            assert!(error.what().starts_with(&place), "{error}");
+        }
+        all.is_ok() && others.is_ok() && images + documents > 0
+    };
+    damaged(500, folder, "recto.lock", takes).is_mixed();
 }
 
 #[test]

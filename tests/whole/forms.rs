@@ -144,12 +144,9 @@ fn what_is_damaged_is_told_with_its_place() {
     let packed = work.read("l.jsonl.zst");
     work.write("cut.jsonl.zst", &packed[..packed.len() / 2]);
     for (file, words) in [
-        (
-            "cut.jsonl",
-            "cut.jsonl: says that it has 30 lines, and has 29",
-        ),
+        ("cut.jsonl", "cut.jsonl: declares 30 lines, found 29"),
         ("wrong.jsonl", "wrong.jsonl:2:"),
-        ("cut.jsonl.zst", "cut.jsonl.zst: is not sound Zstandard"),
+        ("cut.jsonl.zst", "cut.jsonl.zst: is not valid Zstandard"),
     ] {
         work.run("download", &[file, "images", "--dry-run"])
             .exits(1)

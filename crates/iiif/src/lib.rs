@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod asked;
+mod answer_size;
 mod canonical;
 mod error;
 mod json;
@@ -12,7 +12,7 @@ pub mod authorization;
 pub mod info;
 pub mod resolve;
 
-pub use asked::AnswerSize;
+pub use answer_size::AnswerSize;
 pub use error::{DocumentError, Refusal};
 pub use quoted::QuotedRequest;
 pub use request::{Format, ImageRequest, Quality, Region, Rotation, Size, Version};

@@ -126,7 +126,7 @@ pub fn walk<B: Blocks>(
     }
     bits.close().map_err(|ending| match ending {
         Ending::Cut => damaged("it ends without its end marker (EOI)"),
-        Ending::Stray => damaged(format!("more data than the {total} MCUs of a scan need")),
+        Ending::Stray => damaged(format!("more data than a scan of {} needs", mcus_of(total))),
     })
 }
 
@@ -162,22 +162,30 @@ pub fn layout<'a>(frame: &Frame, scan: &'a Scan) -> (Vec<Unit<'a>>, [u32; 2]) {
 
 fn invalid(bits: &Bits, done: u64, total: u64) -> JpegError {
     damaged(match bits.overran() {
-        true => format!("a scan ends after {done} of {total} MCUs"),
-        false => format!("invalid bits after {done} of {total} MCUs of a scan"),
+        true => format!("a scan ends after {done} of {}", mcus_of(total)),
+        false => format!("invalid bits after {done} of {} of a scan", mcus_of(total)),
     })
+}
+
+fn mcus_of(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "MCU" } else { "MCUs" })
 }
 
 fn no_restart(cause: Restart, done: u64, total: u64) -> JpegError {
     damaged(match cause {
         Restart::Ending(Ending::Cut) | Restart::Other(0xD9) => {
-            format!("a scan ends after {done} of {total} MCUs")
+            format!("a scan ends after {done} of {}", mcus_of(total))
         }
         Restart::Ending(Ending::Stray) => {
-            format!("more data than a restart interval needs after {done} of {total} MCUs")
+            format!(
+                "more data than a restart interval needs after {done} of {}",
+                mcus_of(total)
+            )
         }
         Restart::Other(code) => {
             format!(
-                "a marker FF {code:02X} instead of a restart marker, after {done} of {total} MCUs"
+                "a marker FF {code:02X} instead of a restart marker, after {done} of {}",
+                mcus_of(total)
             )
         }
     })

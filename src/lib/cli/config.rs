@@ -8,7 +8,7 @@ use crate::error::{Error, Exit};
 use crate::report;
 use crate::summary::Summary;
 
-/// Print the settings of recto.toml and of the environment, with their places
+/// Print the settings of recto.toml and of the environment, and where each is set
 ///
 /// Settings are options: `rate = 5` below `[download]` in recto.toml, which is looked for from the current folder upwards
 /// (RECTO_CONFIG names another file, or none), or RECTO_DOWNLOAD_RATE=5 in the environment. The command line is before the
@@ -62,7 +62,7 @@ fn listed(options: &Options) -> Result<Summary, Error> {
 fn as_text(file: &File, rows: &[(String, Setting)]) -> String {
     let place = match &file.path {
         Some(path) => format!("# {}\n", path.display()),
-        None => "# no recto.toml from here upwards\n".into(),
+        None => "# no recto.toml in this folder or above it\n".into(),
     };
     let line = |(section, setting): &(String, Setting)| {
         let values: Vec<String> = setting.values.iter().map(shown).collect();
@@ -86,7 +86,7 @@ fn as_json(file: &File, rows: &[(String, Setting)]) -> Result<String, Error> {
     let all = json!({"file": file.path, "settings": rows.iter().map(row).collect::<Vec<_>>()});
     let text = serde_json::to_string_pretty(&all);
     text.map(|text| text + "\n")
-        .map_err(|e| Error::new("settings are no JSON").because(e))
+        .map_err(|e| Error::new("the settings cannot be written as JSON").because(e))
 }
 
 /// A value; a secret by the name of its variable.

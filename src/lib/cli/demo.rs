@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::Task;
+use crate::contracts::quoted;
 use crate::error::{Error, Exit};
 use crate::report::{self, Stage};
 use crate::summary::Summary;
@@ -137,15 +138,6 @@ fn stage<Options: Stage>(shown: &[&str], hidden: &[&str]) -> Result<Exit, Error>
     Ok(report::run(&Options::parse(arguments)?))
 }
 
-/// A word as shells take it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=,@".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
-}
-
 /// What there is to look at.
 fn made(folder: &Path) -> Summary {
     let at = |name: &str| quoted(&folder.join(name).display().to_string());
@@ -164,7 +156,7 @@ fn made(folder: &Path) -> Summary {
                 "the images at full size; image_map.json lists them",
             ),
             line("coco/ yolo/", "training sets"),
-            line("digest.json", "what the archive has"),
+            line("digest.json", "the images and annotations of the archive"),
             line(
                 "localizations.json",
                 "the images and the box of every letter",

@@ -1,6 +1,6 @@
 //! `recto doctor`: what the programs need of this machine and of the way to the network, looked at one by one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ const FEW_FILES: u64 = 10_000;
 /// Below this many open files, downloads from many hosts side by side are slow.
 const FEW_OPEN: usize = 1024;
 
-/// Look at proxy, certificates, disk, limits, and hosts that answer
+/// Check proxy, certificates, disk, limits, and whether hosts answer
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Request these too, once each, and say how they answer
@@ -81,7 +81,8 @@ fn examined(options: &Options) -> Result<Summary, Error> {
         true => serde_json::to_string_pretty(&serde_json::json!({ "checks": checks })),
         false => Ok(checks.iter().map(line).collect::<Vec<_>>().join("\n")),
     };
-    let output = output.map_err(|e| Error::new("checks are no JSON").because(e))? + "\n";
+    let output =
+        output.map_err(|e| Error::new("the checks cannot be written as JSON").because(e))? + "\n";
     let wrong = checks.iter().filter(|check| !check.ok).count();
     files::write("-".as_ref(), output.as_bytes())?;
     match wrong {
@@ -114,7 +115,7 @@ fn proxy() -> Check {
     }
     let named = http::proxies::named();
     match named.is_empty() {
-        true => Check::new("proxy", true, "none named: requests go out directly"),
+        true => Check::new("proxy", true, "none set: requests are sent directly"),
         false => Check::new("proxy", true, named.join(", ")),
     }
 }
@@ -133,17 +134,30 @@ fn certificates(insecure: bool) -> Check {
         .hint("install the system's certificates (Debian: ca-certificates), or name a file with SSL_CERT_FILE")
 }
 
-fn disk(folder: &std::path::Path) -> Vec<Check> {
+/// What is known of the disk of a folder. Nothing is created: of a folder that does not exist yet, the nearest one above it that
+/// does is looked at.
+fn disk(folder: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
-    let writable = files::rehearse(&folder.join("recto-doctor"));
+    let existing = match files::is_in_store(folder) {
+        true => folder,
+        false => nearest_existing(folder),
+    };
+    let writable = files::rehearse(&existing.join("recto-doctor"));
     let place = folder.display();
     checks.push(match writable {
+        Ok(()) if existing != folder => {
+            let found = format!(
+                "{place}: does not exist; a download would create it in {}, which can be written",
+                existing.display()
+            );
+            Check::new("disk", true, found)
+        }
         Ok(()) => Check::new("disk", true, format!("{place}: can be written")),
         Err(error) => {
             Check::new("disk", false, error.line()).hint("name a folder of your own with --folder")
         }
     });
-    if let Some((bytes, entries)) = files::free_space(folder) {
+    if let Some((bytes, entries)) = files::free_space(existing) {
         let gib = bytes as f64 / (1_u64 << 30) as f64;
         let found = format!("{place}: {gib:.1} GiB free");
         checks.push(Check::new("disk", bytes >= FEW_BYTES, found).hint("free some space"));
@@ -157,6 +171,14 @@ fn disk(folder: &std::path::Path) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// The folder, or the first above it that exists.
+fn nearest_existing(folder: &Path) -> &Path {
+    let mut above = folder.ancestors();
+    let found = above.find(|path| path.exists());
+    // A relative path ends in nothing, which is the current folder.
+    found.unwrap_or(Path::new("."))
 }
 
 fn limits() -> Check {

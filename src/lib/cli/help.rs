@@ -8,7 +8,7 @@ use clap::{Arg, Command};
 
 use super::words::Words;
 
-/// How programs end, for their help; docs/troubles.md says it in full.
+/// How programs end, for their help; docs/troubleshooting.md says it in full.
 const EXITS: &str = "Exit codes: 0 done, 1 failed, 2 the command line is not valid, 3 some records were left out for good, \
 75 the same command may get further later, 130 stopped";
 

@@ -12,14 +12,14 @@ use crate::{files, report};
 pub struct Options {
     /// Where the images come from: IIIF documents, a table, or M3 / VARS
     #[arg(value_enum, value_name = "KIND")]
-    kind: Kind,
+    kind: Archive,
     /// The folder; files that are there already are not replaced
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum Archive {
     /// A IIIF collection or manifest
     Iiif,
     /// A table or list of URLs
@@ -89,9 +89,9 @@ impl Task for Options {
 
 fn init(options: &Options) -> Result<Summary, Error> {
     let own = match options.kind {
-        Kind::Iiif => IIIF,
-        Kind::Table => TABLE,
-        Kind::M3 => M3,
+        Archive::Iiif => IIIF,
+        Archive::Table => TABLE,
+        Archive::M3 => M3,
     };
     let written: Vec<&File> = COMMON.iter().chain(own).collect();
     for (name, _) in &written {

@@ -117,7 +117,7 @@ fn recto(arguments: &[OsString]) -> Command {
 }
 
 /// A command of `recto`.
-struct Entry {
+struct EntryPoint {
     name: &'static str,
     /// Its command line.
     command: fn(&'static str, &[OsString]) -> Command,
@@ -125,7 +125,7 @@ struct Entry {
 }
 
 /// All commands of `recto`, in the order of its help.
-fn entries() -> Vec<Entry> {
+fn entries() -> Vec<EntryPoint> {
     vec![
         of_stage::<digest::Options>(),
         of_stage::<extract::Options>(),
@@ -172,16 +172,16 @@ trait Task: Args {
     fn run(&self) -> Exit;
 }
 
-fn of_stage<Options: Stage>() -> Entry {
-    Entry {
+fn of_stage<Options: Stage>() -> EntryPoint {
+    EntryPoint {
         name: Options::NAME,
         command: stage_command::<Options>,
         run: run_stage::<Options>,
     }
 }
 
-fn of_task<Options: Task>() -> Entry {
-    Entry {
+fn of_task<Options: Task>() -> EntryPoint {
+    EntryPoint {
         name: Options::NAME,
         command: |name, _| Options::augment_args(Command::new(name)),
         run: |matches| match Options::from_arg_matches(matches) {

@@ -250,7 +250,7 @@ impl TomlFile<'_> {
             _ if !takes_value(arg) => return wrong("true or false is expected"),
             DeValue::String(text) if is_secret && !is_harmless(text) => {
                 let error = Error::new(format!(
-                    "{place}: {option}: secrets do not stand in this file"
+                    "{place}: {option}: secrets must not be written in this file"
                 ));
                 return Err(error.hint(format!(
                     "name a variable that holds it: {option} = {{ env = \"NAME\" }}"
@@ -302,7 +302,7 @@ impl TomlFile<'_> {
             .map(|name| (strsim::osa_distance(name, option), name))
             .min();
         match near.filter(|(letters, _)| *letters <= 2) {
-            Some((_, name)) => error.hint(format!("is `{name}` meant?")),
+            Some((_, name)) => error.hint(format!("did you mean `{name}`?")),
             None => error.hint("keys are the long names of options, below the name of a stage in brackets: [download]"),
         }
     }
@@ -332,5 +332,34 @@ mod tests {
             .map(|name| name.trim_matches('`'))
             .collect();
         assert_eq!(known, super::SERVER);
+    }
+
+    #[test]
+    fn damaged_files_are_refused_with_their_place() {
+        use recto_testkit::mutation;
+        let commands = super::super::stages();
+        let takes = move |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let file = super::TomlFile {
+                name: "my.toml".into(),
+                text: &text,
+                folder: "folder".as_ref(),
+                commands: &commands,
+            };
+            match file.settings() {
+                Ok(_) => true,
+                Err(error) => {
+                    let words = error.to_string();
+                    assert!(error.what().starts_with("my.toml:"), "{words}");
+                    false
+                }
+            }
+        };
+        const SAMPLE: &str = "rate = 5\nper-host = 2\nquiet = true\nrewrite = [\"https://a/=https://b/\", \"https://c/=https://d/\"]\n\
+            [digest]\nheader = \"Accept-Language: de\"\nbearer = { env = \"NAME\", host = \"archive.example\" }\n\
+            [digest.table]\nurl-column = \"url\"\n[download]\njobs = 8\nlock = \"recto.lock\"\nbackoff = 0.5\n\
+            [reformat]\nformat = [\"coco\", \"yolo\"]\n[presets]\n";
+        assert!(takes(SAMPLE.as_bytes()));
+        mutation::check(2000, |random| mutation::text(SAMPLE, random), takes).is_mixed();
     }
 }

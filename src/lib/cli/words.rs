@@ -249,7 +249,7 @@ recto-serve images --listen 0.0.0.0:8080 --base-url https://images.example/ --co
 
 const SHARD: Words = Words {
     stage: "shard",
-    about: "Divide a set among workers, unite what they downloaded, tell how far they are",
+    about: "Divide a set among workers, merge their downloads, report their progress",
     examples: "\
 recto-shard plan localizations.json -n 16 -o plan
 recto-download plan images --shard 0/16

@@ -39,7 +39,8 @@ pub fn name_of(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn quoted(word: &str) -> String {
+/// A word as shells take it: in quotes where they would read something else.
+pub fn quoted(word: &str) -> String {
     let is_special = |c: char| c.is_whitespace() || "'\"$`\\&|;<>()*?[]{}#~!".contains(c);
     match word.is_empty() || word.contains(is_special) {
         true => format!("'{}'", word.replace('\'', "'\\''")),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::summary::counted;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -198,8 +199,8 @@ impl TryFrom<Vec<[f64; 2]>> for Polygon {
         }
         if points.len() < 3 {
             return Err(format!(
-                "polygon has {} points, at least 3 are needed",
-                points.len()
+                "polygon has {}, at least 3 are needed",
+                counted(points.len() as u64, "point", "points")
             ));
         }
         if points.iter().flatten().any(|v| !v.is_finite()) {

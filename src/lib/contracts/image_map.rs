@@ -10,6 +10,7 @@ use super::json::{parse_json, parse_line};
 use super::set_input::{Head, head_of, unpacked};
 use super::set_output::{Form, compress};
 use crate::error::Error;
+use crate::summary::counted;
 use crate::{files, values};
 
 /// `image_map.json`: image id → path, relative to the map's own folder, `/` as separator. It lists only files that
@@ -91,10 +92,10 @@ fn parse_lines(bytes: &[u8], head: &Head, name: &str) -> Result<ImageMap, Error>
     }
     if found != head.count {
         let what = format!(
-            "{name}: says that it has {} lines, and has {found}",
-            head.count
+            "{name}: declares {}, found {found}",
+            counted(head.count, "line", "lines")
         );
-        return Err(Error::new(what).hint("it was cut off: recto-download writes it again"));
+        return Err(Error::new(what).hint("the file is truncated: recto-download writes it again"));
     }
     Ok(map)
 }
@@ -174,7 +175,7 @@ mod tests {
         let before_last = before_last.unwrap() + 1;
         for (bytes, words) in [
             (&lines[..lines.len() - 3], "m:3:"),
-            (&lines[..before_last], "says that it has 2 lines, and has 1"),
+            (&lines[..before_last], "declares 2 lines, found 1"),
             (
                 &b"{\"contract\":\"recto/digest\",\"version\":1,\"count\":0}"[..],
                 "recto/image_map of version 1",

@@ -1,6 +1,6 @@
-//! `recto.lock`: which documents and pictures a set was made from, so that it can be had again, or what differs is known. JSON
-//! Lines in parts, one for each command: a head, and a line for each document or image. No time stands in it: the same bytes are
-//! the same lock.
+//! `recto.lock`: which documents and pictures a set was made from, so that it can be made again, or what differs is known.
+//! JSON Lines in parts, one for each command: a head, and a line for each document or image. No time stands in it: the same
+//! bytes are the same lock.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,6 +12,7 @@ use super::dataset::DatasetInput;
 use super::json::parse_line;
 use crate::error::Error;
 use crate::files;
+use crate::summary::counted;
 
 /// The first line of a part of a `recto.lock`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -260,10 +261,10 @@ fn each(
     match part {
         Some((head, found)) if head.count == found => Ok(()),
         Some((head, found)) => Err(Error::new(format!(
-            "{name}: says that it has {} lines, and has {found}",
-            head.count
+            "{name}: declares {}, found {found}",
+            counted(head.count, "line", "lines")
         ))
-        .hint("it was cut off: take it from where it was kept, or write it again with --lock")),
+        .hint("the file is truncated: restore it from a copy, or write it again with --lock")),
         None => Err(not_a_lock(&name)),
     }
 }

@@ -11,6 +11,7 @@ use super::json::parse_json;
 use super::set_folder::{SetFolder, is_set_folder};
 use crate::error::Error;
 use crate::files;
+use crate::summary::counted;
 
 /// A set that can be read again and again, at any place.
 #[derive(Debug)]
@@ -169,7 +170,7 @@ pub fn unpacked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, Error> {
     if !is_compressed(&bytes) {
         return Ok(bytes);
     }
-    let damaged = |e: String| Error::new(format!("{name}: is not sound Zstandard: {e}"));
+    let damaged = |e: String| Error::new(format!("{name}: is not valid Zstandard: {e}"));
     let mut unpacked = Vec::new();
     let decoder = StreamingDecoder::new(&bytes[..]);
     let mut decoder = decoder.map_err(|e| damaged(e.to_string()))?;
@@ -211,7 +212,7 @@ pub fn assembled(bytes: Vec<u8>, list: &str, name: &str) -> Result<Vec<u8>, Erro
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let head = lines.next().unwrap_or_default();
     let Some(Head { count, .. }) = Head::of(head) else {
-        return Err(Error::new(format!("{name}:1: the head is not JSON")));
+        return Err(Error::new(format!("{name}:1: the first line is not JSON")));
     };
     let object = head.trim_ascii_end().strip_suffix(b"}").unwrap_or(head);
     let mut object = object.to_vec();
@@ -231,8 +232,11 @@ pub fn assembled(bytes: Vec<u8>, list: &str, name: &str) -> Result<Vec<u8>, Erro
         object.push(b'\n');
     }
     if found != count {
-        let what = format!("{name}: says that it has {count} lines, and has {found}");
-        return Err(Error::new(what).hint("it was cut off: write it again"));
+        let what = format!(
+            "{name}: declares {}, found {found}",
+            counted(count, "line", "lines")
+        );
+        return Err(Error::new(what).hint("the file is truncated: write it again"));
     }
     object.extend_from_slice(b"]}");
     Ok(object)
@@ -283,7 +287,7 @@ fn unite(folder: &Path, out: &mut impl Write) -> Result<(), Error> {
         let found = files::sha256_of_file(&place).map_err(unreadable)?;
         if found != part.sha256 {
             return Err(Error::new(format!(
-                "{}: is not the file that {} names: its SHA-256 is another",
+                "{}: is not the file that {} names: its SHA-256 differs",
                 place.display(),
                 SetFolder::FILE
             ))

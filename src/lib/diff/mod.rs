@@ -14,8 +14,8 @@ mod page;
 mod pictures;
 mod record;
 mod run;
+mod stats;
 mod store;
-mod tally;
 
 pub use compared::Compared;
 pub use options::Options;
@@ -32,7 +32,7 @@ pub fn diff(options: &Options) -> Result<Compared, Error> {
     let (a, b) = (Input::open(&options.a)?, Input::open(&options.b)?);
     if a.kind() != b.kind() {
         let what = format!(
-            "{} is {}, {} is {}: two of one kind can be compared",
+            "{} is {}, {} is {}: only two of the same kind can be compared",
             options.a.display(),
             a.kind().name(),
             options.b.display(),

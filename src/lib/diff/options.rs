@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Say what is not the same in two sets, folders or datasets
+/// Show the differences between two sets, folders or datasets
 ///
 /// Of two digests, localizations, image maps, folders of downloads or training sets: what is new, gone or moved; other pictures, and the same pictures in other bytes; boxes, labels, rights. Boxes belong
 /// together by their ids, or where they lie. The exit code is 0 if the two are the same and 4 if not.

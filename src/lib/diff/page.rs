@@ -12,6 +12,7 @@ use super::record::{Record, RecordBox};
 use crate::contracts::{Difference, Frame};
 use crate::formats::escape;
 use crate::pixels::contact_sheet;
+use crate::summary::counted;
 
 /// Pairs that are shown, at most.
 const MOST_PAIRS: usize = 200;
@@ -92,7 +93,8 @@ impl Page {
         let hidden = match self.hidden {
             0 => String::new(),
             hidden => {
-                format!("<p class=\"dim\">{hidden} more pairs are not shown; --json has all.</p>\n")
+                let pairs = counted(hidden as u64, "more pair is", "more pairs are");
+                format!("<p class=\"dim\">{pairs} not shown; --json has all.</p>\n")
             }
         };
         format!(

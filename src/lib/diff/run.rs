@@ -13,8 +13,8 @@ use super::options::Options;
 use super::page::Page;
 use super::pictures;
 use super::record::Record;
+use super::stats::DiffStats;
 use super::store::Store;
-use super::tally::Tally;
 use crate::contracts::{Changed, Difference};
 use crate::error::Error;
 use crate::files;
@@ -26,7 +26,7 @@ pub struct Run<'a> {
     options: &'a Options,
     a: &'a Input,
     b: &'a Input,
-    tally: Tally,
+    stats: DiffStats,
     page: Option<Page>,
     notes: Vec<String>,
 }
@@ -44,7 +44,7 @@ impl<'a> Run<'a> {
             options,
             a,
             b,
-            tally: Tally::default(),
+            stats: DiffStats::default(),
             page: options.html.is_some().then(Page::default),
             notes: Vec::new(),
         }
@@ -64,29 +64,29 @@ impl<'a> Run<'a> {
         }
         let kind = self.b.kind();
         let names = [&self.options.a, &self.options.b].map(|path| path.display().to_string());
-        let verb = if self.tally.differs() {
+        let verb = if self.stats.differs() {
             "differ"
         } else {
             "are the same"
         };
-        let sentence = self.tally.sentence(kind);
+        let sentence = self.stats.sentence(kind);
         if let (Some(path), Some(page)) = (html, &self.page) {
-            let html = page.html(&names, &sentence, &self.tally.examples(kind));
+            let html = page.html(&names, &sentence, &self.stats.examples(kind));
             files::write(path, html.as_bytes())?;
         }
         let [a, b] = names;
         let mut summary = Summary::default();
         if !self.options.quiet {
             summary.done = format!("{a} and {b} {verb}: {sentence}");
-            summary.notes = match self.options.json || !self.tally.differs() {
+            summary.notes = match self.options.json || !self.stats.differs() {
                 true => Vec::new(),
-                false => self.tally.examples(kind),
+                false => self.stats.examples(kind),
             };
             summary.notes.append(&mut self.notes);
         }
         Ok(Compared {
             summary,
-            differs: self.tally.differs(),
+            differs: self.stats.differs(),
         })
     }
 
@@ -127,8 +127,8 @@ impl<'a> Run<'a> {
         let of_b = b.each(&mut |records| {
             let (mut pairs, mut alone) = (Vec::new(), Vec::new());
             for record in records {
-                self.tally.images += 1;
-                self.tally.boxes += record.boxes.len() as u64;
+                self.stats.images += 1;
+                self.stats.boxes += record.boxes.len() as u64;
                 match old.take(&record.id)? {
                     Some(known) => pairs.push((known, record)),
                     None => alone.push(record),
@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, found: &[Difference], put: Put) -> Result<(), Error> {
-        self.tally.add(found);
+        self.stats.add(found);
         found.iter().try_for_each(put)
     }
 

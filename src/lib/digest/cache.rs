@@ -96,7 +96,7 @@ impl Cache {
         self.put_headers(url, entry)
     }
 
-    /// Stores why a document could not be had, where nothing is stored of it yet.
+    /// Stores why a document could not be fetched, where nothing is stored of it yet.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -108,7 +108,7 @@ impl Cache {
         }
     }
 
-    /// Why a document that is not stored could not be had, if that is known.
+    /// Why a document that is not stored could not be fetched, if that is known.
     pub fn failure(&self, url: &str) -> Option<FetchFailure> {
         let file = self.paths(url).0.with_extension("failure.json");
         let (about, failure): (String, FetchFailure) =

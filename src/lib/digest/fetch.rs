@@ -32,7 +32,7 @@ pub struct Fetcher<'a> {
     locked: Option<&'a LockedDocuments>,
 }
 
-/// Documents by how they were had.
+/// Documents by where they came from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FetchCounts {
     /// Fetched.
@@ -102,7 +102,7 @@ impl<'a> Fetcher<'a> {
         &self.changes
     }
 
-    /// How the documents were had, what streams of activities say, and which documents were read.
+    /// Where the documents came from, what streams of activities say, and which documents were read.
     pub fn finish(self) -> (FetchCounts, Changes, Option<DocumentLog>) {
         let counts = self.counts.into_inner();
         let log = self.log.map(Mutex::into_inner);
@@ -228,10 +228,8 @@ impl<'a> Fetcher<'a> {
         let name = name(url, request.body.as_deref());
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
-            let absent =
-                || FetchFailure::of("is not in the cache, and --offline forbids to fetch it");
             let known = || self.cache.as_ref().and_then(|cache| cache.failure(&name));
-            return Ok(kept.ok_or_else(|| known().unwrap_or_else(absent)));
+            return Ok(kept.ok_or_else(|| known().unwrap_or_else(FetchFailure::offline)));
         }
         if kept
             .as_ref()

@@ -142,7 +142,7 @@ fn tell(
     }
     summary.is_incomplete |= !changes.is_empty();
     summary.notes.push(format!(
-        "--locked: {} as in {}; {others} of other bytes, {new} not in it, {gone} in it and not read{}",
+        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} only in the lock{}",
         counted(same, "document is", "documents are"),
         path.display(),
         match changes.is_empty() {

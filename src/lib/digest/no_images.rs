@@ -2,6 +2,8 @@
 
 use super::filter::{Blame, Filter};
 use crate::error::Error;
+use crate::http::Kind;
+use crate::sources::FetchFailure;
 use crate::summary::{Reject, Rejects, Summary};
 
 /// The error for a run that would write no images: names the likely reason and what helps.
@@ -71,35 +73,59 @@ fn place(reject: &Reject) -> &str {
 
 /// What helps with these rejects, if anything is known.
 fn advice(rejects: &Rejects) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 8] = [
+    use Sign::{Class, Offline, Words};
+    const ADVICE: [(Sign, &str); 8] = [
         (
-            "--max-document",
+            Words("--max-document"),
             "a higher --max-document MB reads it, if the machine has the memory",
         ),
-        ("--offline", "without --offline the document is fetched"),
+        (Offline, "without --offline the document is fetched"),
         (
-            "not allowed (HTTP",
+            Class(Kind::Forbidden),
             "authenticate with --bearer TOKEN or --header 'NAME: VALUE'",
         ),
         (
-            "cannot be reached",
+            Class(Kind::Network),
             "check the URL and the network; --rewrite FROM=TO uses a mirror instead",
         ),
         (
-            "not there (HTTP",
+            Class(Kind::NotFound),
             "open the URL in a browser: digest needs the manifest or collection itself",
         ),
-        ("ertificate", "--insecure accepts any certificate"),
         (
-            "no such file",
+            Class(Kind::Certificate),
+            "--insecure accepts any certificate",
+        ),
+        (
+            Words("no such file"),
             "a URL starts with http:// or https://; anything else is a file",
         ),
         (
-            "an HTML page",
+            Words("an HTML page"),
             "use the URL of the manifest, not that of the page that shows it",
         ),
     ];
-    let met = |sign: &str| rejects.iter().any(|r| r.problem.contains(sign));
-    let advice = ADVICE.iter().find(|(sign, _)| met(sign));
+    let is_met = |sign: &Sign| rejects.iter().any(|reject| sign.is_in(&reject.problem));
+    let advice = ADVICE.iter().find(|(sign, _)| is_met(sign));
     advice.map(|(_, advice)| *advice)
+}
+
+/// What shows in the problem of a reject that some advice helps.
+enum Sign {
+    /// An error of the network of this class.
+    Class(Kind),
+    /// A document that only the network has, with `--offline`.
+    Offline,
+    /// These words.
+    Words(&'static str),
+}
+
+impl Sign {
+    fn is_in(&self, problem: &str) -> bool {
+        match self {
+            Sign::Class(kind) => kind.is_told_by(problem),
+            Sign::Offline => FetchFailure::is_offline(problem),
+            Sign::Words(words) => problem.contains(words),
+        }
+    }
 }

@@ -65,13 +65,13 @@ pub struct Options {
     /// again, as far as --activities and streams among the inputs tell (iiif)
     #[arg(long, value_name = "TIME", requires = "cache", value_parser = since)]
     pub since: Option<jiff::Timestamp>,
-    /// Write to FILE which documents the digest was made from: URL, ETag, size and SHA-256 of each, and the command. What
-    /// FILE has of other digests and of images stays [default FILE: recto.lock]
+    /// Write to FILE which documents the digest was made from: URL, ETag, size and SHA-256 of each, and the command.
+    /// Entries in FILE for other digests and for images are kept [default FILE: recto.lock]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "recto.lock",
         conflicts_with = "shard")]
     pub lock: Option<PathBuf>,
-    /// Hold the documents against FILE, which --lock wrote: those of --cache that have its bytes are used without a request,
-    /// others are listed in --changes, and the exit code is 3 [default FILE: recto.lock]
+    /// Compare the documents with FILE, which --lock wrote: those of --cache that have its bytes are used without a
+    /// request, others are listed in --changes, and the exit code is 3 [default FILE: recto.lock]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "recto.lock",
         conflicts_with_all = ["lock", "shard"])]
     pub locked: Option<PathBuf>,
@@ -82,10 +82,11 @@ pub struct Options {
     /// take more than 8 times as much memory are rejected too [default: 64; 1000 for tables and boxes]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub max_document: Option<u64>,
-    /// Fetch only part I of N of the documents, I from 0 to N-1, into --cache, and write no digest: for N workers. Of one input each
-    /// worker reads the collections, and a manifest is fetched by one of them; of several inputs each is fetched by one. The rate
-    /// limit of each host is divided among the workers. With their caches in one folder, the same command with --offline instead
-    /// of --shard writes the digest that one worker would write. auto: as recto-download --shard (iiif)
+    /// Fetch only part I of N of the documents, I from 0 to N-1, into --cache, and write no digest: for N workers. With one
+    /// input, every worker reads the collections and each manifest is fetched by one worker; with several, each input is
+    /// fetched by one worker. The rate limit of each host is divided among the workers. With their caches in one folder,
+    /// the same command with --offline instead of --shard writes the digest that one worker would write. auto: as
+    /// recto-download --shard (iiif)
     #[arg(long, value_name = "I/N|auto", requires = "cache", conflicts_with_all = ["limit", "offline"])]
     pub shard: Option<ShardChoice>,
     /// Do not use the network: read only files and the cache

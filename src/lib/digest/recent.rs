@@ -10,7 +10,7 @@ use crate::sources::FetchFailure;
 /// The most bytes that are kept.
 const MOST: usize = 64 << 20;
 
-/// A document, or why it could not be had.
+/// A document, or why it could not be fetched.
 type Had = Result<CachedDocument, FetchFailure>;
 /// Filled by whoever comes first, while the others wait.
 type Place = Arc<tokio::sync::Mutex<Option<Had>>>;

@@ -202,8 +202,10 @@ fn note_of_finished(sorted: &Sorted, options: &Options) -> Option<String> {
     };
     match sorted.done.len() {
         0 => None,
-        1 => Some(format!("1 image is there already{refresh}")),
-        n => Some(format!("{n} images are there already{refresh}")),
+        n => {
+            let images = counted(n as u64, "image is", "images are");
+            Some(format!("{images} there already{refresh}"))
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::service::region_store::RegionStore;
 use super::service::verify::{error_of, verify};
 use super::service::{self, Fetched, Wanted, Whole, grid};
 use super::state::journal::Journal;
+use super::state::words;
 use crate::contracts::{Download, LocalizedImage, SampledRegion, Service};
 use crate::files::{self, Part, SafeName};
 use crate::http::{self, Error, Kind, Request, RequestLog, SavedResponse};
@@ -229,7 +230,7 @@ impl<'a> Journey<'a> {
             match self.fetch_proven(other).await {
                 Ok(whole) => {
                     let note = format!(
-                        "taken from another URL, because of the first: {}",
+                        "downloaded from another URL, because the first failed: {}",
                         first.message
                     );
                     return Ok(Whole {
@@ -312,7 +313,7 @@ impl<'a> Journey<'a> {
         self.fetch_file(url, known).await
     }
 
-    /// Width and height of the image of a service, where its `info.json` can be had.
+    /// Width and height of the image of a service, where its `info.json` can be read.
     async fn size_of_service(&self, base: &str) -> Option<[u32; 2]> {
         let servers = self.to.servers;
         let admission = servers.admissions.of(&servers.client, base, &self.log);
@@ -375,7 +376,7 @@ impl<'a> Journey<'a> {
         let path = format!("unread/{stem}.{}", suffix.as_str());
         match self.part.publish(&self.to.folder.work.join(&path)) {
             Ok(()) => Error {
-                message: format!("{}; kept as .recto/{path}", error.message),
+                message: words::kept_unread(&error.message, &path),
                 ..error
             },
             Err(e) => Error::disk(e.line()),
@@ -419,7 +420,7 @@ impl<'a> Journey<'a> {
             });
         };
         self.check_lossless(Some(
-            "another file type or size is wanted than was answered",
+            "the server sent another file type or size than requested",
         ))?;
         let mut notes = whole.notes;
         notes.extend(loss_note(header));
@@ -525,7 +526,7 @@ impl<'a> Journey<'a> {
         match output.format {
             _ if output.lossless == Lossless::Off => Some("--lossless off"),
             Format::Png | Format::Tif => Some("only JPEG regions are joined without decoding them"),
-            _ if shrinks => Some("a smaller image is wanted than the regions make up"),
+            _ if shrinks => Some("the requested size is smaller than the joined regions"),
             _ if plan.dialect.format != "jpg" => Some("the server does not offer JPEG"),
             Format::Jpg if !fits_jpeg(plan.size) => Some("the image is too large for a JPEG"),
             _ => None,
@@ -695,11 +696,9 @@ fn check_sha256(sound: &VerifiedFile, declared: Option<&str>) -> Result<(), Erro
 }
 
 /// Whether an image is not smaller than the user wants.
-fn check_min_size([width, height]: [u32; 2], least: u32) -> Result<(), Error> {
-    match width.min(height) < least {
-        true => Err(Error::too_small(format!(
-            "it has {width} x {height} pixels, --min-size is {least}"
-        ))),
+fn check_min_size(size: [u32; 2], least: u32) -> Result<(), Error> {
+    match size[0].min(size[1]) < least {
+        true => Err(Error::too_small(words::too_small(size, least))),
         false => Ok(()),
     }
 }
@@ -732,7 +731,7 @@ fn check_size(sound: &VerifiedFile, url: &str, known: KnownSize) -> Result<(), E
     }
 }
 
-/// Of the errors of two ways to one image the one by which it may be had in another run, else the first.
+/// Of the errors of two ways to one image the one that another run may not meet, else the first.
 fn more_hopeful(first: Error, other: Error) -> Error {
     match other.kind.may_pass() && !first.kind.may_pass() {
         true => other,

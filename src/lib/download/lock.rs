@@ -216,7 +216,7 @@ pub fn hold(
     results.is_incomplete |= counts[2] > 0;
     let [others, new, gone] = counts;
     results.notes.push(format!(
-        "--locked: {} as in {}; {others} of other bytes, {new} not in it, {gone} in it and not in the set{}",
+        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} only in the lock{}",
         counted(results.there.len() as u64, "image is", "images are"),
         path.display(),
         match others + new + gone {

@@ -98,7 +98,7 @@ fn refuse_without_files(options: &Options) -> Result<(), Error> {
         Some((option, _)) => Err(Error::usage(format!(
             "{option}: not possible with images in an object store"
         ))
-        .hint("download to a folder here, or leave the option out")),
+        .hint("download to a local folder, or leave the option out")),
         None => Ok(()),
     }
 }
@@ -156,7 +156,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         None => input::read(source, &index, &lookup)?,
     };
     if !journal.is_locked {
-        let what = "this file system has no locks: no other recto-download may run in the folder";
+        let what = "this file system does not support locks: make sure that no other recto-download runs in the folder";
         summary.notes.push(what.into());
     }
     let notes = rename(

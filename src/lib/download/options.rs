@@ -74,8 +74,8 @@ pub struct Options {
     /// manifest, file (of the URL), group, id; a hash is added where several images would have the same name
     #[arg(long, value_name = "TEMPLATE")]
     pub name: Option<Template>,
-    /// Put images into tar files instead of files of their own, for file systems that bear only so many: each is a sample of
-    /// WebDataset. The journal and the image map say where each is, and all stages read them there
+    /// Put images into tar files instead of files of their own, for file systems that limit the number of files; each image
+    /// is a WebDataset sample. The journal and the image map say where each is, and all stages can read them
     #[arg(long, value_enum, value_name = "FORM", conflicts_with = "prune")]
     pub pack: Option<PackForm>,
     /// The most bytes of a tar file, unless one image has more
@@ -84,10 +84,10 @@ pub struct Options {
     /// With OUTPUT_DIR in an object store, the folder for work in progress [default: .recto-* in the working directory]
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
-    /// With OUTPUT_DIR in an object store, take over the lock that a run on another machine has left which was killed
+    /// With OUTPUT_DIR in an object store, take over the lock left by a run that was killed on another machine
     #[arg(long)]
     pub break_lock: bool,
-    /// What becomes of files of images that are no longer in the set: list them, or move them to `.recto/orphans`
+    /// What to do with files whose images are no longer in the set
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Orphans::Count)]
     pub orphans: Orphans,
     /// Move files that are no longer in the set or, with --refresh, no longer at the server to `.recto/pruned`, and leave
@@ -97,8 +97,7 @@ pub struct Options {
     /// With --refresh or --locked, list what is new, changed, gone or unknown in FILE
     #[arg(long, value_name = "FILE", default_value = "changes.csv")]
     pub changes: PathBuf,
-    /// Leave out an image of which the file has this SHA-256, or which N or more images of the set have in common: a
-    /// placeholder (repeatable)
+    /// Leave out images whose file has this SHA-256, or is shared by N or more images of the set: a placeholder (repeatable)
     #[arg(long, value_name = "SHA256|N", value_parser = placeholder)]
     pub drop_placeholder: Vec<Placeholder>,
     /// The largest file accepted, such as 500MB; TIFF may be eight times as large
@@ -116,13 +115,13 @@ pub struct Options {
     /// Scale images down to this length of their shorter side in pixels
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub shortest_side: Option<u32>,
-    /// Leave out images of which a side has fewer pixels than this
+    /// Leave out images with a side shorter than this, in pixels
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub min_size: u32,
     /// File type of the images
     #[arg(long, value_enum, default_value_t = Format::Keep)]
     pub format: Format,
-    /// Write image id → path to FILE
+    /// Write the map from image ids to file paths to FILE
     #[arg(long, value_name = "FILE", default_value = "image_map.json")]
     pub image_map: PathBuf,
     /// List images that could not be downloaded in FILE
@@ -155,12 +154,12 @@ pub struct Options {
 /// What becomes of files of images that are no longer in the set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Orphans {
-    /// Their number is told
+    /// Report their number
     #[default]
     Count,
-    /// They are listed
+    /// List them
     List,
-    /// They are moved to `.recto/orphans`
+    /// Move them to `.recto/orphans`
     Move,
 }
 

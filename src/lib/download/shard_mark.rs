@@ -72,7 +72,7 @@ impl HashPart {
                     self.of,
                     folder.display()
                 ))
-                .hint("each worker has a folder of its own; unite them with recto-shard merge"))
+                .hint("each worker has a folder of its own; merge them with recto-shard merge"))
             }
             Some(_) => Ok(()),
             None if is_dry => Ok(()),

@@ -7,6 +7,7 @@ use super::shard_mark::{HashPart, ShardMark};
 use crate::contracts::{self, ShardPlan};
 use crate::error::Error;
 use crate::files;
+use crate::summary::counted;
 use crate::workers::{Shard, ShardChoice};
 
 /// The options with the shard that is meant, and with the files of its plan if there is one.
@@ -36,21 +37,22 @@ pub fn resolved(options: &Options) -> Result<Options, Error> {
     match shard {
         Some(shard) if shard.count == count as u64 => of_plan(options, &plan, shard),
         Some(shard) => Err(Error::usage(format!(
-            "--shard {}/{}: the plan in {} has {count} shards",
+            "--shard {}/{}: the plan in {} has {}",
             shard.index,
             shard.count,
-            folder.display()
+            folder.display(),
+            counted(count as u64, "shard", "shards")
         ))
         .hint(some)),
         None => Err(Error::usage(format!(
-            "{} is a plan: which of its shards?",
+            "{} is a plan: --shard is missing",
             folder.display()
         ))
         .hint(some)),
     }
 }
 
-/// The options for a shard of a plan: its file, its folder, its lists there, and the part of the pace of its hosts.
+/// The options for a shard of a plan: its file, its folder, its lists there, and the part of the rate limits of its hosts.
 fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options, Error> {
     // A shard has a number below that of all.
     let number = shard.index as usize;
@@ -60,7 +62,7 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
         .map_err(|e| Error::new(format!("{}: cannot be read", file.display())).because(e))?;
     if found != planned.sha256 {
         return Err(Error::new(format!(
-            "{}: is not the file that {} names: its SHA-256 is another",
+            "{}: is not the file that {} names: its SHA-256 differs",
             file.display(),
             ShardPlan::FILE
         ))
@@ -130,5 +132,5 @@ pub fn of_another_set(folder: &Path) -> Error {
         "{}: holds a shard of another set",
         folder.display()
     ))
-    .hint("unite what is there with recto-shard merge, or name another output folder")
+    .hint("merge what is there with recto-shard merge, or name another output folder")
 }

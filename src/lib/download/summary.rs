@@ -16,7 +16,7 @@ use crate::contracts::{self, Change, Download, Failure, LocalizedImage, MappedFi
 use crate::error::Error;
 use crate::files;
 use crate::http::{self, HostStats, Kind};
-use crate::summary::{Reject, Rejects, Summary};
+use crate::summary::{Reject, Rejects, Summary, counted};
 
 /// What came of a run.
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl Results {
         if self.unchanged > 0 {
             self.notes.push(format!(
                 "--refresh: {} downloaded again without any change",
-                count(self.unchanged, "image")
+                counted(self.unchanged, "image", "images")
             ));
         }
     }
@@ -116,7 +116,7 @@ impl Results {
         if stale > 0 {
             summary.notes.push(format!(
                 "{} could not be downloaded again and {} kept as before",
-                count(stale, "image"),
+                counted(stale, "image", "images"),
                 if stale == 1 { "is" } else { "are" }
             ));
         }
@@ -128,7 +128,7 @@ impl Results {
         summary.done = format!(
             "{} of {} in {}{before}",
             there - stale,
-            count(images as u64, "image"),
+            counted(images as u64, "image", "images"),
             options.output_dir.display()
         );
         summary.hint = (!self.failures.is_empty()).then(|| hint(options, &self.failures));
@@ -161,25 +161,17 @@ impl Results {
         if self.flattened > 0 {
             summary.notes.push(format!(
                 "{} lost alpha or bits beyond 8 per sample by re-encoding; the notes in the journal name them",
-                count(self.flattened, "image")
+                counted(self.flattened, "image", "images")
             ));
         }
         if self.superseded > 0 {
             summary.notes.push(format!(
                 "{} of earlier downloads in another format moved to .recto/{}",
-                count(self.superseded, "file"),
+                counted(self.superseded, "file", "files"),
                 moves::ORPHANS
             ));
         }
         summary.notes.extend(self.adjusted.iter().cloned());
-    }
-}
-
-/// A number with its noun: `1 image`, `2 images`.
-fn count(n: u64, noun: &str) -> String {
-    match n {
-        1 => format!("1 {noun}"),
-        n => format!("{n} {noun}s"),
     }
 }
 
@@ -189,7 +181,7 @@ pub fn reject(failure: &Failure) -> Reject {
     let status = failure.status.map(|s| format!("HTTP {s}"));
     let status = status.filter(|status| !failure.message.contains(status));
     let status = status.map(|s| format!(", {s}")).unwrap_or_default();
-    let requests = count(failure.attempts.into(), "request");
+    let requests = counted(failure.attempts.into(), "request", "requests");
     let problem = format!("{}: {}{status}, {requests}", failure.kind, failure.message);
     let id = http::without_secrets(&failure.id);
     Reject::new(&failure.url, id, "image", problem).temporary(may_pass(failure))
@@ -234,7 +226,8 @@ pub fn set_placeholders_apart(
         })
         .collect();
     if more > 0 {
-        told.push(format!("{more} more files are those of several images"));
+        let files = counted(more as u64, "more file is", "more files are");
+        told.push(format!("{files} shared by several images"));
     }
     told
 }
@@ -424,14 +417,11 @@ fn note_of(host: &str, stats: &HostStats) -> String {
         .map(|(time, why)| format!(", requests waited {} s in all {why}", time.as_secs()))
         .collect();
     let stopped = stats.stopped.as_ref();
-    let stopped = stopped.map(|why| format!("; not asked any more before the end: {why}"));
-    let retries = match stats.retries {
-        1 => "1 retry".to_owned(),
-        n => format!("{n} retries"),
-    };
+    let stopped = stopped.map(|why| format!("; given up before the end: {why}"));
+    let retries = counted(stats.retries, "retry", "retries");
     format!(
         "{host}: {}, {retries}, {}, {answers}{waits}{}",
-        count(stats.requests, "request"),
+        counted(stats.requests, "request", "requests"),
         indicatif::HumanBytes(stats.bytes),
         stopped.unwrap_or_default()
     )
@@ -485,10 +475,7 @@ impl Verified {
         let first = paths.first()?;
         Some(format!(
             "{} edited or replaced since the download, and moved to {}: the first is {first}",
-            match paths.len() {
-                1 => "1 file was".to_owned(),
-                n => format!("{n} files were"),
-            },
+            counted(paths.len() as u64, "file was", "files were"),
             Self::aside(folder).display()
         ))
     }
@@ -503,11 +490,14 @@ impl Verified {
         let (altered, gone) = (self.altered.len(), self.gone.len());
         let files = self.unchanged + altered + gone;
         let mut notes = vec![match altered + gone {
-            0 => format!("--verify: {} unchanged", count(files as u64, "file")),
+            0 => format!(
+                "--verify: {} unchanged",
+                counted(files as u64, "file", "files")
+            ),
             _ => format!(
                 "--verify: {} of {} unchanged",
                 self.unchanged,
-                count(files as u64, "file")
+                counted(files as u64, "file", "files")
             ),
         }];
         let kinds = [
@@ -528,7 +518,7 @@ impl Verified {
                 let back = paths.iter().filter(|path| there.contains(&***path)).count();
                 notes.push(format!(
                     "--verify: {} {what}: {back} downloaded again, first: {first}",
-                    count(paths.len() as u64, "file")
+                    counted(paths.len() as u64, "file", "files")
                 ));
             }
         }

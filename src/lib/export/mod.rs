@@ -66,7 +66,7 @@ fn refuse_others(out: &Path) -> Result<(), Error> {
     }
 }
 
-/// What can be had again from one URL, in the order of paths; the rest are rejects.
+/// What can be downloaded again from one URL, in the order of paths; the rest are rejects.
 fn references(folder: &Path, index: &Index, summary: &mut Summary) -> Vec<Reference> {
     let mut found = Vec::new();
     for slot in index.slots() {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 /// Write references to images for git-annex, DataLad or DVC
 ///
-/// A set can be published by them without its pixels. Only files that are the bytes of one URL can be had again from there: images joined from regions or encoded again are listed
-/// in left-out.csv.
+/// With them a set can be published without its pixels. Only files that are exactly the bytes of one URL can be downloaded
+/// again from it: images joined from regions or re-encoded are listed in left-out.csv.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// The tool that will hold the references

@@ -104,7 +104,7 @@ impl ImageStore {
         bytes?.par_iter().map(|bytes| parse(bytes)).collect()
     }
 
-    /// Forgets the ids: images can be had by number only.
+    /// Forgets the ids: images can be found by number only.
     pub fn forget_ids(&mut self) {
         self.numbers = HashMap::new();
         self.others = HashMap::new();

@@ -32,7 +32,7 @@ pub fn write_csv_through<T: Serialize>(
         };
         rows(&mut put).map_err(|error| {
             failed = Some(error);
-            io::Error::other("its rows cannot be had")
+            io::Error::other("its rows could not be read")
         })
     });
     match failed {

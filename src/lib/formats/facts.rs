@@ -7,7 +7,7 @@ use crate::texts::Texts;
 /// The facts about all images.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    entries: Vec<Entry>,
+    entries: Vec<FactsOfImage>,
     /// How many boxes of each image have what, and how often each class occurs on it, one image after the other.
     counts: Vec<u8>,
     files: Texts,
@@ -19,7 +19,7 @@ pub struct Facts {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct FactsOfImage {
     bytes: u64,
     size: [u32; 2],
     file: u32,
@@ -127,7 +127,7 @@ impl Facts {
             self.media_types.push(new.media_type);
             self.media_types.len() - 1
         });
-        self.entries.push(Entry {
+        self.entries.push(FactsOfImage {
             bytes: new.bytes,
             size: new.size,
             file: new.file,

@@ -35,7 +35,7 @@ impl Format for Yolo {
             Yolo::Segmentation => ("yolo-seg", "the same with outlines, segmentation rows"),
             Yolo::Turned => (
                 "yolo-obb",
-                "the same with the smallest turned rectangles around outlines",
+                "the same with the smallest rotated rectangles around outlines",
             ),
         };
         FormatInfo {

@@ -19,6 +19,7 @@ use super::request::{CheckStart, Request, Response, SavedResponse};
 use super::retry::FailedAttempt;
 use super::send::{Opened, Sender};
 use crate::files::{self, Held, Part};
+use crate::summary::counted;
 
 /// Bodies are written to the disk in pieces of at least this many bytes, off the async workers; smaller ones stay in
 /// memory.
@@ -66,7 +67,7 @@ impl<'a> Flow<'a> {
             got: start,
             since: Instant::now(),
             got_since: 0,
-            timeout: opened.host.pacing().patience(sender.timeout()),
+            timeout: opened.host.pacing().answer_timeout(sender.timeout()),
             max_bytes: request.max_bytes,
             began: Instant::now(),
             got_here: 0,
@@ -127,7 +128,7 @@ impl<'a> Flow<'a> {
         let seconds = self.timeout.as_secs_f64();
         match got < MIN_BYTES {
             true => Err(
-                Error::timeout(format!("only {got} bytes came in {seconds} s"))
+                Error::timeout(format!("only {} arrived in {seconds} s", bytes_of(got)))
                     .with_status(self.status),
             ),
             false => Ok(()),
@@ -135,14 +136,16 @@ impl<'a> Flow<'a> {
     }
 
     fn interrupted(&self, is_timeout: bool) -> Error {
-        let of = self
-            .announced
-            .map(|n| format!(" of {n}"))
-            .unwrap_or_default();
         let (got, seconds) = (self.got, self.timeout.as_secs_f64());
         let error = match is_timeout {
-            true => Error::timeout(format!("no byte came for {seconds} s after {got} bytes")),
-            false => Error::truncated(format!("cut short at {got}{of} bytes")),
+            true => Error::timeout(format!(
+                "no byte arrived for {seconds} s after {}",
+                bytes_of(got)
+            )),
+            false => Error::truncated(match self.announced {
+                Some(all) => format!("cut short at {got} of {}", bytes_of(all)),
+                None => format!("cut short at {}", bytes_of(got)),
+            }),
         };
         error.with_status(self.status)
     }
@@ -546,4 +549,7 @@ fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
     let (span, whole) = range.split_once('/')?;
     let start = span.split('-').next().unwrap_or_default();
     Some((start.trim().parse().ok(), whole.trim().parse().ok()))
+}
+fn bytes_of(n: u64) -> String {
+    counted(n, "byte", "bytes")
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::error::Error;
 use super::options::Budget;
+use crate::summary::counted;
 
 /// What a run has cost.
 #[derive(Debug)]
@@ -72,9 +73,9 @@ impl Spent {
         let budget = self.budget?;
         let (requests, bytes) = self.read();
         let spent = if budget.requests.is_some_and(|most| requests >= most) {
-            plural(requests, "request")
+            counted(requests, "request", "requests")
         } else if budget.bytes.is_some_and(|most| bytes >= most) {
-            plural(bytes, "byte")
+            counted(bytes, "byte", "bytes")
         } else if budget.time.is_some_and(|most| self.start.elapsed() >= most) {
             format!("{} s", self.start.elapsed().as_secs())
         } else {
@@ -82,9 +83,4 @@ impl Spent {
         };
         Some(Error::budget(&spent))
     }
-}
-
-fn plural(n: u64, noun: &str) -> String {
-    let ending = if n == 1 { "" } else { "s" };
-    format!("{n} {noun}{ending}")
 }

@@ -1,6 +1,7 @@
-//! `--budget-store`: the pace of hosts that several programs share, in a Redis server. Before each request a program asks
-//! whether it may go; when a host asks one of them for a pause, none sends a request before that is over. The time is that of
-//! the server, so that the clocks of the programs do not matter. While it does not answer, each program keeps to its share.
+//! `--budget-store`: the rate limits of hosts that several programs share, in a Redis server. Before each request a program
+//! asks whether it may go; when a host asks one of them for a pause, none sends a request before that is over. The time is
+//! that of the server, so that the clocks of the programs do not matter. While it does not answer, each program keeps to
+//! its share.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use super::redis_server::{News, REDIS_URL, RedisServer};
 use crate::error::Error;
 use crate::progress::Wait;
+use crate::summary::counted;
 
 /// A command that takes longer than this has failed.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -203,7 +205,7 @@ impl BudgetStore {
         let often = match times {
             0 => return None,
             1 => "once".to_owned(),
-            times => format!("{times} times"),
+            times => counted(times, "time", "times"),
         };
         let programs = self.shares().values().map(|share| share.programs).max();
         let most = programs
@@ -214,7 +216,7 @@ impl BudgetStore {
             false => "",
         };
         Some(format!(
-            "--budget-store: the Redis server at {} did not answer {often} ({why}): meanwhile this run kept to its share of the pace of each host, one of up to {most}{now}",
+            "--budget-store: the Redis server at {} did not answer {often} ({why}): meanwhile this run used its share of each host's rate limit, 1/{most} or more{now}",
             self.server.address
         ))
     }

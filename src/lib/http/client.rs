@@ -26,7 +26,7 @@ use super::stats::HostStats;
 use crate::files::{self, Part};
 use crate::progress::Wait;
 
-/// The client of a run. Requests to one host share its pace, whoever makes them.
+/// The client of a run. Requests to one host share its rate limit, whoever makes them.
 #[derive(Debug)]
 pub struct Client {
     sender: Sender,
@@ -204,15 +204,15 @@ impl Client {
         Some(self.sender.hosts.of(&url, &self.sender.options))
     }
 
-    /// An image, or a document, was had of the host of this URL.
+    /// An image, or a document, was downloaded from the host of this URL.
     pub fn succeeded(&self, url: &str, log: &RequestLog) {
         if let Some(host) = self.host(url) {
             host.pacing().judgment.succeeded(log.id());
         }
     }
 
-    /// An image, or a document, could not be had of the host of this URL. Where the reason may be that of all others too,
-    /// the host is given up after many of them in a row.
+    /// An image, or a document, could not be downloaded from the host of this URL. Where the reason may be that of all
+    /// others too, the host is given up after many of them in a row.
     pub fn failed(&self, url: &str, log: &RequestLog, error: &Error) {
         let is_telling = matches!(
             error.kind,

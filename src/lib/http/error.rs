@@ -30,8 +30,8 @@ impl Error {
     /// What a status that is not a success means.
     pub fn of_status(status: u16) -> Self {
         let (kind, words) = match status {
-            404 | 410 => (Kind::NotFound, "not found"),
-            401 | 403 | 451 => (Kind::Forbidden, "not allowed"),
+            404 | 410 => (Kind::NotFound, NOT_FOUND),
+            401 | 403 | 451 => (Kind::Forbidden, NOT_ALLOWED),
             429 => (Kind::TooMany, "too many requests"),
             408 => (Kind::Timeout, "the server waited too long for the request"),
             425 => (Kind::Server, "too early"),
@@ -57,9 +57,17 @@ impl Error {
         Error::new(Kind::Network, message)
     }
 
-    /// The certificate of the host cannot be verified.
-    pub fn certificate(message: impl Into<String>) -> Self {
-        Error::new(Kind::Certificate, message)
+    /// No connection to `peer`: a host, or a proxy on the way to it. `cause` follows as it is.
+    pub fn unreachable(peer: &str, cause: &str) -> Self {
+        Error::network(format!("{peer} {UNREACHABLE}{cause}"))
+    }
+
+    /// The certificate of `host` cannot be verified. `cause` follows as it is.
+    pub fn certificate(host: &str, cause: &str) -> Self {
+        Error::new(
+            Kind::Certificate,
+            format!("{CERTIFICATE} {host} cannot be verified{cause}"),
+        )
     }
 
     /// Nothing, or almost nothing, arrived for too long.
@@ -197,6 +205,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 const TOO_LARGE: &str = "the answer is larger than";
+const NOT_FOUND: &str = "not found";
+const NOT_ALLOWED: &str = "not allowed";
+const UNREACHABLE: &str = "cannot be reached";
+const CERTIFICATE: &str = "the certificate of";
 
 /// Classes of errors; `failures.csv` and `--retry-failed` name them by [`Kind::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -325,6 +337,19 @@ impl Kind {
         }
     }
 
+    /// Whether `problem` tells of an error of this class, as [`Error`] words it: of an error in a list of rejects only its
+    /// words are left. Always false for classes whose errors have no words in common.
+    pub fn is_told_by(self, problem: &str) -> bool {
+        let of_status = |words| problem.contains(&format!("{words} (HTTP "));
+        match self {
+            Kind::NotFound => of_status(NOT_FOUND),
+            Kind::Forbidden => of_status(NOT_ALLOWED),
+            Kind::Network => problem.contains(UNREACHABLE),
+            Kind::Certificate => problem.contains(CERTIFICATE),
+            _ => false,
+        }
+    }
+
     /// Whether a request that failed so is sent again in the same run.
     pub fn is_retried(self) -> bool {
         matches!(
@@ -352,5 +377,35 @@ impl Kind {
                 | Kind::Damaged
                 | Kind::NotAnImage
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_known_again_by_the_words_of_its_errors() {
+        let told = [
+            Kind::NotFound,
+            Kind::Forbidden,
+            Kind::Network,
+            Kind::Certificate,
+        ];
+        let mut errors: Vec<Error> = (400..600).map(Error::of_status).collect();
+        errors.push(Error::unreachable("a.example", ": no route"));
+        errors.push(Error::certificate("a.example", ": expired"));
+        for error in errors {
+            let error = error.about("https://a.example/m.json");
+            let found: Vec<Kind> = told
+                .into_iter()
+                .filter(|kind| kind.is_told_by(&error.message))
+                .collect();
+            let wanted: Vec<Kind> = told
+                .into_iter()
+                .filter(|kind| *kind == error.kind)
+                .collect();
+            assert_eq!(found, wanted, "{error}");
+        }
     }
 }

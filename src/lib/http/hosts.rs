@@ -33,7 +33,7 @@ pub struct Hosts {
     pub freed: Arc<Freed>,
     /// Images from all over the set that have to be refused too before a host is given up.
     pub samples: u32,
-    /// Where others who ask the same hosts share their pace.
+    /// Where others who ask the same hosts share their rate limits.
     store: Option<Arc<BudgetStore>>,
 }
 

@@ -42,15 +42,15 @@ pub struct Judgment {
     give_up: u32,
     /// How many of those from all over the set have to be refused too.
     samples: u32,
-    /// Those that were refused, of the images that were begun after the last one that was had.
+    /// Those that were refused, of the images that were begun after the last one that was downloaded.
     refused: HashSet<u64>,
     /// How many of them are from all over the set.
     refused_samples: u32,
-    /// The last image that was had, in the order in which they were begun.
+    /// The last image that was downloaded, in the order in which they were begun.
     last_had: Option<u64>,
     /// Images that met an error and have not ended.
     failing: HashSet<u64>,
-    /// Samples that were taken since an image was had.
+    /// Samples that were taken since an image was downloaded.
     sampled: u32,
     /// Those that were answered without an error and are not judged yet.
     promising: HashSet<u64>,
@@ -181,7 +181,7 @@ impl Judgment {
         self.failing.remove(&id);
     }
 
-    /// An image was had, so the host does not refuse everything.
+    /// An image was downloaded, so the host does not refuse everything.
     pub fn succeeded(&mut self, id: u64) {
         self.ended(id);
         if self.last_had.is_none_or(|had| had < id) {

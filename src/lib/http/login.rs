@@ -130,12 +130,9 @@ impl Session {
             .header(AUTHORIZATION, self.basic.clone())
             .header(ACCEPT, "application/json")
             .header("content-length", 0);
-        let no_answer = |e: reqwest::Error| {
-            let why = match e.is_timeout() {
-                true => "no answer in time",
-                false => "cannot be reached",
-            };
-            Error::network(format!("{url} {why}"))
+        let no_answer = |e: reqwest::Error| match e.is_timeout() {
+            true => Error::network(format!("{url} no answer in time")),
+            false => Error::unreachable(url.as_str(), ""),
         };
         let response = request.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
@@ -143,9 +140,8 @@ impl Session {
             200..=299 => {}
             // The password is not sent on to where a redirect leads.
             300..=399 => {
-                let error = Error::forbidden(format!(
-                    "{url} redirects: name the URL that it redirects to"
-                ));
+                let error =
+                    Error::forbidden(format!("{url} redirects: use the URL that it redirects to"));
                 return Err(error.with_status(status));
             }
             401 | 403 => {

@@ -3,7 +3,8 @@
 //! `client` repeats a request until there is an answer; `retry` decides when. `send` makes one attempt, redirects
 //! included, after `permission` and a slot of the host's queue (`hosts`), whose `pacing` handles 429, 503 and
 //! `Retry-After` for all requests to it, and whose `judgment` tells the faults of URLs from those of their host. `jobs`
-//! counts images with requests in flight. `budget_store` shares the pace of hosts with other programs. `connections` has the client, `body` and `codings` read what is answered.
+//! counts images with requests in flight. `budget_store` shares the rate limits of hosts with other programs. `connections` has the
+//! client, `body` and `codings` read what is answered.
 //! Waits and retries are bounded.
 
 mod address;
@@ -53,7 +54,7 @@ pub use hosts::Place;
 pub use netrc::{Login, NetrcFile, login_for};
 pub use options::{Budget, Options, USUAL_PER_HOST, host_of, length, rewrite, rewritten, size};
 pub use pacing::{LEFT, RequestLimit, Turn};
-pub use redis_server::{Asked, News, REDIS_URL, RedisServer};
+pub use redis_server::{News, REDIS_URL, RedisReply, RedisServer};
 pub use request::{AnswerHead, Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.
 pub use reqwest::header;

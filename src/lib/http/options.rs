@@ -21,20 +21,20 @@ pub struct Options {
     /// Requests per second to one host; 0: no limit [default: 10; no limit to the services of m3]
     #[arg(long, value_name = "R", value_parser = rate, global = true)]
     pub rate: Option<f64>,
-    /// Retries after an error that may pass
+    /// Retries after a temporary error
     #[arg(long, value_name = "N", default_value_t = 4, global = true)]
     pub retries: u32,
     /// Seconds to wait before the first retry; doubles with each further one
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, global = true)]
     pub backoff: f64,
-    /// Seconds to wait for the next byte of an answer; a host that has never answered is left after this time in all
+    /// Seconds to wait for the next byte of an answer; a host that has not answered at all is given up after this time in total
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = some_seconds, global = true)]
     pub timeout: f64,
     /// Seconds to wait for a connection, at most those of --timeout
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = some_seconds, global = true)]
     pub connect_timeout: f64,
-    /// Leave a host for this run after N different URLs in a row that it refuses or fails to answer. recto-download first
-    /// tries 12 further images from all over the set. 0: never
+    /// Stop requesting from a host for this run after N different URLs in a row that it refuses or fails to answer.
+    /// recto-download first tries 12 further images from all over the set. 0: never
     #[arg(long, value_name = "N", default_value_t = 20, global = true)]
     pub give_up: u32,
     /// Redirects to follow
@@ -89,8 +89,8 @@ pub struct Options {
     /// Stop sending requests after requests=N, bytes=SIZE or time=LENGTH (500MB, 90m), separated by commas
     #[arg(long, value_name = "LIMITS", value_parser = budget, global = true)]
     pub budget: Option<Budget>,
-    /// Share the pace of every host, and its pauses, with all programs that name the same Redis server (redis://HOST:PORT).
-    /// While it does not answer, each keeps to its share
+    /// Share each host's rate limit and pauses with all programs that use the same Redis server (redis://HOST:PORT). While
+    /// it does not answer, each program uses its share of the limits
     #[arg(
         long,
         value_name = "URL",
@@ -102,7 +102,7 @@ pub struct Options {
     /// Replace a URL prefix in requests; ids are not changed (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,
-    /// Programs that ask the same hosts side by side and share their pace; 0 and 1: this one alone.
+    /// Programs that ask the same hosts side by side and share their rate limits; 0 and 1: this one alone.
     #[arg(skip)]
     pub workers: u64,
     /// The same of single hosts, `name:port`.

@@ -477,7 +477,7 @@ impl Pacing {
         if is_over {
             self.stop(
                 Kind::Timeout,
-                format!("no byte came any more in its answers to {different} different images"),
+                format!("its answers for {different} different images stalled"),
             );
         }
     }
@@ -491,7 +491,7 @@ impl Pacing {
     }
 
     /// How long an answer is waited for, where `timeout` is what the user allows: less at a host that fell silent.
-    pub fn patience(&self, timeout: Duration) -> Duration {
+    pub fn answer_timeout(&self, timeout: Duration) -> Duration {
         match self.silence.since.is_some() || self.stalls.times > 0 {
             false => timeout,
             true => timeout / 4,
@@ -827,7 +827,7 @@ mod tests {
         let start = Instant::now();
         let timeout = 60 * SECOND;
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
-        assert_eq!(host.patience(timeout), timeout);
+        assert_eq!(host.answer_timeout(timeout), timeout);
         host.timed_out(start + timeout, start, timeout);
         assert!(next(&mut host, start, timeout).is_err());
         // Connections that are not made take less.
@@ -847,7 +847,7 @@ mod tests {
         host.answered(start, NEW, 200, None, SECOND);
         for _ in 0..9 {
             host.timed_out(start + timeout, start, timeout);
-            assert_eq!(host.patience(timeout), timeout / 4);
+            assert_eq!(host.answer_timeout(timeout), timeout / 4);
             host.timed_out(start + timeout, start, timeout);
             host.answered(start + timeout, NEW, 200, None, SECOND);
         }

@@ -29,7 +29,7 @@ enum State {
 }
 
 /// What becomes of a command.
-pub struct Asked<T> {
+pub struct RedisReply<T> {
     /// The answer, or why there is none; nothing while the server is left alone.
     pub answer: Option<Result<T, RedisError>>,
     /// What has changed with it.
@@ -66,13 +66,13 @@ impl RedisServer {
     }
 
     /// Asks for the answer to a command.
-    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Asked<T> {
+    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisReply<T> {
         let (mut connection, news) = match self.connection().await {
             Ok(connected) => connected,
             Err(asked) => return asked,
         };
         match command.query_async(&mut connection).await {
-            Ok(answer) => Asked {
+            Ok(answer) => RedisReply {
                 answer: Some(Ok(answer)),
                 news,
             },
@@ -82,7 +82,7 @@ impl RedisServer {
                     ErrorKind::Server(_) | ErrorKind::Extension => news,
                     _ => self.leave_alone(&mut *self.state.lock().await, &e),
                 };
-                Asked {
+                RedisReply {
                     answer: Some(Err(e)),
                     news,
                 }
@@ -90,12 +90,12 @@ impl RedisServer {
         }
     }
 
-    async fn connection<T>(&self) -> Result<(MultiplexedConnection, Option<News>), Asked<T>> {
+    async fn connection<T>(&self) -> Result<(MultiplexedConnection, Option<News>), RedisReply<T>> {
         let mut state = self.state.lock().await;
         match &*state {
             State::Connected(connection) => return Ok((connection.clone(), None)),
             State::LeftAlone(until) if Instant::now() < *until => {
-                return Err(Asked {
+                return Err(RedisReply {
                     answer: None,
                     news: None,
                 });
@@ -116,7 +116,7 @@ impl RedisServer {
             }
             Err(e) => {
                 let news = self.leave_alone(&mut state, &e);
-                Err(Asked {
+                Err(RedisReply {
                     answer: Some(Err(e)),
                     news,
                 })

@@ -226,8 +226,7 @@ impl Sender {
                 slot,
             });
         }
-        let message =
-            format!("redirected more than {max_redirects} times; --max-redirects follows more");
+        let message = format!("more redirects than {max_redirects}; --max-redirects follows more");
         // Seldom a passing fault: one retry is enough.
         Err(FailedAttempt::from(Error::network(message)).at_most(1))
     }
@@ -277,12 +276,12 @@ impl Sender {
         let response = loop {
             self.spent.add_request();
             hop.request.log.add_request();
-            let patience = host.pacing().patience(self.timeout());
+            let timeout = host.pacing().answer_timeout(self.timeout());
             let request = self.build(host, hop, way).headers(conditions.clone());
-            let coming = tokio::time::timeout(patience, self.connections.send(request));
+            let coming = tokio::time::timeout(timeout, self.connections.send(request));
             let answer = self.jobs.await_bytes(hop.request.log.job(), coming).await;
             let Ok(answer) = answer else {
-                return Err(self.no_answer(host, hop.url, sent, patience).into());
+                return Err(self.no_answer(host, hop.url, sent, timeout).into());
             };
             match answer {
                 // It is answered on another connection (RFC 9110, section 15.5.20).
@@ -478,11 +477,11 @@ impl Sender {
     }
 
     /// The error of a request that was not answered in time.
-    fn no_answer(&self, host: &Host, url: &Url, sent: Instant, patience: Duration) -> Error {
+    fn no_answer(&self, host: &Host, url: &Url, sent: Instant, timeout: Duration) -> Error {
         let mut pacing = host.pacing();
         pacing.timed_out(Instant::now(), sent, self.timeout());
         let name = url.host_str().unwrap_or_default();
-        let seconds = patience.as_secs_f64();
+        let seconds = timeout.as_secs_f64();
         Error::timeout(format!("{name} did not answer within {seconds} s"))
     }
 
@@ -493,9 +492,7 @@ impl Sender {
         let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
         let mut pacing = host.pacing();
         if causes.iter().any(|cause| is_about_a_certificate(*cause)) {
-            return Error::certificate(format!(
-                "the certificate of {name} cannot be verified{cause}"
-            ));
+            return Error::certificate(name, &cause);
         }
         if says(e, resolver::PRIVATE) {
             return Error::unsupported(format!(
@@ -519,7 +516,7 @@ impl Sender {
         }
         if !e.is_connect() {
             return Error::network(match is_unreadable(e) {
-                true => format!("the head of the answer of {name} is not valid HTTP{cause}"),
+                true => format!("the response header of {name} is not valid HTTP{cause}"),
                 false => format!("{name} closed the connection{cause}"),
             });
         }
@@ -531,7 +528,7 @@ impl Sender {
             .iter()
             .any(|cause| cause.to_string().contains("dns error"));
         pacing.not_reached(Instant::now(), self.backoff(), no_such_host);
-        Error::network(format!("{name} cannot be reached{cause}"))
+        Error::unreachable(&name, &cause)
     }
 }
 

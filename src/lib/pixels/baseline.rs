@@ -30,12 +30,12 @@ pub struct BaselineImage {
     pub channels: u8,
     /// EXIF orientation, 1 to 8.
     pub orientation: u8,
-    kind: Kind,
+    kind: BaselineForm,
     is_inverted: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum BaselineForm {
     /// An index into a palette for each pixel (section 5).
     Palette,
     /// Grey of 2 or 4 bits (section 4).
@@ -72,11 +72,11 @@ fn read_header(input: &mut (impl BufRead + Seek)) -> Option<BaselineImage> {
     let turn = tag(Tag::Orientation).filter(|turn| (1..=8).contains(turn));
     let is_grey = matches!(colours, WHITE_IS_ZERO | BLACK_IS_ZERO);
     let (kind, channels) = match (colours, bits, samples) {
-        _ if is_grey && fax::is_coding(compression) => (Kind::Fax, 1),
-        (PALETTE, ..) => (Kind::Palette, 3),
-        (_, 2 | 4, 1) if is_grey => (Kind::FewBits, 1),
-        (_, 8, 2) if is_grey => (Kind::GreyAlpha, 2),
-        (YCBCR, 8, 3) if !JPEG.contains(&compression) => (Kind::YCbCr, 3),
+        _ if is_grey && fax::is_coding(compression) => (BaselineForm::Fax, 1),
+        (PALETTE, ..) => (BaselineForm::Palette, 3),
+        (_, 2 | 4, 1) if is_grey => (BaselineForm::FewBits, 1),
+        (_, 8, 2) if is_grey => (BaselineForm::GreyAlpha, 2),
+        (YCBCR, 8, 3) if !JPEG.contains(&compression) => (BaselineForm::YCbCr, 3),
         _ => return None,
     };
     (width > 0 && height > 0).then(|| BaselineImage {
@@ -92,11 +92,11 @@ fn read_header(input: &mut (impl BufRead + Seek)) -> Option<BaselineImage> {
 pub fn decode(bytes: &[u8]) -> Option<Result<DynamicImage, String>> {
     let header = header(&mut Cursor::new(bytes))?;
     Some(match header.kind {
-        Kind::Palette => palette(bytes, header.size),
-        Kind::FewBits => few_bits(bytes, &header),
-        Kind::GreyAlpha => grey_alpha(bytes, &header),
-        Kind::YCbCr => ycbcr(bytes, header.size),
-        Kind::Fax => fax::decode(bytes, header.size, header.is_inverted).map(Into::into),
+        BaselineForm::Palette => palette(bytes, header.size),
+        BaselineForm::FewBits => few_bits(bytes, &header),
+        BaselineForm::GreyAlpha => grey_alpha(bytes, &header),
+        BaselineForm::YCbCr => ycbcr(bytes, header.size),
+        BaselineForm::Fax => fax::decode(bytes, header.size, header.is_inverted).map(Into::into),
     })
 }
 

@@ -56,7 +56,7 @@ pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff
 pub use icc::icc;
 pub use line::LineShape;
 pub use orientation::without_orientation;
-pub use other_types::{is_about_no_image, is_unread_image};
+pub use other_types::{is_about_no_image, is_about_unsupported, is_unread_image};
 pub use tile::{TileCutter, lossless_grid};
 pub use verify::{
     Flaw, VerifiedFile, check_start, is_tiff, most_of_jpeg, verify, verify_bytes, verify_file,

@@ -6,6 +6,14 @@ pub fn is_unread_image(start: &[u8]) -> bool {
     unsupported_type(start).is_some_and(is_image)
 }
 
+/// The words that every message about a file of a type or kind that is not read has: later runs know it by them.
+pub const NOT_SUPPORTED: &str = "not supported";
+
+/// Whether a message, of [`Flaw::Refused`](super::Flaw::Refused), is about a sound file that is not read.
+pub fn is_about_unsupported(message: &str) -> bool {
+    message.contains(NOT_SUPPORTED)
+}
+
 /// Whether a message about a file of a type that is not supported is about none of images: what a server gives instead of one.
 pub fn is_about_no_image(message: &str) -> bool {
     OTHERS

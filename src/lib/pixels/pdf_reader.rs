@@ -18,6 +18,7 @@ use hayro::{RenderCache, RenderSettings};
 use image::RgbImage;
 
 use super::pdf::{MOST_PAGES, pixels};
+use crate::summary::counted;
 
 /// Maximum bytes of a file, which is read as a whole.
 const MOST_BYTES: u64 = 1 << 31;
@@ -52,7 +53,12 @@ pub fn draw(
     let pages = pdf.pages();
     let at = (number as usize).checked_sub(1);
     let found = at.and_then(|at| pages.get(at));
-    let found = found.ok_or_else(|| format!("the file has {} pages", pages.len()))?;
+    let found = found.ok_or_else(|| {
+        format!(
+            "the file has {}",
+            counted(pages.len() as u64, "page", "pages")
+        )
+    })?;
     let size = pixels(points(found)?, dpi);
     grant(size);
     painted(found, size)

@@ -141,12 +141,12 @@ pub struct Directory {
     pub offset: u64,
     /// How its numbers are written.
     pub layout: Layout,
-    entries: Vec<Entry>,
+    entries: Vec<TagEntry>,
     next: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct TagEntry {
     tag: u16,
     kind: u16,
     count: u64,
@@ -154,7 +154,7 @@ struct Entry {
     at: u64,
 }
 
-impl Entry {
+impl TagEntry {
     fn size(&self) -> u64 {
         match self.kind {
             1 | 2 | 6 | 7 => 1,
@@ -206,7 +206,7 @@ impl Directory {
         [side(tag::IMAGE_WIDTH), side(tag::IMAGE_LENGTH)]
     }
 
-    fn values(&self, store: &Store, entry: &Entry) -> Option<Vec<u8>> {
+    fn values(&self, store: &Store, entry: &TagEntry) -> Option<Vec<u8>> {
         let length = entry
             .count
             .checked_mul(entry.size())
@@ -343,7 +343,7 @@ fn directory(store: &Store, layout: Layout, offset: u64) -> Result<Directory, St
     let entries = (0..).zip(bytes.chunks_exact(entry_size as usize));
     let entry = |(n, bytes): (u64, &[u8])| {
         let values = entry_size as usize - value_size as usize;
-        let mut entry = Entry {
+        let mut entry = TagEntry {
             tag: layout.number(&bytes[..2]) as u16,
             kind: layout.number(&bytes[2..4]) as u16,
             count: layout.number(&bytes[4..values]),

@@ -27,7 +27,7 @@ const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
 const REFERENCE: [f64; 6] = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
 
 /// How the samples of an image are stored.
-struct Plan {
+struct TiffLayout {
     size: [u32; 2],
     /// `[width, height]` of tiles or strips.
     piece: [u32; 2],
@@ -68,7 +68,7 @@ enum Format {
 pub fn check(store: &Store, directory: &Directory) -> Result<([u32; 2], u8), String> {
     /// A packed strip or tile of at most so many bytes is decoded, to see whether it can be.
     const TRIED: u64 = 1 << 20;
-    let plan = Plan::read(store, directory)?;
+    let plan = TiffLayout::read(store, directory)?;
     if plan.lengths.first().is_some_and(|length| *length <= TRIED) {
         plan.piece(store, 0, plan.piece[1] as usize)?;
     }
@@ -89,7 +89,7 @@ pub fn decode(
     directory: &Directory,
     from_inks: &dyn Fn(&[u8]) -> Vec<u8>,
 ) -> Result<DynamicImage, String> {
-    let plan = Plan::read(store, directory)?;
+    let plan = TiffLayout::read(store, directory)?;
     let values = plan.samples(store)?;
     plan.image(values, from_inks)
         .ok_or_else(|| "its pixels do not fill it".into())
@@ -129,7 +129,7 @@ impl Pieces {
     }
 }
 
-impl Plan {
+impl TiffLayout {
     fn read(store: &Store, directory: &Directory) -> Result<Self, String> {
         let one = |tag, default| directory.number(store, tag, default);
         let list = |tag| directory.numbers(store, tag);
@@ -145,7 +145,7 @@ impl Plan {
             return Err("its samples have different numbers of bits".into());
         }
         let fractions = |tag| directory.fractions(store, tag).unwrap_or_default();
-        let plan = Plan {
+        let plan = TiffLayout {
             size,
             piece: pieces.size,
             is_tiled: pieces.are_tiles,

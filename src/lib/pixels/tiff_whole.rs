@@ -6,6 +6,7 @@ use super::colour::{ToSrgb, cmyk_to_rgb};
 use super::tiff_directory::{self, PageDirectories, Store, tag};
 use super::tiff_plain;
 use crate::files::Window;
+use crate::summary::counted;
 
 /// The number of pages of an open file.
 ///
@@ -65,7 +66,10 @@ fn page_of(store: &Store, page: u32) -> Result<PageDirectories, String> {
         .filter(|at| *at < pages.len())
     {
         Some(at) => Ok(pages.swap_remove(at)),
-        None => Err(format!("the file has only {} pages now", pages.len())),
+        None => Err(format!(
+            "the file has only {} now",
+            counted(pages.len() as u64, "page", "pages")
+        )),
     }
 }
 

@@ -11,7 +11,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::decode::decode;
 use super::gif;
 use super::header::{Header, measure_bytes, measure_in, sniff};
-use super::other_types::unsupported_type;
+use super::other_types::{NOT_SUPPORTED, unsupported_type};
 use super::rare_jpeg::RareJpeg;
 use crate::jpeg::{self, JpegError};
 
@@ -162,16 +162,14 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
         let cause: Vec<&str> = cause.split_whitespace().collect();
         let cause = cause.join(" ");
         if is_unsupported(&cause) {
-            return Flaw::Refused(format!(
-                "{media_type} of a kind that is not supported: {cause}"
-            ));
+            return unsupported_kind(media_type, &cause);
         }
         return Flaw::Damaged(format!(
             "{media_type} with a header that cannot be read: {cause}"
         ));
     }
     if let Some(name) = unsupported_type(bytes) {
-        return Flaw::Refused(format!("{name}, a file type that is not supported"));
+        return Flaw::Refused(format!("{name}, a file type that is {NOT_SUPPORTED}"));
     }
     Flaw::NotAnImage(match start.first() {
         None => "an empty response where an image was expected".into(),
@@ -181,6 +179,13 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
         Some(b'{' | b'[') => "JSON where an image was expected".into(),
         Some(_) => format!("not an image that can be read: {cause}"),
     })
+}
+
+/// A sound file of a supported type, coded in a way that is not.
+fn unsupported_kind(media_type: &str, cause: &str) -> Flaw {
+    Flaw::Refused(format!(
+        "{media_type} of a kind that is {NOT_SUPPORTED}: {cause}"
+    ))
 }
 
 /// Looks at the first bytes of a file that is still to come.
@@ -216,10 +221,7 @@ fn check_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
         ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])?;
         return match rare.is_kept {
             true => Ok(()),
-            false => Err(Flaw::Refused(format!(
-                "image/jpeg of a kind that is not supported: {}",
-                rare.coding
-            ))),
+            false => Err(unsupported_kind("image/jpeg", rare.coding)),
         };
     }
     let damaged = |e: String| {
@@ -295,10 +297,7 @@ fn check_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     decode(bytes, DECODED)
         .map(|_| ())
         .map_err(|e| match is_unsupported(&e) {
-            true => Flaw::Refused(format!(
-                "{} of a kind that is not supported: {e}",
-                header.media_type
-            )),
+            true => unsupported_kind(header.media_type, &e),
             false => damaged(&e),
         })
 }

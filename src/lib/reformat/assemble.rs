@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class_list;
 use super::class_names::{ClassRules, ConceptTable};
 use super::image_notes::first_few;
-use super::lookalikes;
 use super::negatives::{self, Negatives};
+use super::similar_names;
 use super::split::{self, Assigned, Member, SplitRules};
 use super::survey::{Particulars, Survey, SurveyedTile};
 use super::tile_names::TileNames;
@@ -387,7 +387,7 @@ fn classes(
         }
     }
     made.dataset.lineages = taxa.iter().map(|taxon| naming.lineage(taxon)).collect();
-    made.notes.extend(lookalikes::note(&classes));
+    made.notes.extend(similar_names::note(&classes));
     made.dataset.classes = classes;
 }
 

@@ -9,16 +9,15 @@ use super::place::BoxRules;
 #[group(skip)]
 #[command(next_help_heading = "Boxes")]
 pub struct BoxOptions {
-    /// What to do with images without boxes: `keep`, `drop`, or `ratio:NUMBER`, which keeps at most so many for each image
-    /// with boxes
+    /// What to do with images without boxes: `keep`, `drop`, or `ratio:NUMBER`, which keeps at most this many for each
+    /// image with boxes
     #[arg(long, value_name = "RULE", default_value = "keep")]
     pub negatives: Negatives,
     /// What to do with images that are labelled as a whole and have no box: written for a detector they say that nothing
     /// is there
     #[arg(long, value_name = "RULE", value_enum, default_value_t = Unboxed::Drop)]
     pub unboxed: Unboxed,
-    /// Make boxes of one class one where they overlap at least so much (intersection over union); without a number those
-    /// that are equal
+    /// Merge boxes of the same class whose intersection over union is at least IOU; without a number, only equal boxes
     #[arg(long, value_name = "IOU", num_args = 0..=1, default_missing_value = "1", value_parser = part)]
     pub merge_equal: Option<f64>,
     /// Leave out boxes with a side of fewer pixels
@@ -28,7 +27,7 @@ pub struct BoxOptions {
     #[arg(long, value_name = "PIXELS", default_value_t = 0)]
     pub min_image: u32,
     /// On which image boxes were drawn, where the file has an EXIF orientation and its size does not show that: on the
-    /// image as stored, or as turned by EXIF [default: stored, and a note]
+    /// image as stored, or as rotated by EXIF [default: stored, and a note]
     #[arg(long, value_name = "IMAGE", value_enum)]
     pub exif_boxes: Option<ExifBoxes>,
 }

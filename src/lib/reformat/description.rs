@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::alike::AlikePair;
 use super::assemble::Assembled;
 use super::box_options::Unboxed;
 use super::counts::part_count;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER};
 use super::release::Release;
+use super::similar_images::AlikePair;
 use super::split_options::NearDuplicates;
 use crate::contracts::{
     ClassCount, CommandLine, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount,

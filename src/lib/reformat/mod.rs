@@ -8,7 +8,6 @@
 //! A record is an image, and each box of an image that was downloaded: `read == kept + rejected` counts both. Boxes of
 //! images that are left out are mentioned in the reject of the image, not counted one by one.
 
-mod alike;
 mod assemble;
 mod box_options;
 mod box_to_pixels;
@@ -22,7 +21,6 @@ mod cut_points;
 mod description;
 mod image_notes;
 mod keys;
-mod lookalikes;
 mod measure;
 mod negatives;
 mod options;
@@ -31,6 +29,8 @@ mod place;
 mod publish;
 mod release;
 pub mod remap;
+mod similar_images;
+mod similar_names;
 pub mod split;
 mod split_notes;
 mod split_options;
@@ -44,7 +44,6 @@ mod write;
 
 use std::path::Path;
 
-use alike::AlikePair;
 use assemble::{Assembled, SetRules};
 pub use box_options::{BoxOptions, Unboxed};
 pub use box_to_pixels::ExifBoxes;
@@ -53,6 +52,7 @@ pub use class_options::ClassOptions;
 pub use negatives::Negatives;
 pub use options::Options;
 pub use output::Placing;
+use similar_images::AlikePair;
 use split::SplitRules;
 pub use split_options::{NearDuplicates, SplitOptions, Stratify};
 use survey::{Survey, SurveyRules};
@@ -216,7 +216,7 @@ fn pairs(options: &Options, survey: &Survey) -> Vec<AlikePair> {
     }
     let held = &survey.particulars;
     let fingerprints: Vec<_> = held.iter().map(|held| held.fingerprint.clone()).collect();
-    let pairs = alike::pairs(&fingerprints, options.splits.near_duplicates_distance);
+    let pairs = similar_images::pairs(&fingerprints, options.splits.near_duplicates_distance);
     let mut pairs: Vec<AlikePair> = pairs
         .into_iter()
         .map(|(a, b)| {

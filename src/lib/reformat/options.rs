@@ -30,14 +30,14 @@ pub struct Options {
     /// How image files get into the output folder [default: link; copy for yolo, whose tools write into images]
     #[arg(long, value_name = "HOW", value_enum)]
     pub images: Option<Placing>,
-    /// yolo: name the training images for validation too if there are no others; without images for validation trainers
-    /// end with an error
+    /// yolo: use the training images for validation too if there are no others; without validation images, trainers end
+    /// with an error
     #[arg(long)]
     pub no_val: bool,
     /// voc: corners as in the devkit, first pixel 1 and xmax the last pixel
     #[arg(long)]
     pub voc_inclusive: bool,
-    /// crops: cut out so much of each side around a box too, such as 0.1
+    /// crops: extend each box on every side by this share of its width or height, such as 0.1
     #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = crop_margin)]
     pub crop_margin: f64,
     /// crops: make them square; what lies outside the image is black
@@ -49,7 +49,7 @@ pub struct Options {
     /// lines: what becomes of the pixels outside the outline
     #[arg(long, value_name = "COLOUR", value_enum, default_value_t)]
     pub line_mask: LineMask,
-    /// coco: write so many keypoints for each box: those of the source, or points at even distances along its line
+    /// coco: write this many keypoints for each box: those of the source, or points at even distances along its line
     /// (baseline)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub keypoints: Option<u16>,
@@ -68,8 +68,8 @@ pub struct Options {
     /// The date of publication in croissant.json, such as 2026-01-31 [default: 1970-01-01, for no date]
     #[arg(long, value_name = "DATE", conflicts_with = "no_croissant")]
     pub published: Option<jiff::civil::Date>,
-    /// The earlier version of this set: its folder, or its dataset.json. In dataset.json and croissant.json is then the next
-    /// version: files that were added make a minor one, files that were changed or are gone a major one
+    /// The earlier version of this set: its folder, or its dataset.json. dataset.json and croissant.json then hold the next
+    /// version number: added files raise the minor version, changed or removed files the major one
     #[arg(long, value_name = "DIR")]
     pub previous: Option<PathBuf>,
     /// counts: add a row with the sum of every column

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::alike::AlikePair;
 use super::assemble::Assembled;
 use super::card;
 use super::counts::part_count;
@@ -11,6 +10,7 @@ use super::description::{self, Made};
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
 use super::release::{self, Release};
+use super::similar_images::AlikePair;
 use super::split_options::NearDuplicates;
 use super::tile_table;
 use super::write::Images;

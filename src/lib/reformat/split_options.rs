@@ -33,7 +33,7 @@ pub struct SplitOptions {
     #[arg(long, value_name = "BY", value_enum)]
     pub stratify: Option<Stratify>,
     /// What to do with images that look alike: `group` keeps their groups in one split, `report` only lists them in
-    /// near-duplicates.csv. Every image is decoded for it. Equal files always stay together
+    /// near-duplicates.csv. This decodes every image. Equal files always stay together
     #[arg(long, value_name = "RULE", value_enum, default_value_t = NearDuplicates::Off)]
     pub near_duplicates: NearDuplicates,
     /// --near-duplicates: how many of 64 bits may differ between images that look alike

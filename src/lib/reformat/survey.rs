@@ -335,14 +335,14 @@ fn facts(entry: u32, file: &ImageFile, placed: &Placed) -> NewFacts {
         orientation: header.orientation,
         media_type: header.media_type,
         shapes: shapes(&placed.boxes),
-        classes: tally(placed.boxes.iter().map(|b| b.class)),
+        classes: occurrences(placed.boxes.iter().map(|b| b.class)),
     }
 }
 
 fn particulars(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> Particulars {
     let hash = || file.content.sha256_bytes().ok();
     let look = || pixels::fingerprint(&file.content).ok();
-    let concepts = || tally(placed.concepts.iter().copied()).into();
+    let concepts = || occurrences(placed.concepts.iter().copied()).into();
     Particulars {
         concepts: rules.counts_concepts.then(concepts).unwrap_or_default(),
         sha256: rules.finds_equal.then(hash).flatten(),
@@ -366,7 +366,7 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     let cut = rules.cut(&placed.boxes, &places);
     let tiles = places.into_iter().zip(cut).map(|(at, cut)| SurveyedTile {
         at,
-        classes: tally(cut.boxes.iter().map(|b| b.class)).into(),
+        classes: occurrences(cut.boxes.iter().map(|b| b.class)).into(),
         shapes: shapes(&cut.boxes),
         rests: cut.rests,
         texts_left_out: cut.texts_left_out,
@@ -411,7 +411,7 @@ fn add_names(known: &mut BTreeSet<String>, names: &[Text]) {
 }
 
 /// How often each number occurs.
-fn tally(numbers: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
+fn occurrences(numbers: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
     let mut counts: Vec<(u32, u32)> = Vec::new();
     for number in numbers {
         match counts.iter_mut().find(|(known, _)| *known == number) {

@@ -8,15 +8,15 @@ use crate::error::Error;
 #[group(skip)]
 #[command(next_help_heading = "Tiles")]
 pub struct TileOptions {
-    /// Cut images into tiles with sides of so many pixels, for detectors; tiles.csv leads back to the images. Group and
+    /// Cut images into tiles with sides of this many pixels, for detectors; tiles.csv leads back to the images. Group and
     /// split of a tile are those of its image; --negatives counts tiles
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=8192))]
     pub tiles: Option<u32>,
-    /// How much neighbouring tiles have in common, in pixels, at least
+    /// Minimum overlap of neighbouring tiles, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 0, requires = "tiles")]
     pub overlap: u32,
-    /// A box stays on a tile that shows at least so much of it, or of a tile where the box is larger; and always on the
-    /// tile that shows most of it
+    /// Keep a box on a tile that shows at least this share of the box; a box larger than a tile, where it covers at least this
+    /// share of the tile. The tile that shows most of a box always keeps it
     #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = share, requires = "tiles")]
     pub min_visible: f64,
 }

@@ -39,7 +39,7 @@ pub struct Options {
     /// The start of all URIs that are served [default: http:// and the Host of the request]
     #[arg(long, value_name = "URL", value_parser = base_url)]
     pub base_url: Option<String>,
-    /// What all paths begin with, such as /api/iiif, where a proxy passes paths on as they are
+    /// Prefix of all paths, such as /api/iiif, for a proxy that forwards paths unchanged
     #[arg(long, value_name = "PATH", default_value = "", value_parser = path_prefix, hide_default_value = true)]
     pub path_prefix: String,
     /// Answer to this host too, and take corrections from its pages; `*`: any host; may be repeated. Without --base-url, a
@@ -63,8 +63,8 @@ pub struct Options {
     /// does; the specification answers at the size of the region
     #[arg(long)]
     pub strict_within: bool,
-    /// Roughly how much memory to use: a quarter each for cached answers and decoded images, an eighth for answers on their
-    /// way, the rest for work, of which a quarter is reserved for tiles
+    /// Roughly how much memory to use: a quarter each for cached answers and decoded images, an eighth for answers being
+    /// sent, the rest for work, of which a quarter is reserved for tiles
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..))]
     pub memory: u64,
     /// The most tiles that wait to be rendered, and also the most large images; further requests are answered with 503
@@ -91,7 +91,7 @@ pub struct Options {
     /// Let --review take corrections from everybody who can reach a server without `[auth]` that listens beyond this machine
     #[arg(long, requires = "review")]
     pub review_by_anyone: bool,
-    /// Remove everything that the caches of --config hold about an image, and exit; may be repeated
+    /// Remove everything that the caches of --config hold for an image, and exit; may be repeated
     #[arg(long, value_name = "ID", requires = "config")]
     pub purge: Vec<String>,
     /// How many seconds a file may take to be opened; then requests for it are answered with 503, and others go on
@@ -100,8 +100,8 @@ pub struct Options {
     /// Look for new, changed and removed files, once in this many seconds; SIGHUP does it at once
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     pub watch: Option<u64>,
-    /// Remember in FILE what is served, so that Change Discovery tells what has changed or is gone since, while no server was running
-    /// too. Without it that is known of the time since the start
+    /// Remember in FILE what is served, so that Change Discovery also reports what changed or disappeared while no server
+    /// was running. Without it, only changes since the start are known
     #[arg(long, value_name = "FILE")]
     pub served: Option<PathBuf>,
     /// Append a line of JSON for every answer to FILE; `-` is standard output. SIGHUP opens FILE again

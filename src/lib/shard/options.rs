@@ -20,9 +20,9 @@ pub struct Options {
 pub enum Task {
     /// Divide a localizations.json among workers: a folder with a part for each, and plan.json
     Plan(PlanOptions),
-    /// Unite the folders of workers into one: images, journal, image map and failures as one worker would have written them
+    /// Merge the folders of workers into one: images, journal, image map and failures as one worker would have written them
     Merge(MergeOptions),
-    /// Tell how far each worker is, from the files of the plan and of the workers
+    /// Report the progress of each worker, from the files of the plan and of the workers
     Status(StatusOptions),
 }
 
@@ -37,8 +37,8 @@ pub struct PlanOptions {
     /// The folder of the plan; it must not exist, or hold a plan, which is replaced
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Leave each host in one shard, however many images it has. Without it a host with more than its share is divided among as
-    /// many shards as it allows requests at once, each with that part of its rate limit
+    /// Keep each host in one shard, however many images it has. Without it a host with more than its share is divided among
+    /// as many shards as it allows requests at once, each with that part of its rate limit
     #[arg(long)]
     pub whole_hosts: bool,
     /// Plan for requests to URLs that begin with FROM as if they began with TO (repeatable), as recto-download --rewrite

@@ -15,7 +15,7 @@ use crate::http::{self, Archives, host_of};
 use crate::summary::{Summary, counted};
 
 /// What is kept of an image.
-struct Entry {
+struct PlannedImage {
     /// The key of its group at its host.
     unit: u64,
     /// A hash of its service, whose `info.json` is requested once.
@@ -27,7 +27,7 @@ struct Entry {
 /// A set as it is read, with what is kept of each image.
 struct Read {
     records: ImageRecords,
-    entries: Vec<Entry>,
+    entries: Vec<PlannedImage>,
     /// The hosts of units, by their keys.
     hosts: HashMap<u64, String>,
 }
@@ -100,7 +100,7 @@ fn read(options: &PlanOptions) -> Result<Read, Error> {
             let mut hosts = hosts.lock().unwrap_or_else(PoisonError::into_inner);
             hosts.entry(unit).or_insert(host);
             let service = image.image.service.as_ref();
-            Entry {
+            PlannedImage {
                 unit,
                 service: service.map(|service| hash_of(&service.id)),
                 name: Naming::key(&naming.plain(image)),
@@ -205,7 +205,7 @@ fn may_replace(output: &Path) -> Result<(), Error> {
 }
 
 /// The groups of hosts, by key, and the requests that all images take.
-fn units_of(entries: &[Entry], mut hosts: HashMap<u64, String>) -> (Vec<Unit>, u64) {
+fn units_of(entries: &[PlannedImage], mut hosts: HashMap<u64, String>) -> (Vec<Unit>, u64) {
     let mut units: BTreeMap<u64, Unit> = BTreeMap::new();
     let mut services = HashSet::new();
     let mut requests = 0;
@@ -227,7 +227,7 @@ fn units_of(entries: &[Entry], mut hosts: HashMap<u64, String>) -> (Vec<Unit>, u
 }
 
 /// The keys of names that several images have, as digits.
-fn shared_names(entries: &[Entry]) -> Vec<String> {
+fn shared_names(entries: &[PlannedImage]) -> Vec<String> {
     let mut keys: Vec<u64> = entries.iter().map(|entry| entry.name).collect();
     keys.sort_unstable();
     let twice = keys.windows(2).filter(|pair| pair[0] == pair[1]);
@@ -287,7 +287,7 @@ fn tell(
     let requests = || plan.shards.iter().map(|shard| shard.requests);
     let (least, most) = (requests().min().unwrap_or(0), requests().max().unwrap_or(0));
     summary.notes.push(format!(
-        "requests of a shard: {least} to {most} of {}",
+        "requests per shard: {least} to {most}, {} in all",
         plan.requests
     ));
     let divided: Vec<String> = hosts
@@ -312,7 +312,7 @@ fn tell(
         options.output.display()
     );
     summary.hint = Some(format!(
-        "recto-download {} OUT --shard 0/{} downloads the first; recto-shard merge OUT unites them",
+        "recto-download {} OUT --shard 0/{} downloads the first; recto-shard merge OUT merges them",
         options.output.display(),
         plan.shards.len()
     ));

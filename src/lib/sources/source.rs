@@ -174,7 +174,19 @@ impl FetchFailure {
             ..FetchFailure::default()
         }
     }
+
+    /// A document that is not in the cache, with `--offline`.
+    pub fn offline() -> Self {
+        FetchFailure::of(OFFLINE)
+    }
+
+    /// Whether the problem of a reject is that of [`FetchFailure::offline`].
+    pub fn is_offline(problem: &str) -> bool {
+        problem.contains(OFFLINE)
+    }
 }
+
+const OFFLINE: &str = "is not in the cache, and --offline forbids fetching it";
 
 /// A document that was read.
 #[derive(Clone, Debug)]

@@ -91,7 +91,7 @@ fn an_annotation_is_a_box_or_a_reject_with_its_place() {
         ),
         (
             json!({"bbox": [1, 2, 3]}),
-            "annotations[1] bbox bbox has 3 numbers: 4 are needed",
+            "annotations[1] bbox bbox needs 4 numbers: found 3",
         ),
         (
             json!({"bbox": [1, 2, null, 4]}),

@@ -236,6 +236,6 @@ fn a_password_is_not_sent_on_by_a_redirect() {
     netrc(&work, "127.0.0.1", "secret");
     run(&work, &["--raziel", &config, "--login", "raziel"])
         .exits(1)
-        .says(&["name the URL that it redirects to"]);
+        .says(&["use the URL that it redirects to"]);
     assert_eq!(other.log().len(), 0);
 }

@@ -128,7 +128,7 @@ fn a_fault_says_where_it_is() {
         (
             "more",
             [&plain[..end], &[0x55; 9], &plain[end..]].concat(),
-            "damaged JPEG: more data than the 70 MCUs of a scan need",
+            "damaged JPEG: more data than a scan of 70 MCUs needs",
         ),
         (
             "order",

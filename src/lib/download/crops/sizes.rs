@@ -21,7 +21,7 @@ use crate::files;
 use crate::http::{self, RequestLog, host_of};
 use crate::progress::{Progress, Reporter};
 use crate::signals::Signals;
-use crate::summary::{Reject, Summary};
+use crate::summary::{Reject, Summary, counted};
 
 /// Where sizes are saved for later runs.
 const SIZES: &str = "sizes.json";
@@ -107,11 +107,10 @@ pub fn expected(
     known.sizes.extend(likely);
     match guessed {
         0 => {}
-        1 => summary
-            .notes
-            .push("1 image declares no size: guessed from its boxes".into()),
-        n => summary.notes.push(format!(
-            "{n} images declare no size: guessed from their boxes"
+        n => summary.notes.push(counted(
+            n,
+            "image declares no size: guessed from its boxes",
+            "images declare no size: guessed from their boxes",
         )),
     }
     let (images, failures) = known.crop(&set.images, options);

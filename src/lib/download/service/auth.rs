@@ -231,7 +231,7 @@ pub fn check_size(
 
 /// The error of a substitute that was answered in place of the image requested.
 pub fn substitute(client: &Client, service: &str, access: &AccessControl, other: &str) -> Error {
-    let what = format!("a substitute was answered, which is not the image requested: {other}");
+    let what = format!("the server sent a substitute instead of the requested image: {other}");
     let error = Error::forbidden(what).with_status(200);
     with_login(client, service, access, error)
 }

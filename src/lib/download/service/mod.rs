@@ -285,7 +285,7 @@ impl ServiceFetch<'_> {
         let last = last.unwrap_or_else(|| {
             Error::unsupported(match self.is_all() {
                 true => "the service offers neither the whole image nor tiles at full scale",
-                false => "the service offers no parts of its image but its own tiles",
+                false => "the service offers only its own tiles, no other regions",
             })
         });
         // Where the server does not support regions, the reason is why it did not give the whole image.
@@ -354,7 +354,7 @@ impl ServiceFetch<'_> {
             self.learn_from_region(first, found);
         }
         Err(Error::wrong_size(
-            "every region size tried was answered smaller",
+            "for every region size tried, the server sent a smaller image",
         ))
     }
 

@@ -71,13 +71,13 @@ impl Set {
     }
 
     /// Takes in what becomes of images, and returns the hashes of the ids of open ones, with their numbers.
-    fn sort(&mut self, entries: Vec<(u64, Entry)>) -> Vec<(u64, u32)> {
+    fn sort(&mut self, entries: Vec<(u64, SortedImage)>) -> Vec<(u64, u32)> {
         let mut ids = Vec::new();
         for (at, (_, entry)) in (0..).zip(entries) {
             match entry {
-                Entry::Elsewhere(before) => self.elsewhere.extend(before),
-                Entry::Settled(slot) => self.settled.push(slot),
-                Entry::Open(id, before) => {
+                SortedImage::Elsewhere(before) => self.elsewhere.extend(before),
+                SortedImage::Settled(slot) => self.settled.push(slot),
+                SortedImage::Open(id, before) => {
                     self.open.push(at);
                     self.before.extend(before);
                     ids.push((id, at));
@@ -105,7 +105,7 @@ impl Set {
 
 /// What becomes of an image of the file.
 #[derive(Clone, Copy)]
-enum Entry {
+enum SortedImage {
     /// It is of another part of the set.
     Elsewhere(Option<Slot>),
     Settled(Slot),
@@ -135,7 +135,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         let name = naming.plain(image);
         let key = Naming::key(&name);
         if options.part().is_some_and(|part| !part.has(&image.id)) {
-            return (key, Entry::Elsewhere(before));
+            return (key, SortedImage::Elsewhere(before));
         }
         let uri = source_uri(image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
@@ -150,8 +150,8 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
             lock(&renamed).insert(slot, name);
         }
         match lookup.settled(index, image) {
-            Some(slot) if !keeps_all => (key, Entry::Settled(slot)),
-            _ => (key, Entry::Open(hasher.hash_one(&image.id), before)),
+            Some(slot) if !keeps_all => (key, SortedImage::Settled(slot)),
+            _ => (key, SortedImage::Open(hasher.hash_one(&image.id), before)),
         }
     })?;
     if !entries.is_empty() {
@@ -172,17 +172,22 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     Ok(set)
 }
 
-impl Entry {
+impl SortedImage {
     fn slot(self) -> Option<Slot> {
         match self {
-            Entry::Elsewhere(slot) | Entry::Open(_, slot) => slot,
-            Entry::Settled(slot) => Some(slot),
+            SortedImage::Elsewhere(slot) | SortedImage::Open(_, slot) => slot,
+            SortedImage::Settled(slot) => Some(slot),
         }
     }
 }
 
 /// The naming, with what names are shared by images of the set, as far as it is read and as its plan says, or belong to images that were downloaded for another set.
-fn share(mut naming: Naming, entries: &[(u64, Entry)], index: &Index, lookup: &Lookup) -> Naming {
+fn share(
+    mut naming: Naming,
+    entries: &[(u64, SortedImage)],
+    index: &Index,
+    lookup: &Lookup,
+) -> Naming {
     let options = lookup.options();
     naming.share(entries.iter().map(|(key, _)| *key));
     let shared = options.shared_names.iter();
@@ -215,14 +220,14 @@ fn share(mut naming: Naming, entries: &[(u64, Entry)], index: &Index, lookup: &L
 /// The images that are there under another name than they have now. `others` have a path that is not their plain name.
 fn renamed_of(
     mut others: BTreeMap<Slot, String>,
-    entries: &[(u64, Entry)],
+    entries: &[(u64, SortedImage)],
     naming: &Naming,
     index: &Index,
     lookup: &Lookup,
 ) -> Vec<(Slot, String)> {
     for (_, entry) in entries.iter().filter(|(key, _)| naming.is_shared(*key)) {
         let slot = match entry {
-            Entry::Elsewhere(_) => None,
+            SortedImage::Elsewhere(_) => None,
             entry => entry.slot(),
         };
         if let Some(slot) = slot {

@@ -320,11 +320,11 @@ impl Writer {
     /// The next message; meanwhile lines are sent that have waited long enough.
     fn next(&mut self, messages: &Receiver<Message>) -> Option<Message> {
         loop {
-            let patience = self.segments.as_ref().and_then(Segments::patience);
-            let Some(patience) = patience.filter(|_| self.error.is_none()) else {
+            let time_left = self.segments.as_ref().and_then(Segments::time_left);
+            let Some(time_left) = time_left.filter(|_| self.error.is_none()) else {
                 return messages.recv().ok();
             };
-            match messages.recv_timeout(patience) {
+            match messages.recv_timeout(time_left) {
                 Ok(message) => return Some(message),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => drop(self.send()),

@@ -11,3 +11,4 @@ pub mod resume;
 pub mod segments;
 pub mod settled;
 pub mod store_lock;
+pub mod words;

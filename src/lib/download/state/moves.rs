@@ -8,6 +8,7 @@ use super::index::{Index, Slot};
 use crate::download::names::OutputFolder;
 use crate::error::Error;
 use crate::files::{self, Content, Part};
+use crate::summary::counted;
 
 /// Moves a file out of the way of one that gets its name, unless it is that image's own (`own` is the path of its earlier
 /// download) or holds the same. Nobody else's file is overwritten. Returns whether there was one.
@@ -130,9 +131,10 @@ fn version(folder: &OutputFolder, path: &str, sha256: &str) -> PathBuf {
 pub fn note_of_renamed(renamed: u64) -> Option<String> {
     match renamed {
         0 => None,
-        1 => Some("1 file was renamed: its image has another name now".into()),
-        n => Some(format!(
-            "{n} files were renamed: their images have other names now"
+        n => Some(counted(
+            n,
+            "file was renamed: its image has another name now",
+            "files were renamed: their images have other names now",
         )),
     }
 }

@@ -56,7 +56,7 @@ impl Since {
 }
 
 /// What a server said about an image, and what the journal says.
-pub struct Asked {
+pub struct AskedImage {
     /// The number of the image in the set.
     at: u32,
     since: Since,
@@ -103,7 +103,7 @@ pub async fn ask(
         others,
     }: Before,
     log: RequestLog,
-) -> Asked {
+) -> AskedImage {
     let mut since = since(client, &entry, &log).await;
     // What another URL still gives is not gone.
     for url in others.iter().filter(|_| since == Since::Gone) {
@@ -113,7 +113,7 @@ pub async fn ask(
             break;
         }
     }
-    Asked {
+    AskedImage {
         at,
         since,
         slot,
@@ -123,11 +123,11 @@ pub async fn ask(
 
 impl Refreshed {
     /// From what servers said, in any order. `new` are the images that were never downloaded.
-    pub fn of(mut asked: Vec<Asked>, index: &Index, new: Vec<Change>) -> Self {
+    pub fn of(mut asked: Vec<AskedImage>, index: &Index, new: Vec<Change>) -> Self {
         asked.sort_by(|a, b| index.id(a.slot).cmp(index.id(b.slot)));
         let mut refreshed = Refreshed::default();
         refreshed.note(&asked, index, new.len());
-        for Asked {
+        for AskedImage {
             at,
             since,
             slot,
@@ -161,7 +161,7 @@ impl Refreshed {
     }
 
     /// Says how many are what, and which.
-    fn note(&mut self, all: &[Asked], index: &Index, new: usize) {
+    fn note(&mut self, all: &[AskedImage], index: &Index, new: usize) {
         let count = |kind: Since| all.iter().filter(|asked| asked.since == kind).count();
         let [same, changed, gone, unknown] =
             [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(count);

@@ -15,7 +15,7 @@ use crate::files;
 
 /// What is to be renamed, on the disk as long as that goes on.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Plan {
+struct RenamePlan {
     /// Whether all files have left their places: only then may others stand there.
     have_left: bool,
     moves: Vec<Move>,
@@ -64,7 +64,7 @@ pub fn resume(
         return Ok(Renamed::default());
     }
     let bytes = files::read(&path)?;
-    let plan: Plan = serde_json::from_slice(&bytes).map_err(|e| {
+    let plan: RenamePlan = serde_json::from_slice(&bytes).map_err(|e| {
         Error::new(format!("{}: cannot be read", path.display()))
             .because(e)
             .hint("it says which files were being renamed: run with --verify after removing it")
@@ -82,7 +82,7 @@ pub fn rename(
     index: &mut Index,
     renamed: &[(Slot, String)],
 ) -> Result<Renamed, Error> {
-    let mut plan = Plan::default();
+    let mut plan = RenamePlan::default();
     for (slot, stem) in renamed {
         let from = index.path(*slot).to_owned();
         let Some(entry) = index.entry(*slot) else {
@@ -104,7 +104,7 @@ pub fn rename(
     plan.carry_out(folder, journal, index)
 }
 
-impl Plan {
+impl RenamePlan {
     fn carry_out(
         mut self,
         folder: &OutputFolder,

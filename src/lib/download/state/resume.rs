@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
+use super::words;
 use crate::contracts::{self, Failure, LocalizedImage};
 use crate::download::names::{hash_of, source_uri};
 use crate::download::options::Options;
@@ -219,18 +220,17 @@ fn is_missing(failure: &Failure) -> bool {
     failure.kind == Kind::NotFound.name()
 }
 
-/// Whether an image was had and is smaller than the user still wants.
+/// Whether an image was downloaded and is smaller than the user still wants.
 fn is_too_small(failure: &Failure, options: &Options) -> bool {
-    let of_min_size = format!("--min-size is {}", options.min_size);
-    failure.kind == Kind::TooSmall.name() && failure.message.ends_with(&of_min_size)
+    failure.kind == Kind::TooSmall.name() && words::is_too_small(&failure.message, options.min_size)
 }
 
-/// Whether an image was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
+/// Whether an image was downloaded, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
 fn is_undecodable(failure: &Failure, options: &Options) -> bool {
-    let is_kept = failure.message.contains("; kept as ");
+    let is_kept = words::is_kept_unread(&failure.message);
     failure.kind == Kind::Unsupported.name()
         && failure.status == Some(200)
-        && failure.message.contains("not supported")
+        && pixels::is_about_unsupported(&failure.message)
         && !pixels::is_about_no_image(&failure.message)
         && (is_kept || !options.keep_unread)
 }

@@ -91,7 +91,7 @@ impl Segments {
     }
 
     /// How long lines may still wait; none where there are none.
-    pub fn patience(&self) -> Option<Duration> {
+    pub fn time_left(&self) -> Option<Duration> {
         Some(LONGEST.saturating_sub(self.since?.elapsed()))
     }
 
@@ -106,7 +106,7 @@ impl Segments {
         let path = self.folder.join(format!("{:08}.jsonl", self.next));
         if !files::create_in_store(&path, &self.waiting)? {
             let what = format!(
-                "{}: somebody else has written it: another run has broken the lock",
+                "{}: was written by another run, which took over the lock",
                 path.display()
             );
             return Err(io::Error::other(what));

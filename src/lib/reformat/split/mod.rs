@@ -103,7 +103,7 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
             official.or_else(earlier).or_else(with_group)
         })
         .collect();
-    let mut gathered = gather(members, groups, &units, rules);
+    let mut gathered = merged_units(members, groups, &units, rules);
     fix(&mut gathered, members, groups, &units, &places, |group| {
         number(rules.earlier?.of_group(group)?)
     });
@@ -222,7 +222,12 @@ fn root(parent: &[u32], mut group: u32) -> u32 {
     group
 }
 
-fn gather(members: &[Member], groups: &[String], units: &[u32], rules: &SplitRules) -> Vec<Unit> {
+fn merged_units(
+    members: &[Member],
+    groups: &[String],
+    units: &[u32],
+    rules: &SplitRules,
+) -> Vec<Unit> {
     let n = units
         .iter()
         .map(|unit| *unit as usize + 1)

@@ -102,7 +102,7 @@ impl Issuer {
             }
             judged => judged,
         };
-        judged.unwrap_or(Err("the keys of its issuer cannot be had"))
+        judged.unwrap_or(Err("the keys of its issuer could not be fetched"))
     }
 
     /// The keys of the provider, which are asked for again where that was longer ago than an age. Only who has to have the newest

@@ -18,7 +18,7 @@ pub struct Cache<K, V> {
 
 #[derive(Debug)]
 struct State<K, V> {
-    slots: HashMap<K, Entry<V>>,
+    slots: HashMap<K, CachedValue<V>>,
     /// Keys in the order of their last use.
     order: BTreeMap<u64, K>,
     bytes: usize,
@@ -26,7 +26,7 @@ struct State<K, V> {
 }
 
 #[derive(Debug)]
-struct Entry<V> {
+struct CachedValue<V> {
     used: u64,
     /// 0 while it is being made.
     bytes: usize,
@@ -116,11 +116,14 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         let mut state = lock(&self.state);
         state.uses += 1;
         let used = state.uses;
-        let entry = state.slots.entry(key.clone()).or_insert_with(|| Entry {
-            used,
-            bytes: 0,
-            slot: Slot::default(),
-        });
+        let entry = state
+            .slots
+            .entry(key.clone())
+            .or_insert_with(|| CachedValue {
+                used,
+                bytes: 0,
+                slot: Slot::default(),
+            });
         let before = std::mem::replace(&mut entry.used, used);
         let slot = entry.slot.clone();
         state.order.remove(&before);
@@ -171,7 +174,7 @@ impl<K: Eq + Hash, V> Drop for Making<'_, K, V> {
         let mut state = lock(&self.cache.state);
         // Held by the map and by this use.
         let alone = Arc::strong_count(&self.slot) <= 2;
-        let empty = |e: &Entry<V>| Arc::ptr_eq(&e.slot, &self.slot) && e.bytes == 0;
+        let empty = |e: &CachedValue<V>| Arc::ptr_eq(&e.slot, &self.slot) && e.bytes == 0;
         if alone && state.slots.get(self.key).is_some_and(empty) {
             state.remove(self.key);
         }

@@ -24,12 +24,12 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// The way to the thread that writes.
 #[derive(Debug)]
 pub struct AccessLog {
-    entries: SyncSender<Entry>,
+    entries: SyncSender<LogMessage>,
     lost: Counter,
 }
 
 #[derive(Debug)]
-enum Entry {
+enum LogMessage {
     Line(String),
     /// The file was moved away: the next lines go to a new one of its name.
     Reopen,
@@ -67,7 +67,7 @@ impl AccessLog {
         });
         if self
             .entries
-            .try_send(Entry::Line(format!("{line}\n")))
+            .try_send(LogMessage::Line(format!("{line}\n")))
             .is_err()
         {
             self.lost.inc();
@@ -77,13 +77,13 @@ impl AccessLog {
     /// Opens the file again, after it was moved away.
     pub fn reopen(&self) {
         // If the queue is full, the next signal will do.
-        let _ = self.entries.try_send(Entry::Reopen);
+        let _ = self.entries.try_send(LogMessage::Reopen);
     }
 
     /// Waits until all lines are written, but no longer than a second.
     pub fn settle(&self) {
         let (end, ended) = sync_channel(1);
-        if self.entries.try_send(Entry::End(end)).is_ok() {
+        if self.entries.try_send(LogMessage::End(end)).is_ok() {
             let _ = ended.recv_timeout(LAST_LINES);
         }
     }
@@ -103,12 +103,12 @@ impl Output {
         }
     }
 
-    fn write_all_of(mut self, entries: &Receiver<Entry>) {
+    fn write_all_of(mut self, entries: &Receiver<LogMessage>) {
         while let Ok(entry) = entries.recv() {
             match entry {
-                Entry::Line(line) => self.write(&line),
-                Entry::Reopen => self.reopen(),
-                Entry::End(end) => drop(end.send(())),
+                LogMessage::Line(line) => self.write(&line),
+                LogMessage::Reopen => self.reopen(),
+                LogMessage::End(end) => drop(end.send(())),
             }
         }
     }

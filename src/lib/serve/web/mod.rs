@@ -15,6 +15,6 @@ pub mod range;
 pub mod request_class;
 pub mod route;
 pub mod router;
-pub mod routes;
 pub mod server;
 pub mod stall;
+pub mod topic;

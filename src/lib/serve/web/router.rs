@@ -1,5 +1,5 @@
-//! The router: what happens to a request before and after its handler. Handlers of `GET` are in the table of `routes`; those
-//! that take a body (log in, corrections, purges) are called here. No other file knows them.
+//! The router: what happens to a request before and after its handler, and which handler that is. No other file knows the
+//! handlers.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -20,13 +20,14 @@ use super::documents::Documents;
 use super::forwarded::Forwarded;
 use super::host::Host;
 use super::message::{
-    Body, Query, Request, Response, error_response, header_text, not_modified, uncached,
+    Body, Query, Request, Response, error_response, header_text, not_modified, redirect, uncached,
 };
 use super::request_class::RequestClasses;
 use super::route::Route;
-use super::routes::{self, Topic};
-use super::{coding, metrics, range};
+use super::topic::{self, Topic};
+use super::{accept, coding, metrics, range};
 use crate::http::header;
+use crate::iiif::Version;
 use crate::serve::auth::Auth;
 use crate::serve::auth::flow::LoginRequest;
 use crate::serve::auth::permissions::Permissions;
@@ -36,8 +37,11 @@ use crate::serve::catalogue::{Catalogue, SharedCatalogue};
 use crate::serve::image::cap::Cap;
 use crate::serve::image::preset::Presets;
 use crate::serve::image::renderer::{RenderError, Renderer};
+use crate::serve::image::{api, presets};
 use crate::serve::image_record::{FileError, FileFacts};
+use crate::serve::pages;
 use crate::serve::presentation::uris::Uris;
+use crate::serve::presentation::{activities, v2, v3};
 use crate::serve::review::file::ReviewFile;
 use crate::serve::review::request::{self, ReviewRequest};
 use crate::serve::site::{self, Classes, Site};
@@ -205,7 +209,7 @@ impl Router {
         let visitor = auth.visitor(route, &head.headers, address, now).await?;
         auth.check_status_page(route, &visitor)?;
         let catalogue = self.catalogue.get();
-        let concerned = || routes::concerned(&catalogue, uris, route);
+        let concerned = || topic::concerned(&catalogue, uris, route);
         let permissions = auth.permissions(visitor, &catalogue, concerned, &head.headers, now);
         Ok(permissions.await)
     }
@@ -251,7 +255,7 @@ impl Router {
         let catalogue = self.catalogue.get();
         let is_read = [Method::GET, Method::HEAD].contains(&call.head.method);
         let topic = match is_read {
-            true => routes::topic(&catalogue, &call.uris, call.route),
+            true => topic::topic(&catalogue, &call.uris, call.route),
             false => Topic::Other,
         };
         match topic {
@@ -264,17 +268,12 @@ impl Router {
             Topic::Image(id) => {
                 let file = self.file(&catalogue, &id, call).await;
                 let site = self.site(&catalogue, &call.permissions, file);
-                let response = routes::respond(&site, &call.uris, call.route, &request_of(call));
+                let response = respond(&site, &call.uris, call.route, &request_of(call));
                 self.with_bytes(response, call).await
             }
             Topic::Other => {
                 let site = self.site(&catalogue, &call.permissions, Err(unread()));
-                with_text(routes::respond(
-                    &site,
-                    &call.uris,
-                    call.route,
-                    &request_of(call),
-                ))
+                with_text(respond(&site, &call.uris, call.route, &request_of(call)))
             }
         }
     }
@@ -348,7 +347,7 @@ impl Router {
                     accept: &accept,
                     ..Request::default()
                 };
-                routes::respond(&site, &uris, &route, &request)
+                respond(&site, &uris, &route, &request)
             }
         };
         let (response, bytes) = self
@@ -488,6 +487,68 @@ impl Router {
             Err(error) => with_text(not_rendered(error)),
         }
     }
+}
+
+/// Answers requests that only look something up. No clock, no disk, no pixels.
+fn respond(site: &Site, uris: &Uris, route: &Route, request: &Request) -> Response {
+    match request.method {
+        "GET" | "HEAD" => get(site, uris, route, request),
+        "OPTIONS" => Response::new(204, Body::Empty)
+            .with_header("access-control-allow-methods", "GET, HEAD, OPTIONS")
+            // `*` does not include Authorization (Fetch §4.8).
+            .with_header(
+                "access-control-allow-headers",
+                "authorization, x-api-key, content-type, if-none-match, *",
+            )
+            .with_header("access-control-max-age", "86400")
+            .with_header("allow", "GET, HEAD, OPTIONS"),
+        other => error_response(
+            405,
+            &format!("{other} is not supported here, only GET and HEAD"),
+        )
+        .with_header("allow", "GET, HEAD, OPTIONS"),
+    }
+}
+
+fn get(site: &Site, uris: &Uris, route: &Route, request: &Request) -> Response {
+    match route {
+        Route::Index if accept::names(request.accept, "text/html") => pages::index(request),
+        Route::Index => redirect(&uris.collection(Version::V3)).with_header("vary", "accept"),
+        Route::View(id) => pages::view(site, id, uris, request),
+        Route::Asset(name) => pages::asset(name, request),
+        Route::ImageList => pages::image_list(site, uris, request),
+        Route::ClassList => pages::class_list(site, request),
+        Route::ThumbnailBoxes(id) => pages::thumbnail_boxes(site, id, uris, request),
+        Route::ImageDetails(id) => pages::image_details(site, id, uris, request),
+        Route::Presentation(Version::V3, rest) => v3::answer(site, uris, &texts(rest), request),
+        Route::Presentation(Version::V2, rest) => v2::answer(site, uris, &texts(rest), request),
+        Route::Activity(name) => activities::answer(site, uris, name, request),
+        Route::PresetList => presets::list(site, uris, request),
+        Route::PresetImages(name) => presets::images(site, name, uris, request),
+        Route::Preset { name, id } => presets::answer(site, name, id, uris, request),
+        Route::Image {
+            version,
+            id,
+            rest,
+            is_degraded,
+        } => {
+            let answer = if *is_degraded {
+                api::degraded
+            } else {
+                api::answer
+            };
+            answer(site, uris, *version, id, &texts(rest), request)
+        }
+        Route::Unreadable => error_response(400, "the path is not percent-encoded UTF-8"),
+        _ => error_response(
+            404,
+            "nothing is here; /iiif/presentation/3/collection.json lists what is served",
+        ),
+    }
+}
+
+fn texts(segments: &[String]) -> Vec<&str> {
+    segments.iter().map(String::as_str).collect()
 }
 
 /// A request as handlers see it.

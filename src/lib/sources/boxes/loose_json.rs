@@ -106,7 +106,7 @@ pub fn key(value: &Value) -> Option<String> {
 pub fn numbers<const N: usize>(value: &Value, name: &str) -> Result<[f64; N], String> {
     let all = number_list(value, name)?;
     <[f64; N]>::try_from(all)
-        .map_err(|all| format!("{name} has {} numbers: {N} are needed", all.len()))
+        .map_err(|all| format!("{name} needs {N} numbers: found {}", all.len()))
 }
 
 /// Finite numbers: a list, whose members may be texts, or a text with such a list.
@@ -203,7 +203,7 @@ mod tests {
             assert_eq!(numbers(&value, "bbox"), Ok(wanted), "{value}");
         }
         let cases = [
-            (json!([1, 2, 3]), "bbox has 3 numbers: 4 are needed"),
+            (json!([1, 2, 3]), "bbox needs 4 numbers: found 3"),
             (
                 json!([1, null, 3, 4]),
                 "bbox has a member that is not a finite number: [1] is null",

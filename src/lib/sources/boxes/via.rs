@@ -37,7 +37,7 @@ pub fn read(name: &str, bytes: &[u8], class: Option<&str>) -> Result<BoxDocument
 }
 
 /// An image with its regions, before it is known which attribute is the class.
-struct Entry {
+struct ViaFile {
     place: String,
     file: String,
     attributes: Map<String, Value>,
@@ -51,7 +51,7 @@ struct Region {
     attributes: Map<String, Value>,
 }
 
-fn of_json(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, String> {
+fn of_json(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, String> {
     let mut root: Map<String, Value> = loose_json::parse(bytes)?;
     let metadata = root.shift_remove("_via_img_metadata");
     let (entries, above) = match metadata {
@@ -89,7 +89,7 @@ fn of_json(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, Strin
     Ok(found)
 }
 
-fn entry(place: &str, value: Value) -> Result<Entry, String> {
+fn entry(place: &str, value: Value) -> Result<ViaFile, String> {
     let mut members = loose_json::object(value)?;
     let file = members.get("filename").and_then(values::text);
     let file = file.ok_or("filename is missing")?;
@@ -109,7 +109,7 @@ fn entry(place: &str, value: Value) -> Result<Entry, String> {
             attributes: object(take("region_attributes")),
         }
     };
-    Ok(Entry {
+    Ok(ViaFile {
         place: place.to_owned(),
         file,
         attributes: object(members.shift_remove("file_attributes").unwrap_or_default()),
@@ -125,7 +125,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// A table with a row per region; rows of an image without regions have empty cells.
-fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, String> {
+fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, String> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let columns = reader
         .headers()
@@ -149,7 +149,7 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, String
         "region_attributes",
     ]
     .map(at);
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: Vec<ViaFile> = Vec::new();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for (row, record) in (1..).zip(reader.records()) {
         let place = format!("row {row}");
@@ -172,7 +172,7 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, String
             if let Some(Err(problem)) = &of_file {
                 document.reject(&place, "file_attributes", problem);
             }
-            entries.push(Entry {
+            entries.push(ViaFile {
                 place: place.clone(),
                 file: name.to_owned(),
                 attributes: members(of_file),
@@ -211,7 +211,7 @@ fn cell(text: &str) -> Option<Result<Value, String>> {
 }
 
 /// The attribute that is the class: the one named, the only one, or the one with the best name.
-fn class_attribute(entries: &[Entry], named: Option<&str>) -> Result<Option<String>, String> {
+fn class_attribute(entries: &[ViaFile], named: Option<&str>) -> Result<Option<String>, String> {
     let regions = || entries.iter().flat_map(|entry| &entry.regions);
     let names: BTreeSet<&str> = regions()
         .flat_map(|r| r.attributes.keys())
@@ -249,7 +249,7 @@ fn class_attribute(entries: &[Entry], named: Option<&str>) -> Result<Option<Stri
     }
 }
 
-fn take(document: &mut BoxDocument, entry: Entry, class: Option<&str>) {
+fn take(document: &mut BoxDocument, entry: ViaFile, class: Option<&str>) {
     let key = entry.place.clone();
     let image = image(&key, &entry);
     document.images.push(image);
@@ -261,7 +261,7 @@ fn take(document: &mut BoxDocument, entry: Entry, class: Option<&str>) {
     }
 }
 
-fn image(key: &str, entry: &Entry) -> GivenImage {
+fn image(key: &str, entry: &ViaFile) -> GivenImage {
     let text = |name: &str| entry.attributes.get(name).and_then(values::text);
     // What recto writes into its table.
     let by_recto =

@@ -209,8 +209,10 @@ impl Source for FathomNet {
     }
 
     fn hint(&self, rejects: &Rejects) -> Option<String> {
-        // Rejects of documents, not those of images and boxes within them.
-        let is_document = |r: Reject| is_url(&r.record) || r.field == "images";
+        // Rejects of documents, not those of images and boxes within them. The URL is not to blame for what --offline forbids.
+        let is_document = |r: Reject| {
+            (is_url(&r.record) || r.field == "images") && !FetchFailure::is_offline(&r.problem)
+        };
         rejects.iter().any(is_document).then(|| self.advice())
     }
 }

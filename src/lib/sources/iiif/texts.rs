@@ -12,7 +12,7 @@ use crate::sources::text::stated_text;
 use crate::sources::{
     Answer, BODY_TEXT, DocumentRequest, FetchedText, Placed, Referrer, TextResource, is_url,
 };
-use crate::summary::Reject;
+use crate::summary::{Reject, counted};
 
 /// The memo of requests for texts: a document may be asked for as something else too.
 const MEMO: &str = "text";
@@ -285,7 +285,8 @@ fn part_of(text: &str, fragment: &str) -> Result<String, String> {
             Ok(part.trim().to_owned())
         }
         (Ok(_), Ok(_)) => Err(format!(
-            "part of a text of {length} characters does not exist"
+            "part of a text of {} does not exist",
+            counted(length as u64, "character", "characters")
         )),
         _ => Err("part of a text is not understood".into()),
     }

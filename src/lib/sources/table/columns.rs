@@ -64,17 +64,16 @@ impl Columns {
         })
     }
 
-    /// A note that a table is one group, if that is only because no column is used for groups.
-    pub fn one_group(&self, name: &str, images: u64) -> Option<String> {
+    /// A note that no column is used for groups, and what follows from that; none where one is, or with a single image.
+    pub fn without_groups(&self, name: &str, images: u64) -> Option<String> {
         let others = self.others.as_ref().filter(|_| images > 1)?;
-        let all = format!("{name}: all {images} images are one group, which splits do not divide");
+        let own = format!(
+            "{name}: no column for groups, so recto-reformat --split treats every image as a group of its own"
+        );
         Some(match others.is_empty() {
-            true => format!(
-                "{all}; --group-column {} makes each a group of its own",
-                quoted(&self.image)
-            ),
+            true => own,
             false => format!(
-                "{all}; --group-column COLUMN tells groups apart by one of {}",
+                "{own}; --group-column COLUMN makes groups of one of {}",
                 listed(others)
             ),
         })

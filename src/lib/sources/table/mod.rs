@@ -185,7 +185,7 @@ impl Table {
         images += last.observations.len() as u64;
         last.count("images", images);
         last.notes.extend(notes);
-        last.notes.extend(columns.one_group(name, images));
+        last.notes.extend(columns.without_groups(name, images));
         put(last)
     }
 }

@@ -35,7 +35,8 @@ pub struct TableOptions {
     #[arg(long, value_name = "COLUMN")]
     pub sha256_column: Option<String>,
     /// Column with the group of the image; images of one group never go to different splits
-    /// [default: the first that exists of group, manuscript, manifest, dive, video_sequence; else the file name]
+    /// [default: the first that exists of group, manuscript, manifest, dive, video_sequence; else recto-reformat --split treats every image
+    /// as a group of its own]
     #[arg(long, value_name = "COLUMN")]
     pub group_column: Option<String>,
     /// Column with the label of the image [default: label, if it exists]

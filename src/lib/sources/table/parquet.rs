@@ -18,6 +18,7 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
 use super::rows::{Row, RowProblem, Rows};
+use crate::summary::counted;
 
 /// Rows that are read in one go.
 const BATCH: usize = 1024;
@@ -54,9 +55,9 @@ fn read_file(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows<'static>
         let announced = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
         if read.len() < announced {
             notes.push(format!(
-                "{name}: {} rows of part {} of the file are missing",
-                announced - read.len(),
-                number + 1
+                "{name}: row group {} of the file: {} missing",
+                number + 1,
+                counted((announced - read.len()) as u64, "row is", "rows are")
             ));
         }
         let first = rows.len() + 1;
@@ -105,7 +106,7 @@ fn check(file: &ParquetMetaData, max_bytes: u64) -> Result<(), String> {
 /// A column with values: a leaf of the schema.
 struct Column {
     name: String,
-    kind: Kind,
+    kind: ValueKind,
     /// The definition level of a value that is there.
     defined: i16,
     is_repeated: bool,
@@ -113,7 +114,7 @@ struct Column {
 
 /// What numbers and bytes stand for.
 #[derive(Clone, Copy)]
-enum Kind {
+enum ValueKind {
     Plain,
     /// Days since 1970.
     Date,
@@ -129,29 +130,29 @@ impl Column {
     fn of(column: &ColumnDescriptor) -> Self {
         Column {
             name: name(column.path().parts()),
-            kind: Kind::of(column),
+            kind: ValueKind::of(column),
             defined: column.max_def_level(),
             is_repeated: column.max_rep_level() > 0,
         }
     }
 }
 
-impl Kind {
+impl ValueKind {
     fn of(column: &ColumnDescriptor) -> Self {
         match (column.logical_type_ref(), column.converted_type()) {
             (Some(LogicalType::Timestamp(time)), _) => match time.unit {
-                TimeUnit::MILLIS => Kind::Millis,
-                TimeUnit::MICROS => Kind::Micros,
-                TimeUnit::NANOS => Kind::Nanos,
+                TimeUnit::MILLIS => ValueKind::Millis,
+                TimeUnit::MICROS => ValueKind::Micros,
+                TimeUnit::NANOS => ValueKind::Nanos,
             },
-            (Some(LogicalType::Uuid), _) => Kind::Uuid,
-            (Some(LogicalType::Date), _) | (None, ConvertedType::DATE) => Kind::Date,
-            (None, ConvertedType::TIMESTAMP_MILLIS) => Kind::Millis,
-            (None, ConvertedType::TIMESTAMP_MICROS) => Kind::Micros,
+            (Some(LogicalType::Uuid), _) => ValueKind::Uuid,
+            (Some(LogicalType::Date), _) | (None, ConvertedType::DATE) => ValueKind::Date,
+            (None, ConvertedType::TIMESTAMP_MILLIS) => ValueKind::Millis,
+            (None, ConvertedType::TIMESTAMP_MICROS) => ValueKind::Micros,
             (Some(LogicalType::Decimal(_)), _) | (None, ConvertedType::DECIMAL) => {
-                Kind::Decimal(column.type_scale().clamp(0, 38) as u32)
+                ValueKind::Decimal(column.type_scale().clamp(0, 38) as u32)
             }
-            _ => Kind::Plain,
+            _ => ValueKind::Plain,
         }
     }
 }
@@ -238,7 +239,7 @@ fn read_column(
             Some(integer((*value).into(), kind))
         }),
         ColumnReader::Int96ColumnReader(reader) => read_values(reader, column, rows, |value| {
-            Some(integer(value.to_millis().into(), Kind::Millis))
+            Some(integer(value.to_millis().into(), ValueKind::Millis))
         }),
         ColumnReader::FloatColumnReader(reader) => {
             read_values(reader, column, rows, |value| Some(value.to_string()))
@@ -303,15 +304,15 @@ fn put(row: &mut Row, name: &str, value: String) {
     }
 }
 
-fn integer(number: i128, kind: Kind) -> String {
+fn integer(number: i128, kind: ValueKind) -> String {
     let short = i64::try_from(number).unwrap_or(i64::MAX);
     let time = match kind {
-        Kind::Date => return date(short),
-        Kind::Decimal(decimals) => return decimal(number, decimals as usize),
-        Kind::Millis => Timestamp::from_millisecond(short),
-        Kind::Micros => Timestamp::from_microsecond(short),
-        Kind::Nanos => Timestamp::from_nanosecond(number),
-        Kind::Plain | Kind::Uuid => return number.to_string(),
+        ValueKind::Date => return date(short),
+        ValueKind::Decimal(decimals) => return decimal(number, decimals as usize),
+        ValueKind::Millis => Timestamp::from_millisecond(short),
+        ValueKind::Micros => Timestamp::from_microsecond(short),
+        ValueKind::Nanos => Timestamp::from_nanosecond(number),
+        ValueKind::Plain | ValueKind::Uuid => return number.to_string(),
     };
     // As conditions compare times, and as other sources write them.
     time.map_or_else(|_| number.to_string(), |time| time.to_string())
@@ -334,15 +335,15 @@ fn decimal(number: i128, decimals: usize) -> String {
 }
 
 /// Bytes as text; none if they are no text. Some writers do not mark texts as such.
-fn text(bytes: &[u8], kind: Kind) -> Option<String> {
+fn text(bytes: &[u8], kind: ValueKind) -> Option<String> {
     match kind {
-        Kind::Decimal(decimals) if bytes.len() <= 16 => {
+        ValueKind::Decimal(decimals) if bytes.len() <= 16 => {
             let first = bytes.first().map_or(0, |byte| (*byte as i8) >> 7);
             let mut all = [first as u8; 16];
             all[16 - bytes.len()..].copy_from_slice(bytes);
             Some(decimal(i128::from_be_bytes(all), decimals as usize))
         }
-        Kind::Uuid => {
+        ValueKind::Uuid => {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex.get(part));
             let parts: Option<Vec<&str>> = parts.into_iter().collect();
@@ -401,29 +402,37 @@ mod tests {
     #[test]
     fn numbers_are_what_they_stand_for() {
         let cases = [
-            (18_263, Kind::Date, "2020-01-02"),
-            (i128::from(i32::MAX), Kind::Date, "2147483647"),
-            (1_577_934_245_600, Kind::Millis, "2020-01-02T03:04:05.6Z"),
+            (18_263, ValueKind::Date, "2020-01-02"),
+            (i128::from(i32::MAX), ValueKind::Date, "2147483647"),
+            (
+                1_577_934_245_600,
+                ValueKind::Millis,
+                "2020-01-02T03:04:05.6Z",
+            ),
             (
                 1_577_934_245_000_000_001,
-                Kind::Nanos,
+                ValueKind::Nanos,
                 "2020-01-02T03:04:05.000000001Z",
             ),
-            (i128::from(i64::MAX), Kind::Micros, "9223372036854775807"),
-            (-5, Kind::Decimal(2), "-0.05"),
-            (125, Kind::Decimal(2), "1.25"),
-            (7, Kind::Decimal(0), "7"),
-            (7, Kind::Plain, "7"),
+            (
+                i128::from(i64::MAX),
+                ValueKind::Micros,
+                "9223372036854775807",
+            ),
+            (-5, ValueKind::Decimal(2), "-0.05"),
+            (125, ValueKind::Decimal(2), "1.25"),
+            (7, ValueKind::Decimal(0), "7"),
+            (7, ValueKind::Plain, "7"),
         ];
         for (number, kind, wanted) in cases {
             assert_eq!(integer(number, kind), wanted);
         }
         assert_eq!(
-            text(&[0xff, 0x83], Kind::Decimal(2)).as_deref(),
+            text(&[0xff, 0x83], ValueKind::Decimal(2)).as_deref(),
             Some("-1.25")
         );
-        assert_eq!(text(&[0xff, 0xd8], Kind::Plain), None);
-        let uuid = text(&[0x12; 16], Kind::Uuid).unwrap();
+        assert_eq!(text(&[0xff, 0xd8], ValueKind::Plain), None);
+        let uuid = text(&[0x12; 16], ValueKind::Uuid).unwrap();
         assert_eq!(uuid, "12121212-1212-1212-1212-121212121212");
     }
 }

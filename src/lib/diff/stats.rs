@@ -8,7 +8,7 @@ use crate::summary::counted;
 
 /// What was counted.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct DiffStats {
     /// Images of the newer one.
     pub images: u64,
     /// Its boxes.
@@ -25,7 +25,7 @@ struct Count {
 /// Names that are shown of each change.
 const FIRST: usize = 3;
 
-impl Tally {
+impl DiffStats {
     /// Counts the differences of one image: several of one kind are one, but for those of boxes.
     pub fn add(&mut self, differences: &[Difference]) {
         let mut seen = BTreeSet::new();
@@ -83,6 +83,8 @@ fn words(change: Changed, number: u64, kind: Kind) -> String {
     let [one, many] = kind.nouns();
     let is = if number == 1 { "is" } else { "are" };
     let has = if number == 1 { "has" } else { "have" };
+    let differ = if number == 1 { "differs" } else { "differ" };
+    let look = if number == 1 { "looks" } else { "look" };
     let of = |one: &str, many: &str, rest: String| format!("{} {rest}", counted(number, one, many));
     match change {
         Changed::New => of(one, many, format!("{is} new")),
@@ -93,9 +95,9 @@ fn words(change: Changed, number: u64, kind: Kind) -> String {
         Changed::Bytes => of(
             "picture",
             "pictures",
-            format!("{has} other bytes and the same look"),
+            format!("{differ} in bytes but {look} the same"),
         ),
-        Changed::Contents => of("file", "files", format!("{has} other contents")),
+        Changed::Contents => of("file", "files", format!("{differ} in content")),
         Changed::Size => of("image", "images", format!("{has} another size")),
         Changed::NewBox => of("box", "boxes", format!("{is} new")),
         Changed::GoneBox => of("box", "boxes", format!("{is} gone")),
@@ -129,24 +131,24 @@ mod tests {
             id: id.into(),
             ..Difference::default()
         };
-        let mut tally = Tally {
+        let mut stats = DiffStats {
             images: 6,
             boxes: 1,
-            ..Tally::default()
+            ..DiffStats::default()
         };
-        assert_eq!(tally.sentence(Kind::Images), "6 images with 1 box");
-        tally.add(&[of(Changed::New, "a")]);
+        assert_eq!(stats.sentence(Kind::Images), "6 images with 1 box");
+        stats.add(&[of(Changed::New, "a")]);
         // Two members of one image, two boxes of one image.
-        tally.add(&[of(Changed::Metadata, "b"), of(Changed::Metadata, "b")]);
-        tally.add(&[of(Changed::Box, "b"), of(Changed::Box, "b")]);
+        stats.add(&[of(Changed::Metadata, "b"), of(Changed::Metadata, "b")]);
+        stats.add(&[of(Changed::Box, "b"), of(Changed::Box, "b")]);
         let sentence =
             "1 image is new, 2 boxes have another place or size, 1 image has other metadata";
-        assert_eq!(tally.sentence(Kind::Images), sentence);
+        assert_eq!(stats.sentence(Kind::Images), sentence);
         for id in ["c", "d", "e"] {
-            tally.add(&[of(Changed::New, id)]);
+            stats.add(&[of(Changed::New, id)]);
         }
         assert_eq!(
-            tally.examples(Kind::Folder)[0],
+            stats.examples(Kind::Folder)[0],
             "4 files are new: a, c, d and 1 more"
         );
     }
