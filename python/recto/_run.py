@@ -63,7 +63,7 @@ def run(stage, *arguments, progress=None, cwd=None, **options):
     True, one that is given several times is a list; ``where`` and other names that Python reserves not are written as they are,
     ``-`` as ``_``. ``progress`` is called with every event of ``--progress json``, a dict with ``event``.
 
-    Raises :class:`RectoError` where the stage has no result, and KeyboardInterrupt where it was stopped.
+    Raises :class:`RectoError` where the stage has no result (exit codes 1 and 2, and 75 where nothing could be read), and KeyboardInterrupt where it was stopped.
     """
     line = [program(), stage, *map(os.fspath, arguments)]
     for name, value in options.items():
@@ -79,7 +79,7 @@ def run(stage, *arguments, progress=None, cwd=None, **options):
         report = _report(options.get("report", place), cwd)
     if ended == 130:
         raise KeyboardInterrupt
-    if ended not in _USABLE:
+    if ended not in _USABLE or report.get("error"):
         raise RectoError(ended, said)
     return Ended(ended, report, output)
 

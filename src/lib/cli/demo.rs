@@ -46,6 +46,10 @@ impl Task for Options {
 fn start(options: &Options) -> Result<SocketAddr, Error> {
     let archive = options.folder.join("archive");
     check_seed(&archive.join("seed"), options)?;
+    report::say(&format!(
+        "demo: drawing an archive in {}",
+        archive.display()
+    ));
     recto_demo::draw(&recto_demo::sides(options.seed), |path, bytes| {
         files::write(&archive.join(path), bytes)
     })?;
