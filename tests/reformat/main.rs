@@ -3,6 +3,7 @@
 mod concepts;
 mod croissant;
 mod formats;
+mod kept;
 mod lines;
 mod outlines;
 mod points;

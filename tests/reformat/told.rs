@@ -1,5 +1,7 @@
 //! What people are told of a set, and what options do about it.
 
+use std::collections::BTreeMap;
+
 use image::ImageFormat;
 use recto_testkit::Workdir;
 use recto_testkit::dataset::*;
@@ -204,11 +206,17 @@ fn names_that_look_alike_are_told() {
             boxed("1", "alef", [0.0, 0.0, 20.0, 20.0]),
             boxed("2", "alef\u{200f}", [10.0, 10.0, 20.0, 20.0]),
             boxed("3", "bet", [10.0, 10.0, 20.0, 20.0]),
+            boxed("4", "Straße", [20.0, 10.0, 20.0, 20.0]),
+            boxed("5", "STRASSE", [30.0, 10.0, 20.0, 20.0]),
+            boxed("6", "λόγος", [20.0, 20.0, 20.0, 20.0]),
+            boxed("7", "λόγοσ", [30.0, 20.0, 20.0, 20.0]),
         ],
     );
-    reformat(&work, "csv", &[])
-        .exits(0)
-        .says(&["class names that look alike", "`alef` and `alef\\u{200f}`"]);
+    reformat(&work, "csv", &[]).exits(0).says(&[
+        "class names that look alike and are separate classes: 3",
+        "`alef` and `alef\\u{200f}`",
+        "`STRASSE` and `Straße`",
+    ]);
 }
 
 #[test]
@@ -265,6 +273,22 @@ fn yolo_without_validation_ends_with_what_mends_it() {
         );
     }
     let set = groups();
+    // Nothing stands for train.
+    for split in ["test=1", "val=0.5,test=0.5"] {
+        for more in [&[][..], &["--no-val"]] {
+            let call = [&["--split", split], more].concat();
+            reformat(&set, "yolo", &call)
+                .exits(1)
+                .says(&["no image is in a split `train`", "--split train=0.8"]);
+            assert!(!set.exists("out"));
+        }
+    }
+    reformat(&set, "yolo", &["--split", "train=0.5,test=0.5", "--no-val"]).exits(0);
+    let yaml = set.text("out/data.yaml");
+    assert!(
+        yaml.contains("train: images/train\n") && yaml.contains("\nval: images/train\n"),
+        "{yaml}"
+    );
     reformat(&set, "yolo", &["--split", "Train=0.5,Validation=0.5"]).exits(0);
     let yaml = set.text("out/data.yaml");
     assert!(
@@ -366,6 +390,120 @@ fn crops_are_what_boxes_hold() {
         .map(|row| row["class"].clone())
         .collect();
     assert_eq!(classes, ["a/b", "c"]);
+}
+
+#[test]
+fn the_numbers_that_image_folders_get_are_told() {
+    let boxes = ["a", "m", "z"].map(|name| boxed(name, name, [1.0, 1.0, 8.0, 8.0]));
+    let work = one([40, 30], [40, 30], boxes.into());
+    assert!(
+        !reformat(&work, "crops", &[])
+            .stderr()
+            .contains("ImageFolder numbers")
+    );
+    work.write("list.txt", "m\nz\na\n");
+    reformat(&work, "crops", &["--classes", "list.txt"])
+        .exits(0)
+        .says(&["ImageFolder numbers classes by their sorted folders"]);
+    let numbers: Vec<[String; 3]> = rows(&work, "out/classes.csv")
+        .iter()
+        .map(|row| ["id", "folder", "imagefolder"].map(|name| row[name].clone()))
+        .collect();
+    assert_eq!(numbers, [["0", "m", "1"], ["1", "z", "2"], ["2", "a", "0"]]);
+}
+
+#[test]
+fn names_that_clash_on_other_systems_are_told() {
+    let work = Workdir::new();
+    let names = ["i/A/x.png", "i/a/x.png", "i/CON.png", "i/plain.png"];
+    let images = names.map(|name| image(name, "g", [40, 30], vec![]));
+    let files: Vec<(&str, &str, Vec<u8>)> = names
+        .iter()
+        .zip(1..)
+        .map(|(name, seed)| (*name, *name, picture(40, 30, seed, ImageFormat::Png)))
+        .collect();
+    lay_out(&work, &images, &files);
+    for format in ["coco", "labelstudio"] {
+        reformat(&work, format, &[]).exits(0).says(&[
+            "file names that Windows or macOS cannot hold",
+            "3 (`i/A/x.png`; `i/CON.png`; `i/a/x.png`)",
+        ]);
+    }
+    let ran = reformat(&work, "voc", &[]);
+    assert!(!ran.stderr().contains("Windows"), "{}", ran.stderr());
+}
+
+#[test]
+fn images_that_look_alike_are_listed_beside_a_single_file() {
+    let work = Workdir::new();
+    let same = std::fs::read("docs/report.png").unwrap();
+    let images = ["u", "v"].map(|id| image(id, id, [40, 30], vec![]));
+    lay_out(
+        &work,
+        &images,
+        &[("u", "a.png", same.clone()), ("v", "b.png", same)],
+    );
+    let call = [
+        "localizations.json",
+        "-f",
+        "coco",
+        "-o",
+        "x.json",
+        "--near-duplicates",
+        "report",
+    ];
+    work.run("reformat", &call)
+        .exits(0)
+        .says(&["1 pair of images looks alike, listed in x.json.near-duplicates.csv"]);
+    assert_eq!(rows(&work, "x.json.near-duplicates.csv")[0]["equal"], "yes");
+}
+
+#[test]
+fn an_image_whose_annotations_cannot_be_used_is_no_negative() {
+    let work = Workdir::new();
+    let observed = |id: &str, regions: Value| {
+        json!({ "id": id, "image": { "url": format!("https://x.example/{id}.png"), "width": 40, "height": 30 },
+            "source": { "kind": "iiif" }, "group": id, "canvas": [40, 30],
+            "annotations": [{ "id": format!("{id}1"), "motivation": ["tagging"], "bodies": [{ "value": "a" }], "regions": regions }] })
+    };
+    let line = "<svg xmlns='http://www.w3.org/2000/svg'><line x1='1' y1='1' x2='20' y2='9'/></svg>";
+    let mut none = observed("none", json!([]));
+    none["annotations"] = json!([]);
+    let observations = [
+        observed("line", json!([{ "frame": "canvas", "svg": line }])),
+        observed(
+            "box",
+            json!([{ "frame": "canvas", "fragment": "xywh=1,1,9,9" }]),
+        ),
+        none,
+    ];
+    let digest = json!({ "contract": "recto/digest", "version": 1, "source": { "kind": "iiif", "inputs": [] },
+        "observations": observations });
+    work.write_json("digest.json", &digest);
+    work.run("extract", &["digest.json"])
+        .exits(3)
+        .says(&["1 image is annotated and without anything that can be used"]);
+    let ids = ["line", "box", "none"];
+    let map: BTreeMap<&str, String> = ids.iter().map(|id| (*id, format!("{id}.png"))).collect();
+    work.write_json("image_map.json", &json!(map));
+    for (id, seed) in ids.iter().zip(1..) {
+        work.write(
+            &format!("{id}.png"),
+            picture(40, 30, seed, ImageFormat::Png),
+        );
+    }
+    let written = |more: &[&str]| {
+        let ran = reformat(&work, "coco", more);
+        ran.exits(0);
+        let coco = work.json("out/annotations/instances_default.json");
+        (
+            coco["images"].as_array().unwrap().len(),
+            ran.stderr()
+                .contains("1 image is annotated, but nothing of it can be used"),
+        )
+    };
+    assert_eq!(written(&[]), (2, true));
+    assert_eq!(written(&["--unboxed", "keep"]), (3, false));
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn localizations() -> Value {
         "images": [{
             "id": "https://example.org/iiif/a", "image": image(), "source": provenance(), "group": "Psalter",
             "metadata": {"Date": ["1200"]}, "labels": ["recto"], "frame": [1000, 800], "in_pixels": true,
-            "painted": {"area": [10, 0, 500.5, 400], "rotation": 22.5},
+            "painted": {"area": [10, 0, 500.5, 400], "rotation": 22.5}, "rejected": true,
             "localizations": [{
                 "id": "a1", "concept": "alef", "bbox": [1, 2, 3, 4.5],
                 "polygon": [[1, 2], [4, 2], [4, 6.5]],
@@ -205,6 +205,7 @@ fn dataset() -> Value {
         "recto": "0.1.0", "command": "recto-reformat l.json -f coco",
         "dataset_version": "1.1.0", "previous": {"version": "1.0.0", "sha256": "fedcba9876543210".repeat(4)},
         "inputs": [{"name": "l.json", "sha256": "fedcba9876543210".repeat(4)}],
+        "sources": [{"rights": "CC0", "attribution": "A library", "images": 3, "manifest_count": 2, "manifests": ["m", "n"]}],
         "classes": [{"name": "alef", "boxes": 3}], "total": count, "splits": {"train": count},
         "groups": {"manuscript": "train"}, "split": "train=0.8,val=0.2", "seed": 7, "left_out": {"not downloaded": 2}, "filtered": 1, "notes": ["one"],
         "files": [{"path": "images/a.jpg", "bytes": 12345, "sha256": "0123456789abcdef".repeat(4)}],

@@ -36,6 +36,9 @@ pub struct DatasetFile {
     /// The files that it was made from.
     #[serde(default)]
     pub inputs: Vec<DatasetInput>,
+    /// Whose the images are: one entry for each rights statement and attribution, and one for the images that have neither.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<DatasetSource>,
     /// Classes in the order of their ids.
     pub classes: Vec<ClassCount>,
     /// Counts over all splits.
@@ -92,6 +95,25 @@ pub struct DatasetInput {
     /// SHA-256, lower-case hex.
     #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub sha256: String,
+}
+
+/// Images of a dataset with the same rights and attribution.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DatasetSource {
+    /// The rights statement. Absent: the sources say none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rights: String,
+    /// To whom the images are attributed. Absent: the sources do not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub attribution: String,
+    /// Number of images. Tiles count for the images that they are cut from.
+    pub images: u64,
+    /// Number of manifests that they are from.
+    #[serde(default)]
+    pub manifest_count: u64,
+    /// The first 100 of these, in code-point order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<String>,
 }
 
 /// How often a class occurs.

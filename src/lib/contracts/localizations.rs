@@ -128,6 +128,10 @@ pub struct LocalizedImage<S = String, V = Value> {
     /// Where it lies on its canvas. Absent: it fills a canvas of the size `frame`, upright.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub painted: Option<Painted>,
+    /// Whether it is annotated, and nothing of that could be used. Such an image is no negative: nothing says that nothing is on
+    /// it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejected: bool,
     /// Its boxes.
     #[serde(default)]
     pub localizations: Vec<Localization<S, V>>,

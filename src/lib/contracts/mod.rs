@@ -60,7 +60,7 @@ pub use annotation::{Annotation, Body, Region, Space};
 pub use attributes::{Attributes, BorrowedAttributes, Named};
 pub use command_line::{CommandLine, name_of, quoted};
 pub use dataset::{
-    ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount, PreviousDataset,
+    ClassCount, DatasetEntry, DatasetFile, DatasetInput, DatasetSource, PartCount, PreviousDataset,
 };
 pub use difference::{Changed, Difference};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};

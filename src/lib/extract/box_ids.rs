@@ -99,6 +99,7 @@ impl BoxIds {
         image.localizations = boxes
             .map(|found| self.localization(&id, found, &mut own))
             .collect();
+        image.rejected &= image.localizations.is_empty() && image.labels.is_empty();
         image
     }
 

@@ -64,6 +64,7 @@ impl MergedImage {
             self.known.entry(id).or_default().extend(says);
         }
         self.image.labels.extend(reading.labels);
+        self.image.rejected |= reading.rejected;
         if reading.in_pixels && reading.boxes.is_empty() {
             return;
         }
@@ -77,17 +78,16 @@ impl MergedImage {
         };
         match frame.filter(|frame| mixes && self.is_in_pixels(*frame)) {
             Some(frame) if reading.in_pixels => {
-                return self
-                    .boxes
-                    .extend(clipped(input, reading.boxes, frame, extracted));
+                let inside = self.clipped(input, reading.boxes, frame, extracted);
+                return self.boxes.extend(inside);
             }
             Some(frame) => {
                 let before = std::mem::take(&mut self.boxes);
-                self.boxes = clipped(input, before, frame, extracted);
+                self.boxes = self.clipped(input, before, frame, extracted);
             }
             None if mixes => {
                 const MIXED: &str = "other boxes of the image are in another frame, and the size of the image is not known";
-                return leave_out(input, &reading.boxes, MIXED, extracted);
+                return self.leave_out(input, &reading.boxes, MIXED, extracted);
             }
             None => {}
         }
@@ -113,6 +113,44 @@ impl MergedImage {
         }
     }
 
+    /// Clips boxes that were drawn on an image of unknown size to the size that another observation gives.
+    fn clipped(
+        &mut self,
+        input: &str,
+        boxes: Vec<FoundBox>,
+        frame: Frame,
+        extracted: &mut Extracted,
+    ) -> Vec<FoundBox> {
+        let mut inside = Vec::new();
+        for mut found in boxes {
+            match canvas_to_image::fit(&found.shape, frame) {
+                Some(fitted) => {
+                    found.shape = fitted.shape;
+                    inside.push(found);
+                }
+                None => self.leave_out(input, &[found], "outside the image", extracted),
+            }
+        }
+        inside
+    }
+
+    /// Rejects boxes that were kept before: boxes in pixels of a file of unknown size cannot be brought into the frame of
+    /// other boxes.
+    fn leave_out(
+        &mut self,
+        input: &str,
+        boxes: &[FoundBox],
+        problem: &str,
+        extracted: &mut Extracted,
+    ) {
+        self.image.rejected |= !boxes.is_empty();
+        extracted.kept -= boxes.len() as u64;
+        extracted.rejects.extend(boxes.iter().map(|found| {
+            let field = format!("regions[{}]", found.region - 1);
+            Reject::new(input, &found.annotation, &field, problem)
+        }));
+    }
+
     /// Whether a frame has the declared size of the image, which is assumed to be that of the file.
     fn is_in_pixels(&self, frame: Frame) -> bool {
         let image = &self.image.image;
@@ -125,36 +163,6 @@ impl MergedImage {
 fn painted(observation: &Observation) -> Option<Painted> {
     let is_known = observation.source.kind == "iiif" && observation.canvas.is_some();
     is_known.then(|| Spaces::of(observation).placed()).flatten()
-}
-
-/// Clips boxes that were drawn on an image of unknown size to the size that another observation gives.
-fn clipped(
-    input: &str,
-    boxes: Vec<FoundBox>,
-    frame: Frame,
-    extracted: &mut Extracted,
-) -> Vec<FoundBox> {
-    let mut inside = Vec::new();
-    for mut found in boxes {
-        match canvas_to_image::fit(&found.shape, frame) {
-            Some(fitted) => {
-                found.shape = fitted.shape;
-                inside.push(found);
-            }
-            None => leave_out(input, &[found], "outside the image", extracted),
-        }
-    }
-    inside
-}
-
-/// Rejects boxes that were kept before: boxes in pixels of a file of unknown size cannot be brought into the frame of
-/// other boxes.
-fn leave_out(input: &str, boxes: &[FoundBox], problem: &str, extracted: &mut Extracted) {
-    extracted.kept -= boxes.len() as u64;
-    extracted.rejects.extend(boxes.iter().map(|found| {
-        let field = format!("regions[{}]", found.region - 1);
-        Reject::new(input, &found.annotation, &field, problem)
-    }));
 }
 
 /// Whether the aspect ratios of two frames differ by more than rounding: they cannot show the same image. A frame of

@@ -19,6 +19,8 @@ pub struct Written {
     pub boxes: u64,
     /// Images without boxes.
     pub negatives: u64,
+    /// Images of which nothing is left, though they are annotated.
+    pub emptied: u64,
 }
 
 impl Written {
@@ -26,7 +28,9 @@ impl Written {
     pub fn add(&mut self, image: &LocalizedImage) {
         self.images += 1;
         self.boxes += image.localizations.len() as u64;
-        self.negatives += u64::from(image.localizations.is_empty());
+        let is_negative = image.localizations.is_empty();
+        self.negatives += u64::from(is_negative);
+        self.emptied += u64::from(is_negative && image.rejected);
     }
 }
 
@@ -96,6 +100,13 @@ pub fn fill(extracted: &Extracted, written: &Written, summary: &mut Summary) {
                 .notes
                 .push(format!("{counted} {words}, first: {}", occurrences.first));
         }
+    }
+    if written.emptied > 0 {
+        summary.notes.push(format!(
+            "{} annotated and without anything that can be used: nothing says that nothing is there, so that sets for \
+             detectors leave such images out",
+            counted(written.emptied, "image is", "images are")
+        ));
     }
     if negatives == written.images && negatives > 0 {
         summary.notes.push(no_boxes(extracted));

@@ -28,6 +28,8 @@ pub struct Reading {
     pub boxes: Vec<FoundBox>,
     /// Classes of the image as a whole.
     pub labels: Vec<String>,
+    /// Whether a region could not be used.
+    pub rejected: bool,
     /// The annotations of which at least one region was kept.
     pub kept: KnownAnnotations,
 }
@@ -78,6 +80,7 @@ pub fn read(
             in_pixels: spaces.is_in_pixels(),
             boxes: Vec::new(),
             labels: Vec::new(),
+            rejected: false,
             kept: KnownAnnotations::new(),
         },
         spaces,
@@ -396,6 +399,7 @@ impl Reader<'_> {
     fn reject(&mut self, id: &str, field: &str, problem: String) {
         let reject = Reject::new(self.input, id, field, problem);
         self.extracted.rejects.push(reject);
+        self.reading.rejected = true;
     }
 }
 

@@ -31,7 +31,7 @@ pub use folder::{Folder, files_below, is_same_file, may_replace};
 pub use hash::{
     hash_number, hex, hex_digest, hex_digest_of, sha256, sha256_of_file, sha256_of_hex,
 };
-pub use names::SafeName;
+pub use names::{SafeName, is_device_name};
 pub use objects::{
     Seen, copy_in_store, create_in_store, list_in_store, read_all_in_store, remove_in_store,
     replace_in_store, see_in_store, upload_new,

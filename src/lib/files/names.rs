@@ -31,12 +31,9 @@ impl SafeName {
         }
         name.truncate(Self::MOST);
         let name = name.trim_matches(['_', '.', '-']);
-        let device = ["con", "prn", "aux", "nul"]
-            .contains(&name.to_ascii_lowercase().split('.').next().unwrap_or(""))
-            || is_numbered_device(name);
         match name {
             "" => SafeName("unnamed".into()),
-            _ if device => SafeName(format!("{name}_")),
+            _ if is_device_name(name) => SafeName(format!("{name}_")),
             name => SafeName(name.to_owned()),
         }
     }
@@ -58,8 +55,13 @@ impl SafeName {
     }
 }
 
-fn is_numbered_device(name: &str) -> bool {
+/// Whether a name is that of a device on Windows, with or without a suffix.
+pub fn is_device_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or("").to_ascii_lowercase();
+    ["con", "prn", "aux", "nul"].contains(&&*stem) || is_numbered_device(&stem)
+}
+
+fn is_numbered_device(stem: &str) -> bool {
     stem.len() == 4
         && (stem.starts_with("com") || stem.starts_with("lpt"))
         && stem.as_bytes()[3].is_ascii_digit()

@@ -40,6 +40,7 @@ impl Format for Coco {
             is_detection: true,
             holds_points: true,
             holds_images: true,
+            keeps_names: true,
             ..FormatInfo::default()
         }
     }
@@ -341,7 +342,8 @@ struct ImageRecord<'a> {
     file_name: &'a str,
     width: u32,
     height: u32,
-    license: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license: Option<usize>,
     coco_url: &'a str,
     uuid: &'a str,
     group: &'a str,
@@ -366,7 +368,8 @@ impl<'a> ImageRecord<'a> {
             file_name: name,
             width: p.width,
             height: p.height,
-            license: license.map_or(0, |i| i + 1),
+            // No number stands for none: readers would look for a licence of that id.
+            license: license.map(|i| i + 1),
             // COCO.download() fetches this: nothing is better than what is no image.
             coco_url: p.url.as_deref().unwrap_or_default(),
             uuid: &p.id,

@@ -71,20 +71,43 @@ impl Format for Crops {
         ];
         put_rows(out, TABLE, [header])?;
         let folders = folders(&dataset.classes);
-        let rows = folders.iter().zip(&dataset.classes).enumerate();
-        let rows =
-            rows.map(|(id, (folder, class))| [id.to_string(), folder.clone(), class.clone()]);
-        let header = ["id", "folder", "class"].map(str::to_owned);
+        let numbers = numbers(&folders);
+        let is_other = numbers.iter().enumerate().any(|(id, number)| id != *number);
+        let rows = folders.iter().zip(&dataset.classes).zip(&numbers);
+        let rows = rows.enumerate().map(|(id, ((folder, class), number))| {
+            [
+                id.to_string(),
+                folder.clone(),
+                class.clone(),
+                number.to_string(),
+            ]
+        });
+        let header = ["id", "folder", "class", "imagefolder"].map(str::to_owned);
         put_rows(out, "classes.csv", std::iter::once(header).chain(rows))?;
         out.close("classes.csv")?;
         Ok(Box::new(CropWriter {
             dataset,
             options,
             folders,
-            notes: Vec::new(),
+            notes: is_other
+                .then(|| OTHER_NUMBERS.to_owned())
+                .into_iter()
+                .collect(),
             written: vec![vec![false; dataset.classes.len()]; dataset.parts("train").len()],
         }))
     }
+}
+
+/// What is said where readers number classes otherwise.
+const OTHER_NUMBERS: &str = "crops: torchvision's ImageFolder numbers classes by their sorted folders, not as `id` in classes.csv \
+                             and other formats do: its numbers are in the column `imagefolder`";
+
+/// The number that ImageFolder gives each folder: its place among all, sorted by code points.
+fn numbers(folders: &[String]) -> Vec<usize> {
+    let mut sorted: Vec<&String> = folders.iter().collect();
+    sorted.sort();
+    let number = |folder| sorted.partition_point(|other| *other < folder);
+    folders.iter().map(number).collect()
 }
 
 /// A folder for each class: readable, and two never the same, even where upper and lower case are.

@@ -74,7 +74,9 @@ pub struct FormatInfo {
     pub is_written_into: bool,
     /// Whether it can hold lines and points of boxes.
     pub holds_points: bool,
-    /// Whether its tools need images for validation.
+    /// Whether image files keep the names that they have in the image map.
+    pub keeps_names: bool,
+    /// Whether its tools need images for training and for validation.
     pub needs_val: bool,
 }
 

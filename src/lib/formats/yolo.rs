@@ -173,12 +173,10 @@ fn data_yaml(dataset: &Dataset, options: &FormatOptions) -> String {
     for needed in ["train", "val"] {
         match filled.iter().find(|&&split| split == needed) {
             Some(split) => yaml += &format!("{needed}: images/{split}\n"),
-            None if options.no_val => {
-                let instead = filled.first().unwrap_or(&"train");
-                yaml += &format!(
-                    "# {needed} is required, but there are no images for it: it names {instead}\n"
-                );
-                yaml += &format!("{needed}: images/{instead}\n");
+            // Nothing stands for train: what is tested would be learnt.
+            None if options.no_val && needed == "val" && filled.contains(&"train") => {
+                yaml += "# val is required, but there are no images for it: it names train\n";
+                yaml += "val: images/train\n";
             }
             None => yaml += &format!("# {needed} is required, but there are no images for it\n"),
         }

@@ -7,6 +7,7 @@ use super::class_list;
 use super::class_names::{ClassRules, ConceptTable};
 use super::image_notes::first_few;
 use super::negatives::{self, Negatives};
+use super::owners::Owners;
 use super::similar_names;
 use super::split::{self, Assigned, Member, SplitRules};
 use super::survey::{Particulars, Survey, SurveyedTile};
@@ -49,8 +50,8 @@ pub struct Assembled {
     pub classes: Vec<Option<u32>>,
     /// The split of each group, those of images that are left out included.
     pub groups: BTreeMap<String, String>,
-    /// Rights and attribution → number of images.
-    pub owners: BTreeMap<(String, String), u64>,
+    /// Whose the images are; known when all are written.
+    pub owners: Owners,
     /// For each image of the dataset the part that it is of an image of the input; empty if images are not cut into tiles.
     pub tiles: Vec<TilePlace>,
     /// The images of the input that are cut.
@@ -129,6 +130,7 @@ pub fn assemble(
                 .or_insert(place);
         }
         made.dataset.splits.clone_from(&assigned.names);
+        made.notes.extend(leaks(&assigned, &survey.facts));
         made.assigned = Some(assigned);
     }
     classes(&survey.facts, table, naming, rules, &mut made);
@@ -136,12 +138,25 @@ pub fn assemble(
     let kept = kept(&survey, rules, &mut made);
     made.dataset.box_keys = std::mem::take(&mut survey.box_keys);
     made.dataset.image_keys = std::mem::take(&mut survey.image_keys);
-    made.owners = std::mem::take(&mut survey.owners);
-    let rights = made.owners.keys().map(|(rights, _)| rights);
-    let rights = rights.filter(|rights| !rights.is_empty());
-    made.dataset.rights = rights.cloned().collect();
+    made.dataset.rights = std::mem::take(&mut survey.rights);
     put_in_order(survey, kept, &names, &of, &mut made);
     made
+}
+
+/// A note about files that are equal, byte for byte, and in different splits.
+fn leaks(assigned: &Assigned, facts: &Facts) -> Option<String> {
+    let name = |at: u32| {
+        let split = &assigned.names[usize::from(assigned.of[at as usize])];
+        format!("{} in {split}", facts.file(at as usize))
+    };
+    let leaks = assigned.leaks.iter();
+    let leaks = leaks.map(|pair| {
+        let mut both = pair.map(name);
+        both.sort();
+        both.join(", ")
+    });
+    let what = "equal files in different splits, as --split-by or --split-like says: what is tested there was learnt";
+    (!assigned.leaks.is_empty()).then(|| first_few(what, &sorted(leaks.collect())))
 }
 
 /// Sorts the images that stay, numbers them and their boxes.
@@ -398,11 +413,12 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 
 /// Which images stay, or which tiles.
 fn kept(survey: &Survey, rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
-    let (mut units, mut unboxed) = (Vec::new(), 0);
+    let (mut units, mut unboxed, mut unusable) = (Vec::new(), 0, 0);
+    let is_strict = rules.is_detection && !rules.keeps_unboxed;
     for (marks, image) in survey.marks.iter().zip(0..) {
-        let is_unboxed = rules.is_detection && marks.is_labelled && !marks.has_boxes;
-        if is_unboxed && !rules.keeps_unboxed {
-            unboxed += 1;
+        if is_strict && !marks.has_boxes && (marks.is_labelled || marks.is_rejected) {
+            unboxed += u64::from(marks.is_labelled);
+            unusable += u64::from(!marks.is_labelled);
             continue;
         }
         let particulars = survey.particulars.get(image as usize);
@@ -424,7 +440,14 @@ fn kept(survey: &Survey, rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
             counted(unboxed, "image is", "images are")
         ));
     }
-    made.filtered += unboxed;
+    if unusable > 0 {
+        made.notes.push(format!(
+            "{} annotated, but nothing of it can be used, left out: to a detector it would say that nothing is there; \
+             --unboxed keep writes it",
+            counted(unusable, "image is", "images are")
+        ));
+    }
+    made.filtered += unboxed + unusable;
     leave_out_rests(survey, &mut units, made);
     leave_out_negatives(survey, &mut units, rules, made);
     units

@@ -1,6 +1,6 @@
 //! The dataset card, `README.md`: what a set holds, whose it is, how it was made, what is missing and why. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::description::{self, Made};
@@ -32,11 +32,24 @@ pub fn card(made: &Made) -> String {
     card += &left_out(made);
     let _ = write!(
         card,
-        "\n## How it was made\n\n```sh\n{}\n```\n\n`dataset.json` has the hashes of the inputs and of every file, and the \
-         conventions of the numbers.\n",
-        description::command(made.options)
+        "\n## How it was made\n\n```sh\n{}\n```\n\n{}`dataset.json` has the hashes of every file, and the conventions of the \
+         numbers.\n",
+        description::command(made.options),
+        inputs(made)
     );
     card
+}
+
+/// The files that the set was made from.
+fn inputs(made: &Made) -> String {
+    let mut text = String::from("| input | SHA-256 |\n|---|---|\n");
+    for input in &made.inputs {
+        let _ = writeln!(text, "| {} | `{}` |", cell(&input.name), input.sha256);
+    }
+    match made.inputs.is_empty() {
+        true => String::new(),
+        false => text + "\n",
+    }
 }
 
 fn splits(made: &Made, total: &PartCount) -> String {
@@ -80,24 +93,45 @@ fn classes(made: &Made) -> String {
     text
 }
 
+/// Manifests beyond these are only counted.
+const MOST_MANIFESTS: usize = 50;
+
+/// Whose the images are: every image is in one row.
 fn rights(made: &Made) -> String {
     let mut text = String::from("\n## Rights\n\n");
     let owners = &made.assembled.owners;
-    if owners.is_empty() {
-        return text + "The sources say nothing of rights. That is no permission.\n";
+    let is_said =
+        |(rights, attribution): &(String, String)| !(rights.is_empty() && attribution.is_empty());
+    if !owners.keys().any(is_said) {
+        text += "The sources say nothing of rights. That is no permission.\n\n";
+    } else if owners.keys().any(|owner| !is_said(owner)) {
+        text += "Of some images the sources say nothing of rights. That is no permission.\n\n";
     }
-    text += "| rights | attribution | images |\n|---|---|--:|\n";
-    for ((rights, attribution), images) in owners {
+    text += "| rights | attribution | images | manifests |\n|---|---|--:|--:|\n";
+    for ((rights, attribution), owned) in owners {
         let said = |text: &str| match text {
             "" => "not said".to_owned(),
             text => cell(text),
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {images} |",
+            "| {} | {} | {} | {} |",
             said(rights),
-            said(attribution)
+            said(attribution),
+            owned.images,
+            owned.manifest_count()
         );
+    }
+    let named: BTreeSet<&String> = owners.values().flat_map(|owned| &owned.manifests).collect();
+    if named.is_empty() {
+        return text;
+    }
+    text += "\nManifests:\n\n";
+    for manifest in named.iter().take(MOST_MANIFESTS) {
+        let _ = writeln!(text, "- {}", line(manifest));
+    }
+    if named.len() > MOST_MANIFESTS {
+        text += "- and others, of which `dataset.json` names the first of each of these rights\n";
     }
     text
 }

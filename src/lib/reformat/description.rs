@@ -1,4 +1,4 @@
-//! The contents of `dataset.json`, and of the table of images that look alike.
+//! The contents of `dataset.json`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,13 +12,13 @@ use super::release::Release;
 use super::similar_images::AlikePair;
 use super::split_options::NearDuplicates;
 use crate::contracts::{
-    ClassCount, CommandLine, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount,
-    SetFolder, name_of,
+    ClassCount, CommandLine, Contract, DatasetEntry, DatasetFile, DatasetInput, DatasetSource,
+    PartCount, SetFolder, name_of,
 };
 use crate::error::Error;
 use crate::files::{self, WrittenFile};
-use crate::formats::{Format, FormatOptions, Sink};
-use crate::summary::{Summary, counted};
+use crate::formats::{Format, FormatOptions};
+use crate::summary::Summary;
 
 /// What was made, and how.
 pub struct Made<'a> {
@@ -32,6 +32,8 @@ pub struct Made<'a> {
     pub assembled: &'a Assembled,
     /// What was read, kept and left out.
     pub summary: &'a Summary,
+    /// The files that it was made from.
+    pub inputs: Vec<DatasetInput>,
     /// Which version it is.
     pub release: Release,
 }
@@ -39,9 +41,9 @@ pub struct Made<'a> {
 /// Writes `dataset.json`, which lists every other file, one by one.
 ///
 /// # Errors
-/// An input cannot be read again, or the file cannot be written.
+/// The file cannot be written.
 pub fn put(made: &Made, out: &mut DatasetFolder) -> Result<(), Error> {
-    let json = files::to_json(&description(made)?, MARKER)?;
+    let json = files::to_json(&description(made), MARKER)?;
     // Its last member is the list of files, which is empty.
     let (head, tail) = match json.strip_suffix(b"[]\n}\n") {
         Some(head) => (head, &b"\n  ]\n}\n"[..]),
@@ -72,7 +74,7 @@ pub fn put(made: &Made, out: &mut DatasetFolder) -> Result<(), Error> {
 }
 
 /// The contents of `dataset.json` without its files.
-fn description(made: &Made) -> Result<DatasetFile, Error> {
+fn description(made: &Made) -> DatasetFile {
     let dataset = &made.assembled.dataset;
     let boxes = dataset.boxes_per_class(dataset.facts.iter());
     let class = |(name, boxes): (&String, u64)| ClassCount {
@@ -82,7 +84,7 @@ fn description(made: &Made) -> Result<DatasetFile, Error> {
     let names: Vec<&str> = made.formats.iter().map(|format| format.name()).collect();
     let asked = made.assembled.assigned.as_ref();
     let asked = asked.and_then(|assigned| assigned.asked.as_ref());
-    Ok(DatasetFile {
+    DatasetFile {
         contract: DatasetFile::NAME.into(),
         version: DatasetFile::VERSION,
         format: names.join(","),
@@ -91,7 +93,8 @@ fn description(made: &Made) -> Result<DatasetFile, Error> {
         previous: made.release.previous.clone(),
         recto: env!("CARGO_PKG_VERSION").into(),
         command: command(made.options),
-        inputs: inputs(made.options)?,
+        inputs: made.inputs.clone(),
+        sources: sources(made),
         classes: dataset.classes.iter().zip(boxes).map(class).collect(),
         total: part_count(dataset.facts.iter()),
         splits: splits(made),
@@ -102,7 +105,20 @@ fn description(made: &Made) -> Result<DatasetFile, Error> {
         seed: made.options.splits.seed,
         notes: made.summary.notes.clone(),
         files: Vec::new(),
-    })
+    }
+}
+
+/// Whose the images are.
+fn sources(made: &Made) -> Vec<DatasetSource> {
+    let owners = made.assembled.owners.iter();
+    let source = owners.map(|((rights, attribution), owned)| DatasetSource {
+        rights: rights.clone(),
+        attribution: attribution.clone(),
+        images: owned.images,
+        manifest_count: owned.manifest_count(),
+        manifests: owned.manifests.iter().cloned().collect(),
+    });
+    source.collect()
 }
 
 fn conventions(made: &Made) -> String {
@@ -126,7 +142,10 @@ pub fn splits(made: &Made) -> BTreeMap<String, PartCount> {
 }
 
 /// The files that the set was made from, with their hashes. Standard input has none.
-fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
+///
+/// # Errors
+/// A file cannot be read again.
+pub fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
     let classes = &options.classes;
     let paths = [Some(&options.localizations), Some(&options.image_map)];
     let more = [
@@ -245,66 +264,4 @@ fn list(list: &[String]) -> Option<String> {
 
 fn word(value: Option<impl std::fmt::Debug>) -> Option<String> {
     value.map(|value| format!("{value:?}").to_lowercase())
-}
-
-/// Writes the table of images that look alike, and gives the note about it.
-///
-/// # Errors
-/// The table cannot be written.
-pub fn put_near_duplicates(
-    pairs: &[AlikePair],
-    rule: NearDuplicates,
-    assembled: &Assembled,
-    out: &mut DatasetFolder,
-) -> Result<String, Error> {
-    const PATH: &str = "near-duplicates.csv";
-    const HEADER: [&str; 7] = [
-        "file",
-        "other",
-        "group",
-        "other_group",
-        "split",
-        "other_split",
-        "equal",
-    ];
-    let splits = assembled.assigned.as_ref();
-    let split = |at: usize| {
-        splits.map_or("", |assigned| {
-            assigned.names[usize::from(assigned.of[at])].as_str()
-        })
-    };
-    let row = |pair: &AlikePair| {
-        [
-            &*pair.files[0],
-            &*pair.files[1],
-            &*pair.groups[0],
-            &*pair.groups[1],
-            split(pair.images.0),
-            split(pair.images.1),
-            if pair.is_equal { "yes" } else { "no" },
-        ]
-        .map(str::to_owned)
-    };
-    let rows: Vec<[String; 7]> = pairs.iter().map(row).collect();
-    out.put(PATH, &files::to_csv(PATH, &HEADER, rows)?)?;
-    let apart = pairs
-        .iter()
-        .filter(|pair| split(pair.images.0) != split(pair.images.1));
-    let apart = apart.count() as u64;
-    let mut note = format!(
-        "{} alike, listed in {PATH}",
-        counted(
-            pairs.len() as u64,
-            "pair of images looks",
-            "pairs of images look"
-        )
-    );
-    if apart > 0 {
-        note += &format!("; {apart} of them in different splits: ");
-        note += match rule {
-            NearDuplicates::Group => "--split-like or --split-by says so, which goes before",
-            _ => "--near-duplicates group keeps them together",
-        };
-    }
-    Ok(note)
 }

@@ -19,16 +19,21 @@ mod counts;
 mod croissant;
 mod cut_points;
 mod description;
+mod file_clashes;
 mod image_notes;
+mod image_tables;
 mod keys;
 mod measure;
+mod near_duplicates;
 mod negatives;
 mod options;
 mod output;
+mod owners;
 mod place;
 mod publish;
 mod release;
 pub mod remap;
+mod secrets;
 mod similar_images;
 mod similar_names;
 pub mod split;
@@ -63,7 +68,7 @@ use write::Images;
 use crate::contracts::{self, ImageFiles, ImageRecords};
 use crate::error::Error;
 use crate::files;
-use crate::formats::Format;
+use crate::formats::{Dataset, Format};
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
 
@@ -105,7 +110,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let rules = survey_rules(options, &input, &map, tiles);
     let mut survey = survey::survey(&records, &names, &rules)?;
     let (ids, image_files) = map.into_parts();
-    survey.ids = ids;
+    survey.set_ids(ids);
     survey.facts.set_files(image_files);
     check_keys(options, &survey)?;
     let alike = pairs(options, &survey);
@@ -124,11 +129,10 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         keeps_unboxed: options.boxes.unboxed == Unboxed::Keep,
     };
     let assembled = assembled(options, &formats, survey, &names, &set_rules, summary);
-    if assembled.dataset.facts.is_empty() {
-        return Err(no_images(summary, options));
-    }
+    refuse_unusable(options, &formats, &assembled.dataset, summary)?;
     if let Some(assigned) = &assembled.assigned {
-        let notes = split_notes::notes(&assembled.dataset, assigned, splits.as_ref());
+        let (splits, earlier) = (splits.as_ref(), earlier.as_ref());
+        let notes = split_notes::notes(&assembled.dataset, assigned, splits, earlier);
         summary.notes.extend(notes);
     }
     counts::count(summary, &assembled.dataset);
@@ -146,6 +150,40 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         alike,
     };
     set.publish(assembled, summary)
+}
+
+/// Refuses a set without images, or without those that its tools need.
+fn refuse_unusable(
+    options: &Options,
+    formats: &[&dyn Format],
+    dataset: &Dataset,
+    summary: &Summary,
+) -> Result<(), Error> {
+    match dataset.facts.is_empty() {
+        true => Err(no_images(summary, options)),
+        false => refuse_without_train(formats, dataset),
+    }
+}
+
+/// Refuses a set without images for training in a format whose tools need them: another split must not stand for them, since
+/// what is tested would be learnt.
+fn refuse_without_train(formats: &[&dyn Format], dataset: &Dataset) -> Result<(), Error> {
+    let needs = formats.iter().find(|format| format.info().needs_val);
+    let is_train = |name: &str| ["train", "training"].contains(&name.to_lowercase().as_str());
+    let parts = dataset.parts("train").into_iter().enumerate();
+    let mut trains = parts.filter(|(_, name)| is_train(name));
+    let has_train = trains.any(|(part, _)| dataset.facts_of(part).next().is_some());
+    let Some(format) = needs.filter(|_| !has_train) else {
+        return Ok(());
+    };
+    let name = format.name();
+    let what = format!(
+        "{name}: no image is in a split `train`, which its trainers need: the splits are {}",
+        dataset.splits.join(", ")
+    );
+    let hint = "--split train=0.8,val=0.1,test=0.1 makes one; with --split-by or --split-like one of the splits must be called \
+                train";
+    Err(Error::new(what).hint(hint))
 }
 
 /// How groups are distributed, apart from names and places.
@@ -313,7 +351,7 @@ fn assembled(
 }
 
 /// The note about classes that the taxonomy does not contain.
-fn unplaced(dataset: &crate::formats::Dataset) -> Option<String> {
+fn unplaced(dataset: &Dataset) -> Option<String> {
     let classes = dataset.classes.iter().zip(&dataset.lineages);
     let unknown = classes.filter(|(_, lineage)| lineage.is_empty());
     let names: Vec<String> = unknown.map(|(name, _)| format!("`{name}`")).collect();

@@ -7,8 +7,12 @@ use super::card;
 use super::counts::part_count;
 use super::croissant;
 use super::description::{self, Made};
+use super::file_clashes;
+use super::image_tables::ImageTables;
+use super::near_duplicates;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
+use super::owners::Owners;
 use super::release::{self, Release};
 use super::similar_images::AlikePair;
 use super::split_options::NearDuplicates;
@@ -135,11 +139,8 @@ impl Set<'_> {
             summary.notes.extend(writer.finish(&mut out)?);
         }
         let rejects = self.options.rejects.clone();
-        let rejects = rejects.unwrap_or_else(|| {
-            let mut name = output.clone().into_os_string();
-            name.push(".rejects.csv");
-            PathBuf::from(name)
-        });
+        let rejects = rejects.unwrap_or_else(|| self.beside(REJECTS));
+        self.put_alike_beside(assembled, summary)?;
         report::write_rejects(&rejects, &summary.rejects, &self.options.common)?;
         out.publish()?;
         summary.hint = where_rejects_are(summary, &rejects);
@@ -163,7 +164,10 @@ impl Set<'_> {
         if assembled.dataset.facts.are_packed() && !assembled.dataset.placed {
             summary.notes.push(NAMES_ONLY.into());
         }
-        let notes = self.write_formats(assembled, options, &mut out)?;
+        let clashes = file_clashes::note(&assembled.dataset, &self.plain_formats());
+        summary.notes.extend(clashes);
+        let (notes, owners) = self.write_formats(assembled, options, &mut out)?;
+        assembled.owners = owners;
         summary.notes.extend(notes);
         out.go_below("", Placing::None);
         self.put_tables(assembled, &mut out, summary)?;
@@ -181,6 +185,7 @@ impl Set<'_> {
             format_options: options,
             assembled,
             summary,
+            inputs: description::inputs(self.options)?,
             release: self.release(&assembled.dataset, &mut out)?,
         };
         self.put_cards(&made, &mut out)?;
@@ -230,15 +235,48 @@ impl Set<'_> {
             summary.notes.extend(tile_table::notes(assembled, &rules));
         }
         if !self.alike.is_empty() {
-            let note = description::put_near_duplicates(
-                &self.alike,
-                self.options.splits.near_duplicates,
-                assembled,
-                out,
-            )?;
+            const PATH: &str = "near-duplicates.csv";
+            let rows = near_duplicates::rows(&self.alike, assembled);
+            out.put(PATH, &files::to_csv(PATH, &near_duplicates::HEADER, rows)?)?;
+            summary.notes.push(self.note_alike(assembled, PATH));
+        }
+        Ok(())
+    }
+
+    fn note_alike(&self, assembled: &Assembled, table: &str) -> String {
+        let rule = self.options.splits.near_duplicates;
+        near_duplicates::note(&self.alike, rule, assembled, table)
+    }
+
+    /// Writes the table of images that look alike beside a single file, if they were looked for.
+    fn put_alike_beside(&self, assembled: &Assembled, summary: &mut Summary) -> Result<(), Error> {
+        if self.options.splits.near_duplicates == NearDuplicates::Off {
+            return Ok(());
+        }
+        let path = self.beside("near-duplicates.csv");
+        let rows = near_duplicates::rows(&self.alike, assembled);
+        let is_safe = self.options.common.csv_safe;
+        files::write_csv(&path, &near_duplicates::HEADER, rows, is_safe)?;
+        if !self.alike.is_empty() {
+            let note = self.note_alike(assembled, &path.display().to_string());
             summary.notes.push(note);
         }
         Ok(())
+    }
+
+    /// A file beside the single file that is written.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.options.output.clone().into_os_string();
+        name.push(format!(".{suffix}"));
+        PathBuf::from(name)
+    }
+
+    /// The formats, for those that only ask what they are.
+    fn plain_formats(&self) -> Vec<&dyn Format> {
+        self.formats
+            .iter()
+            .map(|format| *format as &dyn Format)
+            .collect()
     }
 
     /// Writes `README.md`, and one for each of several formats whose tools read it.
@@ -300,7 +338,9 @@ impl Set<'_> {
         assembled: &Assembled,
         options: &FormatOptions,
         out: &mut DatasetFolder,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<(Vec<String>, Owners), Error> {
+        out.go_below("", Placing::None);
+        let mut tables = ImageTables::begin(assembled, out)?;
         let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
         for format in &self.formats {
             out.go_below(self.below(*format), self.options.placing(*format));
@@ -312,14 +352,17 @@ impl Set<'_> {
                 out.go_below(self.below(*format), self.options.placing(*format));
                 writer.image(&image, out)?;
             }
-            Ok(())
+            out.go_below("", Placing::None);
+            tables.add(&image, out)
         })?;
+        out.go_below("", Placing::None);
+        let owners = tables.finish(out)?;
         let mut notes = Vec::new();
         for (format, writer) in self.formats.iter().zip(writers) {
             out.go_below(self.below(*format), self.options.placing(*format));
             notes.extend(writer.finish(out)?);
         }
-        Ok(notes)
+        Ok((notes, owners))
     }
 
     /// Says which formats leave out lines and points.

@@ -133,7 +133,13 @@ pub fn after<T: Contents>(before: &DatasetFile, sha256: String, seen: &Seen<T>) 
 /// Whether a file tells of the set and does not belong to its data.
 fn is_about_the_set(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    ["README.md", "croissant.json", "rejects.csv"].contains(&name)
+    [
+        "README.md",
+        "croissant.json",
+        "rejects.csv",
+        "image-splits.csv",
+    ]
+    .contains(&name)
 }
 
 #[cfg(test)]

@@ -37,10 +37,30 @@ pub fn note(names: &[String]) -> Option<String> {
 
 /// What is seen of a name.
 fn seen(name: &str) -> String {
-    let visible: String = name.nfkc().filter(|c| !is_invisible(*c)).collect();
+    let is_seen = |c: &char| c.is_whitespace() || !is_invisible(*c);
+    let visible: String = name.nfkc().filter(is_seen).collect();
     let words: Vec<&str> = visible.split_whitespace().collect();
-    words.join(" ").to_lowercase().nfkc().collect()
+    folded(&words.join(" ")).nfkc().collect()
 }
+
+/// A text without the difference between upper and lower case, as Unicode folds it: `ß` is `ss`, and a final sigma a sigma. Both
+/// forms of a dotted I are the same.
+pub fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            // Its capital is that of another letter.
+            'ı' => folded.push(c),
+            DOT_ABOVE if folded.ends_with('i') => {}
+            // Only by way of capitals are `ẞ` and `ß`, and all sigmas, the same.
+            c => folded.extend(c.to_uppercase().flat_map(char::to_lowercase)),
+        }
+    }
+    folded
+}
+
+/// What is left of a dotted capital I as a dot of its own.
+const DOT_ABOVE: char = '\u{307}';
 
 /// A name with its invisible characters by code point.
 fn shown(name: &str) -> String {
@@ -57,7 +77,7 @@ fn shown(name: &str) -> String {
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{2800}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
         || c.is_control()
 }
@@ -68,7 +88,7 @@ mod tests {
 
     #[test]
     fn names_that_look_alike_are_found_and_shown_apart() {
-        let cases: [(&[&str], usize); 7] = [
+        let cases: [(&[&str], usize); 9] = [
             (&["a", "b"], 0),
             (
                 &[
@@ -84,6 +104,25 @@ mod tests {
             (&["ﬁsh", "fish", "x", "X"], 2),
             (&["a b", "a\u{a0}b", "a  b"], 1),
             (&["1", "１"], 1),
+            (
+                &[
+                    "Straße",
+                    "STRASSE",
+                    "STRAẞE",
+                    "σ",
+                    "ς",
+                    "Σ",
+                    "İz",
+                    "iz",
+                    "x\ty",
+                    "x\ny",
+                    "x y",
+                    "ab",
+                    "a\u{2800}b",
+                ],
+                5,
+            ),
+            (&["ılık", "ilik", "ss", "s", "a\u{307}", "a"], 0),
             (&["ט", "ת"], 0),
         ];
         for (names, wanted) in cases {

@@ -1,5 +1,6 @@
 //! What people should know of how the splits came out, with the option that helps. Pure.
 
+use super::split::earlier::Earlier;
 use super::split::{Assigned, Splits, train};
 use crate::formats::Dataset;
 use crate::summary::counted;
@@ -9,8 +10,13 @@ const MISSED: f64 = 0.1;
 
 /// Notes about splits that are empty or miss their share, groups that stay together or are divided, and classes that are not
 /// in the training images.
-pub fn notes(dataset: &Dataset, assigned: &Assigned, splits: Option<&Splits>) -> Vec<String> {
-    let mut notes = Vec::new();
+pub fn notes(
+    dataset: &Dataset,
+    assigned: &Assigned,
+    splits: Option<&Splits>,
+    before: Option<&Earlier>,
+) -> Vec<String> {
+    let mut notes = before.map_or(Vec::new(), |before| earlier(before, assigned));
     if let Some(splits) = splits {
         notes.extend(shares(dataset, assigned, splits));
     }
@@ -23,6 +29,35 @@ pub fn notes(dataset: &Dataset, assigned: &Assigned, splits: Option<&Splits>) ->
     }
     notes.extend(lacking(dataset, splits));
     notes
+}
+
+/// What the earlier set says of other images, or twice.
+fn earlier(earlier: &Earlier, assigned: &Assigned) -> Vec<String> {
+    let (all, [images, groups]) = (assigned.of.len(), assigned.known);
+    let (name, example) = (&earlier.name, &earlier.example);
+    let count = |n: usize| counted(n as u64, "image is", "images are");
+    let note = match (images, groups) {
+        (0, 0) => Some(format!(
+            "--split-like {name} names no image and no group of this set, so that nothing keeps a place: it names `{example}`; ids \
+             of images and names of groups as in the localizations are looked for"
+        )),
+        (0, _) if earlier.has_images() => Some(format!(
+            "--split-like {name} names no image of this set, of which {} kept with their groups: it names `{example}`; ids of images \
+             as in the localizations are looked for",
+            count(groups)
+        )),
+        (0, groups) if groups < all && !is_table(name) => Some(format!(
+            "--split-like {name} has no table of images: {} in groups that it does not name, and distributed as new ones",
+            count(all - groups)
+        )),
+        _ => None,
+    };
+    earlier.notes.iter().cloned().chain(note).collect()
+}
+
+/// Whether people made the list: then it names what they mean.
+fn is_table(name: &str) -> bool {
+    !name.to_lowercase().ends_with(".json")
 }
 
 fn shares(dataset: &Dataset, assigned: &Assigned, splits: &Splits) -> Vec<String> {

@@ -17,8 +17,8 @@ pub struct SplitOptions {
     /// Random seed of the split; the same number gives the same split
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
-    /// Keep every image and group in the split that it had in an earlier set, and distribute only what is new: the
-    /// dataset.json of that set, its folder, or a CSV with the columns split and image or group
+    /// Keep every image and group in the split that it had in an earlier set, and distribute only what is new: the folder of
+    /// that set, its dataset.json or image-splits.csv, one of its COCO files, or a CSV with the columns split and image or group
     #[arg(long, value_name = "FILE")]
     pub split_like: Option<PathBuf>,
     /// Split as the source says: the value of this metadata key names the split of an image; --split distributes images
@@ -33,7 +33,7 @@ pub struct SplitOptions {
     #[arg(long, value_name = "BY", value_enum)]
     pub stratify: Option<Stratify>,
     /// What to do with images that look alike: `group` keeps their groups in one split, `report` only lists them in
-    /// near-duplicates.csv. This decodes every image. Equal files always stay together
+    /// near-duplicates.csv. This decodes every image. Equal files stay together without it
     #[arg(long, value_name = "RULE", value_enum, default_value_t = NearDuplicates::Off)]
     pub near_duplicates: NearDuplicates,
     /// --near-duplicates: how many of 64 bits may differ between images that look alike

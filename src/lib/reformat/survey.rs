@@ -9,6 +9,7 @@ use super::image_notes::ImageNotes;
 use super::keys;
 use super::measure::{self, ImageFile};
 use super::place::{self, BoxRules, Placed, PlacedBox};
+use super::secrets;
 use super::tiles::TileRules;
 use crate::contracts::{self, BorrowedImage, ImageFiles, ImageRecords, MappedFile, Text};
 use crate::error::Error;
@@ -84,8 +85,10 @@ pub struct Survey {
     pub box_keys: BTreeSet<String>,
     /// Names of the metadata of images.
     pub image_keys: BTreeSet<String>,
-    /// Rights and attribution → number of images, of those that have either.
-    pub owners: BTreeMap<(String, String), u64>,
+    /// Rights statements of the images.
+    pub rights: BTreeSet<String>,
+    /// Entries of the image map whose ids have secrets, with the numbers made of the ids without these.
+    pub cleaned: Vec<(u32, u64)>,
     /// Whether all groups are those of tables that have no column for them.
     pub groups_are_tables: bool,
     /// Keys of `--group-by` and `--split-by` → how many images lack them.
@@ -95,6 +98,14 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Takes the numbers made of the ids of the image map: of those with secrets, the numbers without these.
+    pub fn set_ids(&mut self, ids: Vec<u64>) {
+        self.ids = ids;
+        for (entry, number) in self.cleaned.drain(..) {
+            self.ids[entry as usize] = number;
+        }
+    }
+
     /// A number made of the id of an image.
     pub fn id_hash(&self, at: usize) -> u64 {
         self.ids[self.facts.file_number(at) as usize]
@@ -108,6 +119,8 @@ pub struct Marks {
     pub is_labelled: bool,
     /// Whether it has boxes.
     pub has_boxes: bool,
+    /// Whether it has annotations that could not be used.
+    pub is_rejected: bool,
 }
 
 /// What is held of an image where the choices of the user need it.
@@ -171,7 +184,9 @@ struct Found<'a> {
     labels: Vec<u32>,
     image_keys: Vec<Text<'a>>,
     box_keys: Vec<Text<'a>>,
-    owner: (Text<'a>, Text<'a>),
+    rights: Text<'a>,
+    /// A number made of its id, if that of the image map has secrets.
+    cleaned: Option<u64>,
     is_small: bool,
     grouped: Grouped<'a>,
 }
@@ -220,7 +235,7 @@ pub fn survey(
 
 fn look<'a>(
     record: usize,
-    image: BorrowedImage<'a>,
+    mut image: BorrowedImage<'a>,
     names: &ClassNames,
     rules: &SurveyRules,
 ) -> Looked<'a> {
@@ -236,12 +251,20 @@ fn look<'a>(
             measured.map(|file| (entry, file)).map_err(|e| ("file", e))
         }
     };
+    let given = image.id.clone();
+    secrets::remove(&mut image);
+    let cleaned = (given != *image.id.as_str()).then(|| files::hash_number(image.id.as_bytes()));
     Looked {
         record: record as u32,
         entry,
         id: image.id.clone(),
         boxes: image.localizations.len(),
-        found: file.map(|file| Box::new(found(image, file, names, rules))),
+        found: file.map(|file| {
+            Box::new(Found {
+                cleaned,
+                ..found(image, file, names, rules)
+            })
+        }),
     }
 }
 
@@ -283,6 +306,7 @@ fn found<'a>(
         marks: Marks {
             is_labelled: labels.iter().any(is_class),
             has_boxes: !placed.concepts.is_empty(),
+            is_rejected: image.rejected,
         },
         particulars,
         placed,
@@ -290,10 +314,8 @@ fn found<'a>(
         labels: labels.into_iter().map(|(concept, _)| concept).collect(),
         image_keys: image.metadata.into_keys().collect(),
         box_keys,
-        owner: (
-            image.source.rights.unwrap_or_default(),
-            image.source.attribution.unwrap_or_default(),
-        ),
+        rights: image.source.rights.unwrap_or_default(),
+        cleaned: None,
         is_small: header.width.min(header.height) < rules.least_image_side,
         grouped,
     }
@@ -508,11 +530,12 @@ impl Taking<'_> {
         survey.notes.of_boxes(&placed);
         add_names(&mut survey.image_keys, &found.image_keys);
         add_names(&mut survey.box_keys, &found.box_keys);
-        if found.owner != Default::default() {
-            let (rights, attribution) = found.owner;
-            let owner = (rights.to_string(), attribution.to_string());
-            *survey.owners.entry(owner).or_default() += 1;
+        let rights = found.rights.as_str();
+        if !rights.is_empty() && !survey.rights.contains(rights) {
+            survey.rights.insert(rights.to_owned());
         }
+        let cleaned = found.cleaned.map(|number| (facts.file, number));
+        survey.cleaned.extend(cleaned);
         survey.groups_are_tables &= grouped.is_of_table;
         let group = number(&mut self.groups, &grouped.group, &mut survey.groups);
         for linked in grouped.linked {

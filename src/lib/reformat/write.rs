@@ -8,6 +8,7 @@ use super::assemble::{Assembled, TilePlace, header};
 use super::box_to_pixels::Mapping;
 use super::class_names::ClassNames;
 use super::place::{self, BoxRules, PlacedBox};
+use super::secrets;
 use super::tiles::TileRules;
 use crate::contracts::{
     BBox, BorrowedImage, BorrowedLocalization, Frame, ImageRecords, ImageRef, MappedFile, Service,
@@ -86,6 +87,7 @@ impl Images<'_> {
         assembled: &'a Assembled,
         folder: &Path,
     ) -> Vec<Made<'a>> {
+        secrets::remove(&mut image);
         let boxes = std::mem::take(&mut image.localizations);
         let Some((rules, first)) = self.tiles.zip(assembled.tiles.get(at)) else {
             let header = header(&assembled.dataset.facts.get(at));

@@ -205,6 +205,7 @@ impl Sheet {
             group: of.group.clone(),
             metadata: of.metadata.clone(),
             painted: None,
+            rejected: of.rejected,
         }
     }
 

@@ -1,12 +1,17 @@
-//! `--split-like`: where images and groups were in an earlier set, from its `dataset.json` or a table that it holds.
+//! `--split-like`: where images and groups were in an earlier set, from its `dataset.json`, a table or a COCO file that it holds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::shares::Splits;
 use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
 use crate::files;
+use crate::reformat::image_notes::first_few;
+use crate::reformat::secrets::clean_name;
 
 /// Where images and groups were.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +23,12 @@ pub struct Earlier {
     counts: Vec<(String, u64)>,
     /// The shares that were asked for.
     asked: Option<Splits>,
+    /// What messages call it.
+    pub name: String,
+    /// An image or a group that it names, as it names it.
+    pub example: String,
+    /// What people should know of it.
+    pub notes: Vec<String>,
 }
 
 impl Earlier {
@@ -42,6 +53,11 @@ impl Earlier {
         asked.unwrap_or_else(|| Splits::in_proportion(self.counts.clone()))
     }
 
+    /// Whether it names images, and not only groups.
+    pub fn has_images(&self) -> bool {
+        !self.images.is_empty()
+    }
+
     /// The names of its splits.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.counts.iter().map(|(name, _)| name.as_str())
@@ -58,7 +74,8 @@ impl Earlier {
     }
 }
 
-/// Reads a `dataset.json`, a folder with one, or a CSV with the column `split` and at least one of `image` and `group`.
+/// Reads a `dataset.json`, a folder with one, a COCO file that recto wrote, or a CSV with the column `split` and at least one of
+/// `image` and `group`.
 ///
 /// # Errors
 /// The file cannot be read, or says nothing of splits.
@@ -68,13 +85,14 @@ pub fn read(path: &Path) -> Result<Earlier, Error> {
     let name = path.display().to_string();
     let bytes = files::read(path)?;
     let start = bytes.iter().find(|b| !b.is_ascii_whitespace());
-    let earlier = match start {
-        Some(b'{') => Earlier {
-            images: images_beside(path),
-            ..of_dataset(contracts::parse(&bytes, &name)?)
+    let mut earlier = match start {
+        Some(b'{') => match of_coco(&bytes) {
+            Some(earlier) => earlier,
+            None => of_dataset_file(path, contracts::parse(&bytes, &name)?),
         },
         _ => of_table(&bytes, &name)?,
     };
+    earlier.name.clone_from(&name);
     match earlier.images.is_empty() && earlier.groups.is_empty() {
         false => Ok(earlier),
         true => Err(Error::new(format!("{name}: no image or group has a split"))
@@ -82,16 +100,103 @@ pub fn read(path: &Path) -> Result<Earlier, Error> {
     }
 }
 
-/// The splits of images by the tables beside a `dataset.json`: they hold even if this set has other groups. None without such
-/// tables.
-fn images_beside(dataset: &Path) -> HashMap<u64, String> {
-    let tables = ["sources.csv", "annotations.csv"].map(|name| dataset.with_file_name(name));
-    let read = |table: &std::path::PathBuf| {
-        let bytes = table.is_file().then(|| files::read(table).ok()).flatten()?;
-        let listed = of_table(&bytes, &table.display().to_string()).ok()?;
-        (!listed.images.is_empty()).then_some(listed.images)
+/// What a `dataset.json` says, and with it what the tables beside it say of images: that holds even if this set has other groups.
+fn of_dataset_file(path: &Path, dataset: DatasetFile) -> Earlier {
+    let beside = images_beside(path, &dataset);
+    let earlier = of_dataset(dataset);
+    match beside {
+        None => Earlier {
+            example: earlier.groups.keys().min().cloned().unwrap_or_default(),
+            ..earlier
+        },
+        Some(beside) => Earlier {
+            images: beside.images,
+            example: beside.example,
+            notes: beside.notes,
+            ..earlier
+        },
+    }
+}
+
+/// The tables of images in a set, or in the folders of its formats. Sets of before have no `image-splits.csv`.
+const TABLES: [&str; 3] = ["image-splits.csv", "sources.csv", "annotations.csv"];
+
+/// The splits of images by the tables beside a `dataset.json`, or by COCO's files. None without such files.
+fn images_beside(path: &Path, dataset: &DatasetFile) -> Option<Earlier> {
+    let formats = dataset.format.split(',').map(|name| format!("{name}/"));
+    let folders: Vec<String> = std::iter::once(String::new()).chain(formats).collect();
+    let tables = folders.iter().flat_map(|folder| {
+        let tables = TABLES.iter();
+        tables.map(move |table| path.with_file_name(format!("{folder}{table}")))
+    });
+    let read = |file: &Path| file.is_file().then(|| files::read(file).ok()).flatten();
+    let of_tables = tables.filter_map(|table| {
+        let listed = of_table(&read(&table)?, &table.display().to_string()).ok()?;
+        listed.has_images().then_some(listed)
+    });
+    let of_coco = folders.iter().filter_map(|folder| {
+        let mut all = Earlier::default();
+        for split in dataset.splits.keys() {
+            let name = format!("{folder}annotations/instances_{split}.json");
+            let found = of_coco(&read(&path.with_file_name(name))?)?;
+            let images = found.images.into_keys();
+            all.images
+                .extend(images.map(|image| (image, split.clone())));
+            all.example = found.example;
+        }
+        all.has_images().then_some(all)
+    });
+    of_tables.chain(of_coco).next()
+}
+
+/// As much of a COCO file as shows where images were.
+#[derive(Deserialize)]
+struct CocoFile {
+    contract: Option<IgnoredAny>,
+    #[serde(default)]
+    info: CocoInfo,
+    images: Vec<CocoImage>,
+}
+
+#[derive(Default, Deserialize)]
+struct CocoInfo {
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct CocoImage {
+    uuid: Option<String>,
+    group: Option<String>,
+}
+
+/// The images of a COCO file: its description is the name of their split. None if it is not such a file.
+fn of_coco(bytes: &[u8]) -> Option<Earlier> {
+    let file: CocoFile = serde_json::from_slice(bytes).ok()?;
+    let split = file.info.description;
+    if file.contract.is_some() || split.is_empty() {
+        return None;
+    }
+    let count = file.images.len() as u64;
+    let mut earlier = Earlier {
+        counts: vec![(split.clone(), count)],
+        ..Earlier::default()
     };
-    tables.iter().find_map(read).unwrap_or_default()
+    for image in file.images {
+        if let Some(id) = image.uuid {
+            earlier.images.insert(number_of(&id), split.clone());
+            earlier.example = id;
+        }
+        if let Some(group) = image.group {
+            earlier.groups.insert(group, split.clone());
+        }
+    }
+    Some(earlier)
+}
+
+/// The number made of an image's id, which has no secrets in a set.
+fn number_of(id: &str) -> u64 {
+    files::hash_number(clean_name(id).as_bytes())
 }
 
 fn of_dataset(dataset: DatasetFile) -> Earlier {
@@ -101,10 +206,10 @@ fn of_dataset(dataset: DatasetFile) -> Earlier {
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let asked = dataset.split.parse().ok();
     Earlier {
-        images: HashMap::new(),
         groups: dataset.groups.into_iter().collect(),
         counts,
         asked: asked.or_else(|| asked_in(&dataset.command)),
+        ..Earlier::default()
     }
 }
 
@@ -114,62 +219,109 @@ fn asked_in(command: &str) -> Option<Splits> {
     words.nth(1)?.parse().ok()
 }
 
-fn of_table(bytes: &[u8], name: &str) -> Result<Earlier, Error> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let fault = |e: csv::Error| Error::new(format!("{name}: cannot be read as CSV")).because(e);
-    let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let header = table.headers().map_err(fault)?.clone();
+/// The columns of splits, images and groups; one of the last two may be missing.
+fn columns(
+    header: &csv::StringRecord,
+    name: &str,
+) -> Result<(usize, Option<usize>, Option<usize>), Error> {
     let column = |wanted: &[&str]| {
         let is = |found: &str| wanted.iter().any(|w| found.trim().eq_ignore_ascii_case(w));
         header.iter().position(is)
     };
-    let (split, image) = (column(&["split"]), column(&["image", "id"]));
-    let group = column(&["group"]);
-    let Some(split) = split.filter(|_| image.is_some() || group.is_some()) else {
-        let found: Vec<&str> = header.iter().collect();
-        let what = format!(
-            "{name}:1: the columns are {}; `split` and `image` or `group` were expected",
-            found.join(",")
-        );
-        return Err(Error::new(what)
-            .hint("sources.csv and annotations.csv of an earlier set have these columns"));
-    };
+    let (image, group) = (column(&["image", "id"]), column(&["group"]));
+    if let Some(split) = column(&["split"]).filter(|_| image.is_some() || group.is_some()) {
+        return Ok((split, image, group));
+    }
+    let found: Vec<&str> = header.iter().collect();
+    let what = format!(
+        "{name}:1: the columns are {}; `split` and `image` or `group` were expected",
+        found.join(",")
+    );
+    Err(Error::new(what).hint("image-splits.csv of an earlier set has these columns"))
+}
+
+fn of_table(bytes: &[u8], name: &str) -> Result<Earlier, Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let fault = |e: csv::Error| Error::new(format!("{name}: cannot be read as CSV")).because(e);
+    let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let (split, image, group) = columns(table.headers().map_err(fault)?, name)?;
     let mut earlier = Earlier::default();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let mut votes: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut moved: Vec<String> = Vec::new();
     for row in table.records() {
         let row = row.map_err(fault)?;
         let cell = |column: Option<usize>| {
             let text = column.and_then(|column| row.get(column));
-            text.filter(|text| !text.is_empty())
+            text.map(files::plain_cell).filter(|text| !text.is_empty())
         };
         let Some(split) = cell(Some(split)) else {
             continue;
         };
         if let Some(image) = cell(image) {
-            let id = files::hash_number(image.as_bytes());
-            if earlier.images.insert(id, split.to_owned()).is_none() {
-                *counts.entry(split.to_owned()).or_default() += 1;
+            let before = earlier.images.insert(number_of(image), split.to_owned());
+            match before {
+                None => *counts.entry(split.to_owned()).or_default() += 1,
+                Some(before) if before != split => moved.push(format!("`{image}`")),
+                Some(_) => {}
+            }
+            if earlier.example.is_empty() {
+                image.clone_into(&mut earlier.example);
             }
         }
         if let Some(group) = cell(group) {
-            let vote = (group.to_owned(), split.to_owned());
+            let vote = (clean_name(group), split.to_owned());
             *votes.entry(vote).or_default() += 1;
         }
     }
-    let mut most: HashMap<String, u64> = HashMap::new();
-    for ((group, split), n) in votes {
-        if image.is_none() {
-            *counts.entry(split.clone()).or_default() += n;
-        }
-        if most.get(&group).is_none_or(|known| n > *known) {
-            most.insert(group.clone(), n);
-            earlier.groups.insert(group, split);
-        }
+    let divided = earlier.take_groups(votes, image.is_none(), &mut counts);
+    if earlier.example.is_empty() {
+        earlier.example = earlier.groups.keys().min().cloned().unwrap_or_default();
+    }
+    moved.sort();
+    moved.dedup();
+    if !moved.is_empty() {
+        let what = format!("images with several splits in {name}, of which the last counts");
+        earlier.notes.push(first_few(&what, &moved));
+    }
+    if !divided.is_empty() {
+        let what = format!(
+            "groups with several splits in {name}: what is new in them comes to the split of most of their rows"
+        );
+        earlier.notes.push(first_few(&what, &divided));
     }
     earlier.counts = counts.into_iter().collect();
     earlier
         .counts
         .sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     Ok(earlier)
+}
+
+impl Earlier {
+    /// Takes the split that most rows give each group. The names of those that have several are returned; `counts` is of groups
+    /// if there are no images.
+    fn take_groups(
+        &mut self,
+        votes: BTreeMap<(String, String), u64>,
+        are_counted: bool,
+        counts: &mut BTreeMap<String, u64>,
+    ) -> Vec<String> {
+        let mut most: HashMap<String, u64> = HashMap::new();
+        let mut divided = Vec::new();
+        for ((group, split), n) in votes {
+            if are_counted {
+                *counts.entry(split.clone()).or_default() += n;
+            }
+            let known = most.get(&group).copied();
+            if known.is_some() {
+                divided.push(format!("`{group}`"));
+            }
+            if known.is_none_or(|known| n > known) {
+                most.insert(group.clone(), n);
+                self.groups.insert(group, split);
+            }
+        }
+        divided.dedup();
+        divided
+    }
 }

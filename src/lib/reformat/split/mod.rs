@@ -60,6 +60,10 @@ pub struct Assigned {
     /// How many groups stay together with another because of equal files, because of images that look alike, and because of
     /// values in common.
     pub joined: [usize; 3],
+    /// Pairs of members whose files are equal and that are in different splits: the source or the earlier splits say so.
+    pub leaks: Vec<[u32; 2]>,
+    /// How many members the earlier set names, and of how many others it names the group.
+    pub known: [usize; 2],
     /// Groups that are divided: the source or the earlier splits say so.
     pub divided: usize,
     /// How many images kept the place that they had.
@@ -91,8 +95,7 @@ impl Assigned {
 pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assigned {
     let names = names(members, rules);
     let number = |name: &str| names.iter().position(|known| known == name);
-    let mut joined = [0; 3];
-    let units = unite(members, groups, rules, &mut joined);
+    let (units, joins) = unite(members, groups, rules);
     let places: Vec<Option<usize>> = members
         .iter()
         .map(|member| {
@@ -121,13 +124,15 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
         .collect();
     Assigned {
         divided: divided(members, &of),
+        joined: joined(&joins, members, &of, groups.len()),
+        leaks: leaks(members, &of),
+        known: known(members, groups, rules),
         kept: places.iter().flatten().count(),
         units: gathered.len(),
         largest: gathered.iter().map(|unit| unit.images).max().unwrap_or(0),
         asked: rules.splits.clone(),
         names,
         of,
-        joined,
     }
 }
 
@@ -174,24 +179,23 @@ fn shares(names: &[String], rules: &SplitRules) -> Vec<f64> {
     shares
 }
 
+/// Two groups that are one unit, and why: the index into [`Assigned::joined`].
+type Join = (u32, u32, usize);
+
 /// The unit of each group: groups that share files or have images that look alike are one unit, named by its first group.
-fn unite(
-    members: &[Member],
-    groups: &[String],
-    rules: &SplitRules,
-    joined: &mut [usize; 3],
-) -> Vec<u32> {
+fn unite(members: &[Member], groups: &[String], rules: &SplitRules) -> (Vec<u32>, Vec<Join>) {
+    let mut joins = Vec::new();
     let mut parent: Vec<u32> = (0..groups.len() as u32).collect();
     let mut holder: HashMap<&[u8; 32], u32> = HashMap::new();
-    let mut join = |parent: &mut Vec<u32>, a: u32, b: u32, why: usize| {
-        let (a, b) = (root(parent, a), root(parent, b));
+    let mut join = |parent: &mut Vec<u32>, one: u32, two: u32, why: usize| {
+        let (a, b) = (root(parent, one), root(parent, two));
         if a != b {
             let (first, other) = match groups[a as usize] <= groups[b as usize] {
                 true => (a, b),
                 false => (b, a),
             };
             parent[other as usize] = first;
-            joined[why] += 1;
+            joins.push((one, two, why));
         }
     };
     for member in members {
@@ -212,7 +216,7 @@ fn unite(
     units.sort_unstable_by_key(|&unit| &groups[unit as usize]);
     units.dedup();
     let numbers: HashMap<u32, u32> = units.into_iter().zip(0..).collect();
-    roots.iter().map(|root| numbers[root]).collect()
+    (roots.iter().map(|root| numbers[root]).collect(), joins)
 }
 
 fn root(parent: &[u32], mut group: u32) -> u32 {
@@ -290,6 +294,65 @@ fn fix(
             .max_by_key(|&(split, n)| (n, std::cmp::Reverse(split)));
         unit.fixed = most.map(|(split, _)| split);
     }
+}
+
+/// How many groups stay together with another, for each reason: both are in one and the same split.
+fn joined(joins: &[Join], members: &[Member], of: &[u16], groups: usize) -> [usize; 3] {
+    let mut joined = [0; 3];
+    if joins.is_empty() {
+        return joined;
+    }
+    // The one split of each group; none before its first image, and again none if it is divided.
+    let mut splits: Vec<Option<Result<u16, ()>>> = vec![None; groups];
+    for (member, &split) in members.iter().zip(of) {
+        let known = &mut splits[member.group as usize];
+        *known = match known {
+            Some(known) if *known != Ok(split) => Some(Err(())),
+            _ => Some(Ok(split)),
+        };
+    }
+    for &(one, two, why) in joins {
+        // A group without images of its own only stands for a value that others have in common.
+        let both = [one, two].map(|group| splits[group as usize]);
+        let is_one = match both {
+            [Some(a), Some(b)] => a == b && a.is_ok(),
+            _ => true,
+        };
+        joined[why] += usize::from(is_one);
+    }
+    joined
+}
+
+/// Members with equal files in different splits: the first of a file, and each that is elsewhere.
+fn leaks(members: &[Member], of: &[u16]) -> Vec<[u32; 2]> {
+    let mut firsts: HashMap<&[u8; 32], usize> = HashMap::new();
+    let mut leaks = Vec::new();
+    for (at, member) in members.iter().enumerate() {
+        let Some(sha256) = member.sha256 else {
+            continue;
+        };
+        let first = *firsts.entry(sha256).or_insert(at);
+        if of[first] != of[at] {
+            leaks.push([first as u32, at as u32]);
+        }
+    }
+    leaks
+}
+
+/// How many members the earlier set names, and of how many others it names the group.
+fn known(members: &[Member], groups: &[String], rules: &SplitRules) -> [usize; 2] {
+    let mut known = [0; 2];
+    let Some(earlier) = rules.earlier else {
+        return known;
+    };
+    for member in members {
+        if earlier.of_image(member.id_hash).is_some() {
+            known[0] += 1;
+        } else if earlier.of_group(&groups[member.group as usize]).is_some() {
+            known[1] += 1;
+        }
+    }
+    known
 }
 
 /// How many groups have images in several splits.
