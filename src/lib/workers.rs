@@ -68,9 +68,9 @@ impl Shard {
         u64::from_str_radix(&digits, 16).unwrap_or_default() % self.count == self.index
     }
 
-    /// How many workers share the rate limit of each host.
-    pub fn workers(self) -> u64 {
-        self.count
+    /// Which one of how many workers share the rate limit of each host.
+    pub fn workers(self) -> (u64, u64) {
+        (self.index, self.count)
     }
 }
 

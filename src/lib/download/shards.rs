@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::options::Options;
 use super::shard_mark::{HashPart, ShardMark};
-use crate::contracts::{self, ShardPlan};
+use crate::contracts::{self, PlannedShard, ShardPlan};
 use crate::error::Error;
 use crate::files;
 use crate::workers::{Shard, ShardChoice};
@@ -102,9 +102,15 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
             *list = output_dir.join(&*list);
         }
     }
+    // The how manieth of the shards with a host this one is.
+    let before = |host: &str| {
+        let others = plan.shards[..number].iter();
+        let has = |shard: &&PlannedShard| shard.hosts.iter().any(|other| other.host == host);
+        others.filter(has).count() as u64
+    };
     let hosts = planned.hosts.iter();
     of_shard.http.shared = hosts
-        .map(|host| (host.host.clone(), host.shared_by))
+        .map(|host| (host.host.clone(), (before(&host.host), host.shared_by)))
         .collect();
     of_shard.output_dir = output_dir;
     refuse_other_sets(&of_shard.folder().path, &mark, options.dry_run)?;

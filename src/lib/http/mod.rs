@@ -39,6 +39,7 @@ mod robots;
 mod send;
 mod stats;
 mod token_login;
+mod turns;
 mod url_secrets;
 pub mod webhook;
 
