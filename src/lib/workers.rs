@@ -146,13 +146,35 @@ fn numbered(
     };
     let (name, variable) = (scheduler.name, scheduler.index);
     let first = scheduler.first.and_then(number).unwrap_or(0);
+    let counted = scheduler.count.and_then(number);
+    let last = scheduler.last.and_then(number);
     if let Some(count) = planned.or(own) {
+        // Those that a person counts, or that always count from 0, are all that there are; of others some may be started again.
+        let other = [(COUNT, own), ("AWS_BATCH_JOB_ARRAY_SIZE", counted)];
+        let other = other.into_iter().find_map(|(of, workers)| {
+            let is_all = of == COUNT || scheduler.count == Some(of);
+            workers
+                .filter(|workers| is_all && *workers != count)
+                .map(|workers| (of, workers))
+        });
+        if let Some((of, workers)) = other {
+            return Err(Error::usage(format!(
+                "--shard auto: {of}={workers}, and there are {count} shards"
+            ))
+            .hint(format!(
+                "start {count} workers, or make a plan for {workers}"
+            )));
+        }
         // Grid Engine counts from 1.
         let base = if variable == "SGE_TASK_ID" { 1 } else { 0 };
-        return match index.checked_sub(base).filter(|index| *index < count) {
+        // One number too large means that all are meant otherwise: no worker begins, in place of all but one.
+        let is_past = last.is_some_and(|last| last >= count + base);
+        let index_from_0 = index.checked_sub(base);
+        return match index_from_0.filter(|index| *index < count && !is_past) {
             Some(index) => Ok(Shard { index, count }),
             None => Err(Error::usage(format!(
-                "--shard auto: {name} says {variable}={index}, and there are {count} shards"
+                "--shard auto: {name} says {variable}={index}{}, and there are {count} shards",
+                last.map_or(String::new(), |last| format!(" of numbers up to {last}"))
             ))
             .hint(format!(
                 "number the workers from {base} to {}",
@@ -160,8 +182,6 @@ fn numbered(
             ))),
         };
     }
-    let counted = scheduler.count.and_then(number);
-    let last = scheduler.last.and_then(number);
     let spanned = last.and_then(|last| Some(last.checked_sub(first)? + 1));
     match (counted.or(spanned), spanned) {
         (Some(count), Some(span)) if count != span => Err(Error::usage(format!(
@@ -187,7 +207,7 @@ mod tests {
     fn workers_are_numbered_as_schedulers_number_them() {
         // (variables, shards of the plan, index and count; or words of the error)
         type Case = (&'static str, Option<u64>, Result<(u64, u64), &'static str>);
-        let cases: [Case; 13] = [
+        let cases: [Case; 20] = [
             ("", None, Err("no scheduler")),
             (
                 "SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_MAX=6 SLURM_ARRAY_TASK_COUNT=4",
@@ -225,6 +245,37 @@ mod tests {
                 Ok((2, 4)),
             ),
             ("SGE_TASK_ID=3", Some(4), Ok((2, 4))),
+            (
+                "AWS_BATCH_JOB_ARRAY_INDEX=0 AWS_BATCH_JOB_ARRAY_SIZE=3",
+                Some(4),
+                Err("AWS_BATCH_JOB_ARRAY_SIZE=3, and there are 4 shards"),
+            ),
+            (
+                "AWS_BATCH_JOB_ARRAY_INDEX=0 AWS_BATCH_JOB_ARRAY_SIZE=4",
+                Some(4),
+                Ok((0, 4)),
+            ),
+            (
+                "JOB_COMPLETION_INDEX=1 RECTO_SHARDS=3",
+                Some(4),
+                Err("RECTO_SHARDS=3, and there are 4 shards"),
+            ),
+            ("JOB_COMPLETION_INDEX=1 RECTO_SHARDS=4", Some(4), Ok((1, 4))),
+            (
+                "SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=4 SLURM_ARRAY_TASK_COUNT=4",
+                Some(4),
+                Err("of numbers up to 4, and there are 4 shards"),
+            ),
+            (
+                "SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=2",
+                Some(4),
+                Ok((3, 4)),
+            ),
+            (
+                "SGE_TASK_ID=4 SGE_TASK_FIRST=1 SGE_TASK_LAST=4",
+                Some(4),
+                Ok((3, 4)),
+            ),
         ];
         for (variables, planned, wanted) in cases {
             let value = |name: &str| {
