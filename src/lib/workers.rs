@@ -83,6 +83,34 @@ struct Scheduler {
     count: Option<&'static str>,
 }
 
+impl Scheduler {
+    /// Refuses numbers of workers that are not that of the shards of a plan: those that a person counts (`own`), or that always count
+    /// from 0, are all that there are. Of others some may be started again.
+    fn refuse_contradictions(
+        &self,
+        counted: Option<u64>,
+        own: Option<u64>,
+        shards: u64,
+    ) -> Result<(), Error> {
+        let of_array = self
+            .count
+            .filter(|name| *name == "AWS_BATCH_JOB_ARRAY_SIZE");
+        let said = [(Some(COUNT), own), (of_array, counted)];
+        let said = said
+            .into_iter()
+            .filter_map(|(name, workers)| name.zip(workers));
+        match { said }.find(|(_, workers)| *workers != shards) {
+            None => Ok(()),
+            Some((name, workers)) => Err(Error::usage(format!(
+                "--shard auto: {name}={workers}, and there are {shards} shards"
+            ))
+            .hint(format!(
+                "start {shards} workers, or make a plan for {workers}"
+            ))),
+        }
+    }
+}
+
 const SCHEDULERS: [Scheduler; 5] = [
     Scheduler {
         name: "Slurm",
@@ -149,22 +177,7 @@ fn numbered(
     let counted = scheduler.count.and_then(number);
     let last = scheduler.last.and_then(number);
     if let Some(count) = planned.or(own) {
-        // Those that a person counts, or that always count from 0, are all that there are; of others some may be started again.
-        let other = [(COUNT, own), ("AWS_BATCH_JOB_ARRAY_SIZE", counted)];
-        let other = other.into_iter().find_map(|(of, workers)| {
-            let is_all = of == COUNT || scheduler.count == Some(of);
-            workers
-                .filter(|workers| is_all && *workers != count)
-                .map(|workers| (of, workers))
-        });
-        if let Some((of, workers)) = other {
-            return Err(Error::usage(format!(
-                "--shard auto: {of}={workers}, and there are {count} shards"
-            ))
-            .hint(format!(
-                "start {count} workers, or make a plan for {workers}"
-            )));
-        }
+        scheduler.refuse_contradictions(counted, own, count)?;
         // Grid Engine counts from 1.
         let base = if variable == "SGE_TASK_ID" { 1 } else { 0 };
         // One number too large means that all are meant otherwise: no worker begins, in place of all but one.

@@ -157,13 +157,9 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         Some(set) => set,
         None => input::read(source, &index, &lookup)?,
     };
-    if let Some(part) = options.part() {
-        HashPart::of(part).note(&folder.path, set.records.len() as u64)?;
-    }
-    if !journal.is_locked {
-        let what = "this file system has no locks: no other recto-download may run in the folder";
-        summary.notes.push(what.into());
-    }
+    summary
+        .notes
+        .extend(begin(options, &folder, &journal, &set)?);
     let notes = rename(
         &folder,
         &options.image_map,
@@ -223,6 +219,20 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         set.unusable.into_iter().chain(crops.unusable).collect(),
     );
     results.stopped.map_or(Ok(()), Err)
+}
+
+/// Notes what others should know of the folder; what the user should know of it.
+fn begin(
+    options: &Options,
+    folder: &OutputFolder,
+    journal: &Journal,
+    set: &Set,
+) -> Result<Option<String>, Error> {
+    if let Some(part) = options.part() {
+        HashPart::of(part).note(&folder.path, set.records.len() as u64)?;
+    }
+    let what = "this file system has no locks: no other recto-download may run in the folder";
+    Ok((!journal.is_locked).then(|| what.into()))
 }
 
 /// Says how many images of a shard are elsewhere.

@@ -89,10 +89,7 @@ impl Run<'_> {
             folder,
             naming: self.naming,
             failed: Failed::of(folder),
-            results: Results {
-                notes: network.servers.client.warnings().to_vec(),
-                ..Results::default()
-            },
+            results: with_notes(network.servers.client.warnings()),
             total: 0,
             before: 0,
         };
@@ -118,6 +115,14 @@ impl Run<'_> {
             make_room(folder);
         }
         Ok(results)
+    }
+}
+
+/// What is known before the first request.
+fn with_notes(notes: &[String]) -> Results {
+    Results {
+        notes: notes.to_vec(),
+        ..Results::default()
     }
 }
 

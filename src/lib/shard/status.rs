@@ -49,7 +49,6 @@ impl Progress {
 /// The plan, a part of it or a journal cannot be read.
 pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Error> {
     let plan: ShardPlan = contracts::read(&options.plan.join(ShardPlan::FILE))?;
-    let is_in_store = files::is_in_store(&options.output_dir);
     let merged = peek(&options.output_dir)?;
     let mut shards = Vec::new();
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
@@ -69,25 +68,15 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
             done,
             ..Progress::default()
         };
-        let mut listed = HashSet::new();
-        let mut take = |failure: Failure| {
-            let is_done = index.find(&failure.id).is_some() || merged.find(&failure.id).is_some();
-            if is_done || !listed.insert(failure.id.clone()) {
+        each_failure(&folder, |failure| {
+            if index.find(&failure.id).is_some() || merged.find(&failure.id).is_some() {
                 return;
             }
             progress.failed += 1;
             progress.may_pass += u64::from(may_pass(&failure));
             let host = host_of(&failure.url).unwrap_or_default();
             *kinds.entry((host, failure.kind)).or_default() += 1;
-        };
-        contracts::read_failures(&folder.join("failures.csv"), |failure| {
-            take(failure?);
-            Ok(())
         })?;
-        // Of a worker that was killed, or that has not ended yet.
-        if !is_in_store {
-            failed::each(&OutputFolder::new(folder), take);
-        }
         shards.push(progress);
     }
     let open = (0..).zip(&shards);
@@ -112,6 +101,25 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
         open.len(),
         shards.len()
     );
+    Ok(())
+}
+
+/// Calls `take` with the failures of a worker, each image once: those that it has listed, and those since, if it was killed or has not
+/// ended yet.
+fn each_failure(folder: &Path, mut take: impl FnMut(Failure)) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    let mut take_once = |failure: Failure| {
+        if seen.insert(failure.id.clone()) {
+            take(failure);
+        }
+    };
+    contracts::read_failures(&folder.join("failures.csv"), |failure| {
+        take_once(failure?);
+        Ok(())
+    })?;
+    if !files::is_in_store(folder) {
+        failed::each(&OutputFolder::new(folder.to_owned()), take_once);
+    }
     Ok(())
 }
 
