@@ -30,9 +30,10 @@ def contents(wheel, packed):
     names = packed.namelist()
     scripts = {name.rsplit("/", 1)[1]: name for name in names if ".data/scripts/" in name}
     assert sorted(scripts) == sorted(PROGRAMS), sorted(scripts)
+    needed = glibc_needed(packed.read(scripts.pop("recto")))
+    assert needed and max(needed) <= GLIBC, f"recto needs glibc {max(needed)}"
     for program, name in scripts.items():
-        needed = glibc_needed(packed.read(name))
-        assert needed and max(needed) <= GLIBC, f"{program} needs glibc {max(needed)}"
+        assert f"/recto\" {program.removeprefix('recto-')} \"$@\"" in packed.read(name).decode(), f"{program} is no command of recto"
     has = lambda part: any(part in name for name in names)
     for part in ["/licenses/LICENSE", "/licenses/THIRD-PARTY.md", "/sboms/", "share/man/man1/recto-digest.1",
                  "share/bash-completion/completions/recto", "share/zsh/site-functions/_recto", "share/doc/recto/licences.txt"]:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the wheel: all programs for glibc 2.17 and later (manylinux2014: every Linux since 2014), man pages, completions, notices
-# of third parties, and a thin Python module.
+# Builds the wheel: the program `recto` for glibc 2.17 and later (manylinux2014: every Linux since 2014), the names recto-digest,
+# recto-extract, … for its commands, man pages, completions, notices of third parties, and a thin Python module.
 #
 #   scripts/wheel.sh [OUT]      OUT: folder for the wheel [default: build/wheels]
 #
-# The programs are then in target/x86_64-unknown-linux-gnu/release too (CARGO_TARGET_DIR counts). maturin and zig, which brings an
+# All names are then in target/x86_64-unknown-linux-gnu/release too (CARGO_TARGET_DIR counts). maturin and zig, which brings an
 # old glibc to link with, are installed from PyPI into an environment of their own under build/. TARGET: another target of Rust.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,6 +23,13 @@ build() {
 rm -rf recto.data "$out"/recto-*.whl
 build
 share=recto.data/data/share
+mkdir -p recto.data/scripts
+for command in digest extract download reformat serve shard; do
+  # Where it lies, also if it is called by a link, as tools for Python programs make them.
+  printf '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/recto" %s "$@"\n' "$command" >"recto.data/scripts/recto-$command"
+  chmod 755 "recto.data/scripts/recto-$command"
+done
+cp --remove-destination recto.data/scripts/* "$built"
 "$built/recto" man "$share/man/man1" 2>/dev/null
 mkdir -p "$share/bash-completion/completions" "$share/zsh/site-functions" "$share/fish/vendor_completions.d" "$share/doc/recto"
 for program in recto recto-digest recto-extract recto-download recto-reformat recto-serve recto-shard; do

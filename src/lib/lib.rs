@@ -233,6 +233,7 @@ pub mod summary;
 pub mod texts;
 pub mod values;
 pub mod workers;
+mod zstandard;
 
 pub use diff::diff;
 pub use digest::digest;

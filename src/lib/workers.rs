@@ -68,9 +68,9 @@ impl Shard {
         u64::from_str_radix(&digits, 16).unwrap_or_default() % self.count == self.index
     }
 
-    /// How many workers share the rate limit of each host.
-    pub fn workers(self) -> u64 {
-        self.count
+    /// Which one of how many workers share the rate limit of each host.
+    pub fn workers(self) -> (u64, u64) {
+        (self.index, self.count)
     }
 }
 
@@ -81,6 +81,34 @@ struct Scheduler {
     first: Option<&'static str>,
     last: Option<&'static str>,
     count: Option<&'static str>,
+}
+
+impl Scheduler {
+    /// Refuses numbers of workers that are not that of the shards of a plan: those that a person counts (`own`), or that always count
+    /// from 0, are all that there are. Of others some may be started again.
+    fn refuse_contradictions(
+        &self,
+        counted: Option<u64>,
+        own: Option<u64>,
+        shards: u64,
+    ) -> Result<(), Error> {
+        let of_array = self
+            .count
+            .filter(|name| *name == "AWS_BATCH_JOB_ARRAY_SIZE");
+        let said = [(Some(COUNT), own), (of_array, counted)];
+        let said = said
+            .into_iter()
+            .filter_map(|(name, workers)| name.zip(workers));
+        match { said }.find(|(_, workers)| *workers != shards) {
+            None => Ok(()),
+            Some((name, workers)) => Err(Error::usage(format!(
+                "--shard auto: {name}={workers}, and there are {shards} shards"
+            ))
+            .hint(format!(
+                "start {shards} workers, or make a plan for {workers}"
+            ))),
+        }
+    }
 }
 
 const SCHEDULERS: [Scheduler; 5] = [
@@ -146,13 +174,20 @@ fn numbered(
     };
     let (name, variable) = (scheduler.name, scheduler.index);
     let first = scheduler.first.and_then(number).unwrap_or(0);
+    let counted = scheduler.count.and_then(number);
+    let last = scheduler.last.and_then(number);
     if let Some(count) = planned.or(own) {
+        scheduler.refuse_contradictions(counted, own, count)?;
         // Grid Engine counts from 1.
         let base = if variable == "SGE_TASK_ID" { 1 } else { 0 };
-        return match index.checked_sub(base).filter(|index| *index < count) {
+        // One number too large means that all are meant otherwise: no worker begins, in place of all but one.
+        let is_past = last.is_some_and(|last| last >= count + base);
+        let index_from_0 = index.checked_sub(base);
+        return match index_from_0.filter(|index| *index < count && !is_past) {
             Some(index) => Ok(Shard { index, count }),
             None => Err(Error::usage(format!(
-                "--shard auto: {name} says {variable}={index}, and the number of shards is {count}"
+                "--shard auto: {name} says {variable}={index}{}, and the number of shards is {count}",
+                last.map_or(String::new(), |last| format!(" of numbers up to {last}"))
             ))
             .hint(format!(
                 "number the workers from {base} to {}",
@@ -160,8 +195,6 @@ fn numbered(
             ))),
         };
     }
-    let counted = scheduler.count.and_then(number);
-    let last = scheduler.last.and_then(number);
     let spanned = last.and_then(|last| Some(last.checked_sub(first)? + 1));
     match (counted.or(spanned), spanned) {
         (Some(count), Some(span)) if count != span => Err(Error::usage(format!(
@@ -187,7 +220,7 @@ mod tests {
     fn workers_are_numbered_as_schedulers_number_them() {
         // (variables, shards of the plan, index and count; or words of the error)
         type Case = (&'static str, Option<u64>, Result<(u64, u64), &'static str>);
-        let cases: [Case; 13] = [
+        let cases: [Case; 20] = [
             ("", None, Err("no scheduler")),
             (
                 "SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_MAX=6 SLURM_ARRAY_TASK_COUNT=4",
@@ -229,6 +262,37 @@ mod tests {
                 Ok((2, 4)),
             ),
             ("SGE_TASK_ID=3", Some(4), Ok((2, 4))),
+            (
+                "AWS_BATCH_JOB_ARRAY_INDEX=0 AWS_BATCH_JOB_ARRAY_SIZE=3",
+                Some(4),
+                Err("AWS_BATCH_JOB_ARRAY_SIZE=3, and there are 4 shards"),
+            ),
+            (
+                "AWS_BATCH_JOB_ARRAY_INDEX=0 AWS_BATCH_JOB_ARRAY_SIZE=4",
+                Some(4),
+                Ok((0, 4)),
+            ),
+            (
+                "JOB_COMPLETION_INDEX=1 RECTO_SHARDS=3",
+                Some(4),
+                Err("RECTO_SHARDS=3, and there are 4 shards"),
+            ),
+            ("JOB_COMPLETION_INDEX=1 RECTO_SHARDS=4", Some(4), Ok((1, 4))),
+            (
+                "SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=4 SLURM_ARRAY_TASK_COUNT=4",
+                Some(4),
+                Err("of numbers up to 4, and there are 4 shards"),
+            ),
+            (
+                "SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=2",
+                Some(4),
+                Ok((3, 4)),
+            ),
+            (
+                "SGE_TASK_ID=4 SGE_TASK_FIRST=1 SGE_TASK_LAST=4",
+                Some(4),
+                Ok((3, 4)),
+            ),
         ];
         for (variables, planned, wanted) in cases {
             let value = |name: &str| {

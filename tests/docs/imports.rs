@@ -19,7 +19,7 @@ const ORDERS: &[Order] = &[
     Order {
         folder: "",
         levels: &[
-            &["values", "summary", "error", "texts"],
+            &["values", "summary", "error", "texts", "zstandard"],
             &["files"],
             &["report", "progress", "prompt", "signals"],
             &[

@@ -4,6 +4,7 @@
 
 mod access;
 mod changes;
+mod divided;
 mod ends;
 mod history;
 mod hosts;
@@ -16,6 +17,7 @@ mod progress;
 mod regions;
 mod services;
 mod shards;
+mod stores;
 mod strain;
 mod torture;
 mod truths;

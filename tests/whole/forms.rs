@@ -171,3 +171,134 @@ fn what_is_damaged_is_told_with_its_place() {
     work.run("extract", &["d.json", "-o", "l/"]).exits(0);
     work.run("download", &["l", "images", "--dry-run"]).exits(0);
 }
+
+/// A set of localizations as JSON Lines.
+fn lines() -> (Workdir, String) {
+    let work = Workdir::new();
+    table(&work);
+    let call = ["table", "t.csv", "--url-column", "url", "-o", "d.jsonl"];
+    work.run("digest", &call).exits(0);
+    work.run("extract", &["d.jsonl", "-o", "set.jsonl"])
+        .exits(0);
+    let lines = work.text("set.jsonl");
+    (work, lines)
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
+}
+
+fn dry(work: &Workdir, name: &str) -> recto_testkit::Ran {
+    work.run("download", &[name, "images", "--dry-run", "-q"])
+}
+
+#[test]
+fn compressed_sets_may_have_several_frames() {
+    let (work, lines) = lines();
+    let wanted = dry(&work, "set.jsonl").exits(0).stdout();
+    let at = lines.match_indices('\n').nth(9).unwrap().0 + 1;
+    let (one, other) = lines.split_at(at);
+    let skippable = [
+        &0x184d_2a50u32.to_le_bytes()[..],
+        &4u32.to_le_bytes(),
+        b"pzst",
+    ]
+    .concat();
+    for (name, frames) in [
+        ("cat.jsonl.zst", [packed(one), packed(other)].concat()),
+        (
+            "pzstd.jsonl.zst",
+            [&skippable[..], &packed(one), &skippable, &packed(other)].concat(),
+        ),
+    ] {
+        work.write(name, frames);
+        assert_eq!(dry(&work, name).exits(0).stdout(), wanted, "{name}");
+        work.run("shard", &["plan", name, "-n", "1", "-o", "plan"])
+            .exits(0);
+    }
+    work.write(
+        "rest.jsonl.zst",
+        [&packed(&lines)[..], b"and more"].concat(),
+    );
+    dry(&work, "rest.jsonl.zst")
+        .exits(1)
+        .says(&["is not valid Zstandard"]);
+}
+
+#[test]
+fn a_compressed_set_whose_checksum_is_another_is_refused() {
+    let (work, lines) = lines();
+    work.run("extract", &["d.jsonl", "-o", "set.jsonl.zst"])
+        .exits(0);
+    let sound = work.read("set.jsonl.zst");
+    // Its frame has a checksum (RFC 8878 §3.1.1.1.1.5).
+    assert_eq!(sound[4] & 4, 4);
+    work.run("extract", &["d.jsonl", "-o", "set.jsonl"])
+        .exits(0);
+    assert_eq!(work.text("set.jsonl"), lines);
+    let mut flipped = 0;
+    for at in (12..sound.len()).step_by(sound.len() / 12) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 1;
+        work.write("damaged.jsonl.zst", damaged);
+        dry(&work, "damaged.jsonl.zst")
+            .exits(1)
+            .says(&["is not valid Zstandard"]);
+        flipped += 1;
+    }
+    assert!(flipped > 8);
+}
+
+#[test]
+fn a_folder_that_is_not_what_it_says_is_refused() {
+    let (work, lines) = lines();
+    let write = |name: &str| {
+        work.run("extract", &["d.jsonl", "-o", name])
+            .exits(0)
+            .stdout()
+    };
+    write("count/");
+    let mut set = work.json("count/set.json");
+    set["parts"][0]["count"] = 7.into();
+    work.write_json("count/set.json", &set);
+    dry(&work, "count")
+        .exits(1)
+        .says(&["part-00000.jsonl: has 30 lines, and set.json says 7"]);
+    write("more/");
+    work.write("more/part-00001.jsonl", work.read("more/part-00000.jsonl"));
+    dry(&work, "more")
+        .exits(1)
+        .says(&["part-00001.jsonl: set.json does not name this part"]);
+    write("named/");
+    work.write("named/notes.txt", "x");
+    let wanted = dry(&work, "named").exits(0).stdout();
+    assert_eq!(dry(&work, "named/set.json").exits(0).stdout(), wanted);
+    work.run(
+        "digest",
+        &["table", "t.csv", "--url-column", "url", "-o", "digests/"],
+    )
+    .exits(0);
+    work.run("extract", &["digests/set.json", "-o", "x.json"])
+        .exits(0)
+        .says(&["30 images"]);
+    // Lines of one contract under the head of another.
+    let rest = |text: &str| text.split_once('\n').unwrap().1.to_owned();
+    let digest_lines = rest(&work.text("d.jsonl")).replacen('{', "{\"annotations\":[],", 1);
+    work.write(
+        "mixed.jsonl",
+        "{\"contract\":\"recto/digest\",\"version\":1,\"count\":30,\"source\":{\"kind\":\"table\",\"inputs\":[\"x\"],\"filters\":[]}}\n".to_owned() + &rest(&lines),
+    );
+    work.run("extract", &["mixed.jsonl", "-o", "y.json"])
+        .exits(1)
+        .says(&["mixed.jsonl:2: is not a line of recto/digest"]);
+    work.write(
+        "mixed2.jsonl",
+        "{\"contract\":\"recto/localizations\",\"version\":1,\"count\":30}\n".to_owned()
+            + &digest_lines,
+    );
+    dry(&work, "mixed2.jsonl")
+        .exits(1)
+        .says(&["mixed2.jsonl:2: is not a line of recto/localizations"]);
+    assert!(!work.exists("y.json"));
+}

@@ -4,10 +4,13 @@
 use std::ops::Range;
 
 use super::nesting::Nesting;
-use super::set_input::{SetFile, envelope, promised};
+use super::set_input::{SetFile, envelope, is_of_another, promised};
 
 /// Bytes of a file that are read at a time.
 const BLOCK: usize = 4 << 20;
+
+/// How many lines are looked at to see whether they are of the contract of the head.
+const LOOKED_AT: u64 = 64;
 
 /// An element: where it begins in the file, and its bytes.
 pub type Element<'a> = (u64, &'a [u8]);
@@ -68,6 +71,11 @@ fn each_line(
                 Some(_) => lines.push((offset + start as u64, &rest[..end])),
             }
             start += end + 1;
+        }
+        let first = LOOKED_AT.saturating_sub(count) as usize;
+        let mut first = lines.iter().take(first);
+        if first.any(|(_, line)| is_of_another(line, list)) {
+            return None;
         }
         count += lines.len() as u64;
         visit(lines)?;

@@ -1,4 +1,4 @@
-//! The image map: which file holds which image. One JSON object, or JSON Lines where the name of the file asks for them.
+//! The image map: which file holds which image. One JSON object, or JSON Lines, compressed or in a folder of parts, as its name asks for.
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
@@ -7,17 +7,18 @@ use std::path::Path;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::json::{parse_json, parse_line};
-use super::set_input::{Head, head_of, unpacked};
-use super::set_output::{Form, compress};
+use super::set_folder::is_set_folder;
+use super::set_input::{Head, head_of, of_folder, unpacked};
+use super::set_output::{Form, write_parts};
 use crate::error::Error;
 use crate::summary::counted;
+use crate::zstandard::compress;
 use crate::{files, values};
 
 /// `image_map.json`: image id → path, relative to the map's own folder, `/` as separator. It lists only files that
 /// exist and were verified.
 pub type ImageMap = BTreeMap<String, String>;
 
-/// The text of the `contract` member at the head of JSON Lines.
 /// The text of the `contract` member, where a map is JSON Lines.
 pub const IMAGE_MAP: &str = "recto/image_map";
 const VERSION: u32 = 1;
@@ -35,8 +36,11 @@ struct MappedImage<'a> {
 /// # Errors
 /// The file cannot be read, is damaged, or is not an image map.
 pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
-    let bytes = files::read(path)
-        .map_err(|e| e.hint("`recto-download` writes it; --image-map names another"))?;
+    let bytes = match of_folder(path).filter(|_| is_set_folder(path)) {
+        Some(bytes) => bytes?,
+        None => files::read(path)
+            .map_err(|e| e.hint("`recto-download` writes it; --image-map names another"))?,
+    };
     let mut map = parse_image_map(bytes, &path.display().to_string())?;
     let lower = |(id, file): (&String, &String)| {
         let lower = values::uuid(id).filter(|lower| lower != id)?;
@@ -124,7 +128,14 @@ pub fn write_image_map<'a>(
             let mut lines = aside().map_err(|e| files::cannot_write(path, e))?;
             files::write_through(path, |out| compress(&mut lines, out))
         }
-        Form::Json | Form::Folder => files::write_through(path, |out| {
+        Form::Folder => {
+            let head = serde_json::json!({"contract": IMAGE_MAP, "version": VERSION});
+            let head = head.as_object().cloned().unwrap_or_default();
+            write_parts(path, &head, |put| {
+                pairs.into_iter().try_for_each(|pair| put(&line_of(pair)?))
+            })
+        }
+        Form::Json => files::write_through(path, |out| {
             let mut json = serde_json::Serializer::pretty(&mut *out);
             json.collect_map(pairs)?;
             out.write_all(b"\n")
@@ -141,15 +152,18 @@ fn write_lines<'a>(
         out,
         "{{\"contract\":\"{IMAGE_MAP}\",\"version\":{VERSION},\"count\":{count}}}"
     )?;
-    for (id, path) in pairs {
-        let image = MappedImage {
-            id: id.into(),
-            path: path.into(),
-        };
-        serde_json::to_writer(&mut *out, &image)?;
+    for pair in pairs {
+        out.write_all(&line_of(pair)?)?;
         out.write_all(b"\n")?;
     }
     Ok(())
+}
+
+fn line_of((id, path): (&str, String)) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&MappedImage {
+        id: id.into(),
+        path: path.into(),
+    })
 }
 
 #[cfg(test)]
@@ -160,7 +174,7 @@ mod tests {
     fn a_map_reads_the_same_in_every_form_and_one_that_was_cut_off_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let pairs = [("a\nb", "images/1.jpg"), ("contract", "x/ü.png")];
-        for name in ["map.json", "map.jsonl", "map.jsonl.zst"] {
+        for name in ["map.json", "map.jsonl", "map.jsonl.zst", "map/"] {
             for count in [0, 2] {
                 let file = folder.path().join(name);
                 let some = pairs[..count].iter();

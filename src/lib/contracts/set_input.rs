@@ -1,17 +1,19 @@
 //! Sets in whatever form they are stored: one JSON file, JSON Lines, compressed JSON Lines, or a folder of parts. Which one it is
 //! is seen in its first bytes.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use ruzstd::decoding::StreamingDecoder;
+use serde::de::IgnoredAny;
 
 use super::json::parse_json;
 use super::set_folder::{SetFolder, is_set_folder};
 use crate::error::Error;
 use crate::files;
 use crate::summary::counted;
+use crate::zstandard::{Decoder, is_zstandard};
 
 /// A set that can be read again and again, at any place.
 #[derive(Debug)]
@@ -25,9 +27,10 @@ impl SetFile {
     /// The set in a file or folder; none if it cannot be read twice, or not at all: then [`whole`] says why. What is compressed
     /// or in parts is unpacked to a temporary file.
     pub fn open(path: &Path) -> Option<Self> {
+        let path = &*in_folder(path);
         if path.is_dir() || files::is_in_store(path) && is_set_folder(path) {
             let mut all = files::unnamed(path).ok()?;
-            unite(path, &mut all).ok()?;
+            unite(path, &mut io::BufWriter::new(&mut all)).ok()?;
             return Some(SetFile {
                 file: all,
                 is_lines: true,
@@ -38,13 +41,12 @@ impl SetFile {
             return None;
         }
         let start = files::start(path, START);
-        if !is_compressed(&start) {
+        if !is_zstandard(&start) {
             let is_lines = is_lines(&start);
             return Some(SetFile { file, is_lines });
         }
         let mut all = files::unnamed(path).ok()?;
-        let mut unpacked = StreamingDecoder::new(BufReader::new(file)).ok()?;
-        io::copy(&mut unpacked, &mut all).ok()?;
+        io::copy(&mut Decoder::new(BufReader::new(file)), &mut all).ok()?;
         let mut start = vec![0; START as usize];
         let length = read_at(&all, 0, &mut start).ok()?;
         let is_lines = is_lines(&start[..length]);
@@ -100,6 +102,7 @@ const START: u64 = 1 << 16;
 
 /// The name of the contract of a set in whatever form, or of another file; none where it does not begin with one.
 pub fn contract_of(path: &Path) -> Option<String> {
+    let path = &*in_folder(path);
     let start = match path.is_dir() || files::is_in_store(path) && is_set_folder(path) {
         true => {
             let set = files::read(&path.join(SetFolder::FILE)).ok()?;
@@ -109,10 +112,10 @@ pub fn contract_of(path: &Path) -> Option<String> {
         false => files::start(path, START),
     };
     let mut unpacked = Vec::new();
-    let start = match is_compressed(&start) {
+    let start = match is_zstandard(&start) {
         true => {
             let file = BufReader::new(files::open(path).ok()?);
-            let decoder = StreamingDecoder::new(file).ok()?;
+            let decoder = Decoder::new(file);
             decoder.take(START).read_to_end(&mut unpacked).ok()?;
             unpacked
         }
@@ -125,8 +128,17 @@ pub fn contract_of(path: &Path) -> Option<String> {
     name.starts_with("recto/").then(|| name.to_owned())
 }
 
-fn is_compressed(start: &[u8]) -> bool {
-    start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+/// The folder of a set in parts, where its `set.json` is named in its place.
+fn in_folder(path: &Path) -> Cow<'_, Path> {
+    let is_head = path.file_name().is_some_and(|name| name == SetFolder::FILE);
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    match is_head && contract_of(folder).is_some() {
+        true => folder.into(),
+        false => path.into(),
+    }
 }
 
 /// Whether a file is JSON Lines with a head: its first line is an object that says how many lines follow. Where that line is
@@ -167,15 +179,12 @@ pub fn head_of(line: &[u8]) -> Option<Head> {
 /// # Errors
 /// They are damaged.
 pub fn unpacked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, Error> {
-    if !is_compressed(&bytes) {
+    if !is_zstandard(&bytes) {
         return Ok(bytes);
     }
-    let damaged = |e: String| Error::new(format!("{name}: is not valid Zstandard: {e}"));
     let mut unpacked = Vec::new();
-    let decoder = StreamingDecoder::new(&bytes[..]);
-    let mut decoder = decoder.map_err(|e| damaged(e.to_string()))?;
-    let read = decoder.read_to_end(&mut unpacked);
-    read.map_err(|e| damaged(e.to_string()))?;
+    let read = Decoder::new(&bytes[..]).read_to_end(&mut unpacked);
+    read.map_err(|e| Error::new(format!("{name}: is not valid Zstandard: {e}")))?;
     Ok(unpacked)
 }
 
@@ -191,6 +200,22 @@ pub fn envelope(head: &[u8], list: &str) -> Option<Vec<u8>> {
     let mut envelope = object.to_vec();
     envelope.extend_from_slice(format!(",\"{list}\":[]}}").as_bytes());
     Some(envelope)
+}
+
+/// Whether a line belongs to another contract than that with this list: what stands in an image of one is passed over in that of
+/// the other, so that boxes would be lost without a word.
+pub fn is_of_another(line: &[u8], list: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        annotations: Option<IgnoredAny>,
+        localizations: Option<IgnoredAny>,
+    }
+    let told: Option<Told> = serde_json::from_slice(line).ok();
+    told.is_some_and(|told| match list {
+        "observations" => told.localizations.is_some(),
+        "images" => told.annotations.is_some() && told.localizations.is_none(),
+        _ => false,
+    })
 }
 
 /// How many elements a head promises.
@@ -211,16 +236,24 @@ pub fn assembled(bytes: Vec<u8>, list: &str, name: &str) -> Result<Vec<u8>, Erro
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let head = lines.next().unwrap_or_default();
-    let Some(Head { count, .. }) = Head::of(head) else {
+    let Some(Head {
+        count, contract, ..
+    }) = Head::of(head)
+    else {
         return Err(Error::new(format!("{name}:1: the first line is not JSON")));
     };
     let object = head.trim_ascii_end().strip_suffix(b"}").unwrap_or(head);
     let mut object = object.to_vec();
     object.extend_from_slice(format!(",\"{list}\":[\n").as_bytes());
     let mut found = 0;
-    for line in lines {
+    for (number, line) in (2..).zip(lines) {
         let line = line.trim_ascii();
         if !line.is_empty() {
+            if is_of_another(line, list) {
+                let what =
+                    format!("{name}:{number}: is not a line of {contract}, as the head says");
+                return Err(Error::new(what).hint("write the set again"));
+            }
             if found > 0 {
                 // Before the line end, so that lines keep their numbers.
                 let end = object.len() - 1;
@@ -247,6 +280,7 @@ pub fn assembled(bytes: Vec<u8>, list: &str, name: &str) -> Result<Vec<u8>, Erro
 /// # Errors
 /// A part is missing or not the one that `set.json` names.
 pub fn of_folder(path: &Path) -> Option<Result<Vec<u8>, Error>> {
+    let path = &*in_folder(path);
     is_set_folder(path).then(|| {
         let mut all = Vec::new();
         unite(path, &mut all).map(|()| all)
@@ -267,6 +301,7 @@ fn unite(folder: &Path, out: &mut impl Write) -> Result<(), Error> {
         );
         return Err(Error::new(what).hint(wanted));
     }
+    refuse_others(folder, &set)?;
     let cannot = |e| Error::new("a temporary file cannot be written").because(e);
     let head = set.head.get().trim_end();
     let head = head.strip_suffix('}').unwrap_or(head);
@@ -294,17 +329,62 @@ fn unite(folder: &Path, out: &mut impl Write) -> Result<(), Error> {
             .hint("write the set again"));
         }
         let file = BufReader::new(files::open(&place).map_err(unreadable)?);
-        copy_lines(file, out).map_err(unreadable)?;
+        let lines = copy_lines(file, out).map_err(unreadable)?;
+        if lines != part.count {
+            let what = format!(
+                "{}: has {lines} lines, and {} says {}",
+                place.display(),
+                SetFolder::FILE,
+                part.count
+            );
+            return Err(Error::new(what).hint("write the set again"));
+        }
     }
     out.flush().map_err(cannot)
 }
 
-fn copy_lines(mut file: BufReader<File>, out: &mut impl Write) -> io::Result<()> {
-    let start = file.fill_buf()?;
-    if is_compressed(start) {
-        let decoder = StreamingDecoder::new(file);
-        let mut decoder = decoder.map_err(|e| io::Error::other(e.to_string()))?;
-        return io::copy(&mut decoder, out).map(drop);
+/// Refuses a folder with a part that `set.json` does not name: it may be of the set that was meant. Stores keep those of a larger
+/// set that was there before.
+fn refuse_others(folder: &Path, set: &SetFolder) -> Result<(), Error> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_part = |name: &String| {
+        let digits = name.strip_prefix("part-");
+        digits.is_some_and(|rest| rest.ends_with(".jsonl") || rest.ends_with(".jsonl.zst"))
+    };
+    let is_named = |name: &String| set.parts.iter().any(|part| part.file == *name);
+    let mut others: Vec<String> = names
+        .filter(|name| is_part(name) && !is_named(name))
+        .collect();
+    others.sort();
+    match others.first() {
+        None => Ok(()),
+        Some(other) => Err(Error::new(format!(
+            "{}: {} does not name this part",
+            folder.join(other).display(),
+            SetFolder::FILE
+        ))
+        .hint("move it away, or write the set again")),
     }
-    io::copy(&mut file, out).map(drop)
+}
+
+/// Writes the lines of a part, and counts those that are not empty.
+fn copy_lines(mut file: BufReader<File>, out: &mut impl Write) -> io::Result<u64> {
+    match is_zstandard(file.fill_buf()?) {
+        true => copy_plain_lines(&mut BufReader::new(Decoder::new(file)), out),
+        false => copy_plain_lines(&mut file, out),
+    }
+}
+
+fn copy_plain_lines(lines: &mut dyn BufRead, out: &mut impl Write) -> io::Result<u64> {
+    let (mut line, mut count) = (Vec::new(), 0);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        count += u64::from(!line.trim_ascii().is_empty());
+        if line.last() != Some(&b'\n') {
+            line.push(b'\n');
+        }
+        out.write_all(&line)?;
+        line.clear();
+    }
+    Ok(count)
 }

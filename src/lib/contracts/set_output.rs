@@ -6,13 +6,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::Path;
 
-use ruzstd::encoding::{CompressionLevel, FrameCompressor};
-
 use super::elements::Splitter;
 use super::json::parse_json;
 use super::set_folder::{SetFolder, SetPart, is_set_folder};
 use crate::error::Error;
 use crate::files;
+use crate::zstandard::compress;
 
 /// The form of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,18 +92,6 @@ pub fn write_set(
     }
 }
 
-/// Compresses what is read.
-///
-/// # Errors
-/// None that are known of.
-pub fn compress(all: impl Read, out: &mut dyn Write) -> io::Result<()> {
-    let mut compressor = FrameCompressor::new(CompressionLevel::Fastest);
-    compressor.set_source(all);
-    compressor.set_drain(out);
-    compressor.compress();
-    Ok(())
-}
-
 /// Bytes of lines in a part of a folder, about.
 const PART: usize = 256 << 20;
 
@@ -124,38 +111,78 @@ fn write_folder(
     list: &str,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
-    may_replace(path)?;
-    let sink = PartsSink {
-        folder: files::Folder::create(path)?,
-        parts: Vec::new(),
-        bytes: PART,
-    };
-    let mut lines = Lines::of(list, sink);
+    let mut lines = Lines::of(list, PartsSink::of(path)?);
     let written = write(&mut lines).and_then(|()| lines.finish());
-    let (head, count, sink) = written.map_err(|e| files::cannot_write(path, e))?;
-    let PartsSink {
-        mut folder,
-        mut parts,
-        ..
-    } = sink;
-    let mut unhashed = parts.iter_mut();
-    folder.each_written(|written| {
-        if let Some(part) = unhashed.next() {
-            part.sha256 = files::hex(&written.sha256);
-        }
-        Ok(())
-    })?;
-    let head = without(&head, list).and_then(|head| Ok(serde_json::value::to_raw_value(&head)?));
-    let head = head.map_err(|e| files::cannot_write(path, e))?;
-    let set = SetFolder {
-        contract: SetFolder::NAME.into(),
-        version: SetFolder::VERSION,
-        count,
-        head,
-        parts,
+    let (head, _, sink) = written.map_err(|e| files::cannot_write(path, e))?;
+    let head = without(&head, list).map_err(|e| files::cannot_write(path, e))?;
+    sink.publish(path, &head)
+}
+
+/// Publishes a folder of parts of a list that is no member of an object: `head` says what it is, and `write` gives each element to
+/// what it is called with, as JSON in one line.
+///
+/// # Errors
+/// The files cannot be written, or `write` fails.
+pub fn write_parts(
+    path: &Path,
+    head: &Head,
+    write: impl FnOnce(Put) -> io::Result<()>,
+) -> Result<(), Error> {
+    let write_here = |path: &Path| {
+        let mut sink = PartsSink::of(path)?;
+        let written = write(&mut |line| sink.line(line));
+        written.map_err(|e| files::cannot_write(path, e))?;
+        sink.publish(path, head)
     };
-    folder.put(SetFolder::FILE, &files::to_json(&set, SetFolder::FILE)?)?;
-    folder.publish()
+    match files::is_in_store(path) {
+        true => files::put_folder_to_store(path, SetFolder::FILE, write_here),
+        false => write_here(path),
+    }
+}
+
+/// A set without its list.
+pub type Head = serde_json::Map<String, serde_json::Value>;
+
+/// Takes an element.
+pub type Put<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;
+
+impl PartsSink {
+    /// Of a folder, which must not exist yet or hold a set.
+    fn of(path: &Path) -> Result<Self, Error> {
+        may_replace(path)?;
+        Ok(PartsSink {
+            folder: files::Folder::create(path)?,
+            parts: Vec::new(),
+            bytes: PART,
+        })
+    }
+
+    /// Writes `set.json`, and gives the folder its name.
+    fn publish(self, path: &Path, head: &Head) -> Result<(), Error> {
+        let PartsSink {
+            mut folder,
+            mut parts,
+            ..
+        } = self;
+        let mut unhashed = parts.iter_mut();
+        folder.each_written(|written| {
+            if let Some(part) = unhashed.next() {
+                part.sha256 = files::hex(&written.sha256);
+            }
+            Ok(())
+        })?;
+        let head = serde_json::value::to_raw_value(head);
+        let head = head.map_err(|e| files::cannot_write(path, e.into()))?;
+        let set = SetFolder {
+            contract: SetFolder::NAME.into(),
+            version: SetFolder::VERSION,
+            count: parts.iter().map(|part| part.count).sum(),
+            head,
+            parts,
+        };
+        folder.put(SetFolder::FILE, &files::to_json(&set, SetFolder::FILE)?)?;
+        folder.publish()
+    }
 }
 
 /// Where lines go.
@@ -264,14 +291,14 @@ impl<S: Sink> Write for Lines<'_, S> {
 }
 
 /// An object without its list.
-fn without(object: &[u8], list: &str) -> io::Result<serde_json::Map<String, serde_json::Value>> {
-    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(object)?;
+fn without(object: &[u8], list: &str) -> io::Result<Head> {
+    let mut object: Head = serde_json::from_slice(object)?;
     object.remove(list);
     Ok(object)
 }
 
 /// The first line: the head with the number of lines behind its version, so that readers see at its start what it is.
-fn line_of(head: &serde_json::Map<String, serde_json::Value>, count: u64) -> io::Result<Vec<u8>> {
+fn line_of(head: &Head, count: u64) -> io::Result<Vec<u8>> {
     let member = |name: &str| head.get(name).cloned().unwrap_or_default();
     let mut line = format!(
         "{{\"contract\":{},\"version\":{},\"count\":{count}",

@@ -26,6 +26,9 @@ pub struct ShardPlan {
     /// digits. Their files get a hash, whichever shards they are in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_names: Vec<String>,
+    /// The same of the paths in tar files, which have no dots (`--pack`). Absent in plans of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_names_in_packs: Option<Vec<String>>,
     /// The shards; the first is number 0.
     pub shards: Vec<PlannedShard>,
 }

@@ -68,7 +68,7 @@ impl Stage for Options {
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let shard = options.shard.map(|choice| choice.resolved(None));
     let shard = shard.transpose()?;
-    let http = connection::http(options)?.shared_by(shard.map_or(1, Shard::workers));
+    let http = connection::http(options)?.shared_by(shard.map_or((0, 1), Shard::workers));
     let source = connection::source(options, &http)?;
     refuse_overwriting(options)?;
     rehearse(options)?;

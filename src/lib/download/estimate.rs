@@ -138,7 +138,7 @@ fn pace(archives: &Archives, options: &Options, host: &str, domain: &str) -> f64
     };
     let workers = shared
         .find(|(name, _)| is_it(name))
-        .map_or(1, |(_, by)| *by);
+        .map_or(1, |(_, (_, by))| *by);
     archives
         .limit_for(&options.http, domain, workers)
         .per_second

@@ -27,6 +27,7 @@ pub mod shards;
 pub mod state;
 pub mod summary;
 
+use crate::contracts;
 use crate::error::Error;
 use crate::files;
 use crate::report::{Common, Stage};
@@ -36,12 +37,13 @@ use lock::Lock;
 use names::OutputFolder;
 pub use options::{Options, Orphans};
 use run::Run;
+use shard_mark::HashPart;
 use state::index::{Index, Slot};
 use state::input::Set;
 use state::journal::Journal;
 use state::renames::Renamed;
 use state::settled::Lookup;
-use state::{input, maps, moves, refresh, renames, resume};
+use state::{failed, input, maps, moves, refresh, renames, resume};
 use summary::{
     Results, Verified, add_unusable, publish, set_placeholders_apart, tidy, write_failures,
 };
@@ -155,10 +157,9 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         Some(set) => set,
         None => input::read(source, &index, &lookup)?,
     };
-    if !journal.is_locked {
-        let what = "this file system does not support locks: make sure that no other recto-download runs in the folder";
-        summary.notes.push(what.into());
-    }
+    summary
+        .notes
+        .extend(begin(options, &folder, &journal, &set)?);
     let notes = rename(
         &folder,
         &options.image_map,
@@ -202,6 +203,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     there.sort_by(|&a, &b| index.id(a).cmp(index.id(b)));
     let alike = set_placeholders_apart(options, &index, there, &mut results.failures.others);
     results.notes.extend(alike);
+    results.notes.extend(note_of_merged(options, &set));
     if results.stopped.is_none() {
         let is_whole = crops.failures.is_empty();
         let notes = tidy_set(options, &folder, &index, &set, is_whole, &mut results)?;
@@ -217,6 +219,30 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         set.unusable.into_iter().chain(crops.unusable).collect(),
     );
     results.stopped.map_or(Ok(()), Err)
+}
+
+/// Notes what others should know of the folder; what the user should know of it.
+fn begin(
+    options: &Options,
+    folder: &OutputFolder,
+    journal: &Journal,
+    set: &Set,
+) -> Result<Option<String>, Error> {
+    if let Some(part) = options.part() {
+        HashPart::of(part).note(&folder.path, set.records.len() as u64)?;
+    }
+    let what = "this file system does not support locks: make sure that no other recto-download runs in the folder";
+    Ok((!journal.is_locked).then(|| what.into()))
+}
+
+/// Says how many images of a shard are elsewhere.
+fn note_of_merged(options: &Options, set: &Set) -> Option<String> {
+    let merged = options.merged.as_ref().filter(|_| set.merged > 0)?;
+    let images = counted(set.merged, "image is", "images are");
+    Some(format!(
+        "{images} in {}, where recto-shard merge --move put what this worker had",
+        merged.display()
+    ))
 }
 
 /// Writes the map, the failures, and what changed.
@@ -238,6 +264,7 @@ fn write_lists(
         lock::write(lock, options, folder, index, &results.there)?;
     }
     results.rejects = write_failures(options, set, &results.failures)?;
+    failed::forget(folder);
     maps::remember(folder, &options.image_map);
     let Some(changes) = &mut results.changes else {
         return Ok(());
@@ -302,9 +329,9 @@ fn prepare(
         true => None,
         false => Some(input::read(source, &Index::default(), lookup)?),
     };
-    let lists = [&options.image_map, &options.failures];
+    contracts::rehearse_set(&options.image_map)?;
     let changes = options.lists_changes().then_some(&options.changes);
-    for list in lists
+    for list in [&options.failures]
         .into_iter()
         .chain(&options.downloaded_images)
         .chain(&options.lock)

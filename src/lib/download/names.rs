@@ -39,10 +39,18 @@ impl Naming {
 
     /// Takes the keys of the names of all images of a set: those that several have get a hash.
     pub fn share(&mut self, keys: impl IntoIterator<Item = u64>) {
-        let mut keys: Vec<u64> = keys.into_iter().collect();
+        self.shared = Naming::several(keys.into_iter().collect())
+            .into_iter()
+            .collect();
+    }
+
+    /// The keys that come more than once, each once and in their order.
+    pub fn several(mut keys: Vec<u64>) -> Vec<u64> {
         keys.sort_unstable();
         let twice = keys.windows(2).filter(|pair| pair[0] == pair[1]);
-        self.shared = twice.map(|pair| pair[0]).collect();
+        let mut several: Vec<u64> = twice.map(|pair| pair[0]).collect();
+        several.dedup();
+        several
     }
 
     /// Has the images of this name get a hash too: it belongs to another image.

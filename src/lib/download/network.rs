@@ -61,7 +61,7 @@ impl Network {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        let workers = options.part().map_or(1, Shard::workers);
+        let workers = options.part().map_or((0, 1), Shard::workers);
         let mut client = Client::new(&options.http.shared_by(workers), hosts)?;
         client.for_images(options.jobs);
         client.continue_anonymous(anonymous(&folder.work));

@@ -146,6 +146,9 @@ pub struct Options {
     /// Whether what a server did not have in an earlier run is not asked for again: a worker is started until all is done.
     #[arg(skip)]
     pub leaves_missing: bool,
+    /// The folder that `recto-shard merge --move` moved what this worker had to.
+    #[arg(skip)]
+    pub merged: Option<PathBuf>,
     /// Network options
     #[command(flatten)]
     pub http: http::Options,

@@ -10,11 +10,13 @@ use futures::stream::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{MissedTickBehavior, Sleep};
 
 use super::destination::Earlier;
+use super::failures;
 use super::fetch::{Downloader, Finished};
 use super::names::{Naming, OutputFolder};
 use super::network::{GRACE, Network};
 use super::options::{Deadline, Options};
 use super::schedule::schedule;
+use super::state::failed::Failed;
 use super::state::index::Index;
 use super::state::input::Set;
 use super::state::journal::Journal;
@@ -85,10 +87,9 @@ impl Run<'_> {
             index: &index,
             set,
             folder,
-            results: Results {
-                notes: network.servers.client.warnings().to_vec(),
-                ..Results::default()
-            },
+            naming: self.naming,
+            failed: Failed::of(folder),
+            results: with_notes(network.servers.client.warnings()),
             total: 0,
             before: 0,
         };
@@ -117,6 +118,14 @@ impl Run<'_> {
     }
 }
 
+/// What is known before the first request.
+fn with_notes(notes: &[String]) -> Results {
+    Results {
+        notes: notes.to_vec(),
+        ..Results::default()
+    }
+}
+
 /// Says which files of others were moved out of the way.
 fn note_of_moved(folder: &OutputFolder, moved: &Mutex<Vec<String>>) -> Option<String> {
     let mut moved = moved.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -133,6 +142,9 @@ struct Active<'a> {
     index: &'a RefCell<&'a mut Index>,
     set: &'a Set,
     folder: &'a OutputFolder,
+    naming: &'a Naming,
+    /// What failed so far.
+    failed: Failed,
     results: Results,
     /// Images in all.
     total: u64,
@@ -294,6 +306,7 @@ impl Active<'_> {
                 Event::Ended(ended) => match *ended {
                     Ok((at, image, outcome)) => {
                         reporter.event(|| event_of(&image, &outcome));
+                        self.note_failed(&image, &outcome);
                         self.take(at, outcome);
                         // What failed has made room: others that are in progress may get to their end.
                         if self.results.is_disk_full && grace.is_none() {
@@ -322,6 +335,17 @@ impl Active<'_> {
             }
         };
         Some(left.saturating_sub(ENDING))
+    }
+
+    /// Notes an image that was asked for in vain, for the case that this run is killed.
+    fn note_failed(&mut self, image: &LocalizedImage, outcome: &Result<Finished, http::Error>) {
+        if let Err(error) = outcome
+            && error.attempts > 0
+            && error.kind != Kind::Disk
+        {
+            let failure = failures::failure(image, self.naming, error.clone());
+            self.failed.add(failure);
+        }
     }
 
     /// Takes in what came of an image.

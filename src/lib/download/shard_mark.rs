@@ -41,9 +41,12 @@ impl ShardMark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashPart {
     /// Which part, from 0.
-    part: u64,
+    pub part: u64,
     /// How many there are.
-    of: u64,
+    pub of: u64,
+    /// Number of images of the whole set, as soon as that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_images: Option<u64>,
 }
 
 impl HashPart {
@@ -52,6 +55,7 @@ impl HashPart {
         HashPart {
             part: shard.index,
             of: shard.count,
+            set_images: None,
         }
     }
 
@@ -60,12 +64,8 @@ impl HashPart {
     /// # Errors
     /// It holds another one, or the note cannot be written.
     pub fn keep_to(self, folder: &Path, is_dry: bool) -> Result<(), Error> {
-        let path = OutputFolder::new(folder.to_owned()).work.join("part.json");
-        let found = std::fs::read(&path).ok();
-        let found: Option<HashPart> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        match found {
-            Some(held) if held != self => {
-                let HashPart { part, of } = held;
+        match HashPart::in_folder(folder) {
+            Some(HashPart { part, of, .. }) if (part, of) != (self.part, self.of) => {
                 Err(Error::usage(format!(
                     "--shard {}/{}: {} holds part {part}/{of} of a set",
                     self.part,
@@ -76,7 +76,69 @@ impl HashPart {
             }
             Some(_) => Ok(()),
             None if is_dry => Ok(()),
-            None => files::write_json(&path, &self),
+            None => files::write_json(&HashPart::path(folder), &self),
         }
+    }
+
+    fn path(folder: &Path) -> PathBuf {
+        OutputFolder::new(folder.to_owned()).work.join("part.json")
+    }
+
+    /// That of a folder; none where it holds no part of a set without a plan.
+    pub fn in_folder(folder: &Path) -> Option<Self> {
+        let bytes = std::fs::read(HashPart::path(folder)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Notes how many images the whole set has.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn note(self, folder: &Path, set_images: u64) -> Result<(), Error> {
+        let noted = HashPart {
+            set_images: Some(set_images),
+            ..self
+        };
+        match HashPart::in_folder(folder) == Some(noted) {
+            true => Ok(()),
+            false => files::write_json(&HashPart::path(folder), &noted),
+        }
+    }
+}
+
+/// Where `recto-shard merge --move` moved what a folder held, so that its worker does not ask for that again when it is started
+/// once more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedInto {
+    /// The folder of all.
+    pub folder: PathBuf,
+}
+
+impl MergedInto {
+    fn path(folder: &Path) -> PathBuf {
+        OutputFolder::new(folder.to_owned())
+            .work
+            .join("merged.json")
+    }
+
+    /// That of a folder, as long as it is there.
+    pub fn in_folder(folder: &Path) -> Option<PathBuf> {
+        let bytes = std::fs::read(MergedInto::path(folder)).ok()?;
+        let into: MergedInto = serde_json::from_slice(&bytes).ok()?;
+        into.folder.is_dir().then_some(into.folder)
+    }
+
+    /// Notes it.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn note(folder: &Path, into: &Path) -> Result<(), Error> {
+        let folder_of_all = files::real(into);
+        files::write_json(
+            &MergedInto::path(folder),
+            &MergedInto {
+                folder: folder_of_all,
+            },
+        )
     }
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::names::{Naming, Template};
 use super::options::Options;
-use super::shard_mark::{HashPart, ShardMark};
-use crate::contracts::{self, ShardPlan};
+use super::shard_mark::{HashPart, MergedInto, ShardMark};
+use crate::contracts::{self, ImageRecords, Parts, PlannedShard, ShardPlan};
 use crate::error::Error;
 use crate::files;
 use crate::summary::counted;
@@ -23,14 +24,18 @@ pub fn resolved(options: &Options) -> Result<Options, Error> {
     let shard = options.shard.map(|choice| choice.resolved(count));
     let shard = shard.transpose()?;
     let Some(plan) = plan else {
-        if let Some(shard) = shard {
-            HashPart::of(shard).keep_to(&options.folder().path, options.dry_run)?;
-        }
-        return Ok(Options {
+        let mut of_part = Options {
             shard: shard.map(ShardChoice::Part),
             leaves_missing: shard.is_some(),
             ..options.clone()
-        });
+        };
+        if let Some(shard) = shard {
+            let folder = options.folder().path;
+            HashPart::of(shard).keep_to(&folder, options.dry_run)?;
+            lists_into(&options.output_dir, &mut of_part);
+            of_part.merged = MergedInto::in_folder(&folder);
+        }
+        return Ok(of_part);
     };
     let count = plan.shards.len();
     let some = format!("--shard I/{count}, I from 0, or --shard auto");
@@ -83,34 +88,72 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
         localizations: file,
         leaves_missing: true,
         shard: None,
-        shared_names: plan
-            .shared_names
-            .iter()
-            .filter_map(|key| u64::from_str_radix(key, 16).ok())
-            .collect(),
+        shared_names: shared_names(options, plan)?,
         ..options.clone()
     };
-    // A bare name is that of a list in each folder.
+    lists_into(&output_dir, &mut of_shard);
+    // The how manieth of the shards with a host this one is.
+    let before = |host: &str| {
+        let others = plan.shards[..number].iter();
+        let has = |shard: &&PlannedShard| shard.hosts.iter().any(|other| other.host == host);
+        others.filter(has).count() as u64
+    };
+    let hosts = planned.hosts.iter();
+    of_shard.http.shared = hosts
+        .map(|host| (host.host.clone(), (before(&host.host), host.shared_by)))
+        .collect();
+    of_shard.output_dir = output_dir;
+    of_shard.merged = MergedInto::in_folder(&of_shard.folder().path);
+    refuse_other_sets(&of_shard.folder().path, &mark, options.dry_run)?;
+    Ok(of_shard)
+}
+
+/// A bare name is that of a list in the folder of each worker, where they do not overwrite each other's and `recto-shard merge`
+/// finds them.
+fn lists_into(folder: &Path, options: &mut Options) {
     let lists = [
         (
-            &mut of_shard.image_map,
+            &mut options.image_map,
             &["image_map.json", "image_map.jsonl", "image_map.jsonl.zst"][..],
         ),
-        (&mut of_shard.failures, &["failures.csv"]),
-        (&mut of_shard.changes, &["changes.csv"]),
+        (&mut options.failures, &["failures.csv"]),
+        (&mut options.changes, &["changes.csv"]),
     ];
     for (list, usual) in lists {
         if usual.iter().any(|usual| list == Path::new(usual)) {
-            *list = output_dir.join(&*list);
+            *list = folder.join(&*list);
         }
     }
-    let hosts = planned.hosts.iter();
-    of_shard.http.shared = hosts
-        .map(|host| (host.host.clone(), host.shared_by))
-        .collect();
-    of_shard.output_dir = output_dir;
-    refuse_other_sets(&of_shard.folder().path, &mark, options.dry_run)?;
-    Ok(of_shard)
+}
+
+/// The keys of names that images of several shards would have. Files of one name are told apart when they are merged; in tar files
+/// nothing can be renamed.
+fn shared_names(options: &Options, plan: &ShardPlan) -> Result<Vec<u64>, Error> {
+    let listed = match (options.name.is_some(), options.pack.is_some()) {
+        (false, false) => Some(&plan.shared_names),
+        (true, false) => return Ok(Vec::new()),
+        (false, true) => plan.shared_names_in_packs.as_ref(),
+        (true, true) => None,
+    };
+    if let Some(listed) = listed {
+        let keys = listed.iter();
+        let keys = keys.filter_map(|key| u64::from_str_radix(key, 16).ok());
+        return Ok(keys.collect());
+    }
+    // The plan does not know what --name asks for: all shards are read.
+    let naming = Naming::new(options.name.as_ref(), options.pack.is_some());
+    let mut keys = Vec::new();
+    for shard in &plan.shards {
+        let file = options.localizations.join(&shard.file);
+        let parts = options
+            .name
+            .as_ref()
+            .map_or(Parts::NoBoxesNoMetadata, |_: &Template| Parts::NoBoxes);
+        let (_, of_shard) =
+            ImageRecords::open_with(&file, parts, |image| Naming::key(&naming.plain(image)))?;
+        keys.extend(of_shard);
+    }
+    Ok(Naming::several(keys))
 }
 
 /// A shard of another set in the folder of one would leave what is there without a place in any list.

@@ -64,6 +64,17 @@ impl Stage for Options {
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let rejects = rejects_path(options);
     refuse_overwriting(options, rejects.as_deref())?;
+    // What can be wrong with a store is not seen in its name.
+    let outputs = [
+        Some(&*options.output),
+        options.parquet(),
+        rejects.as_deref(),
+    ];
+    let mut in_stores = outputs
+        .into_iter()
+        .flatten()
+        .filter(|path| files::is_in_store(path));
+    in_stores.try_for_each(contracts::rehearse_set)?;
     let choices = m3::M3Options {
         repair_boxes: options.repair_boxes,
         box_link: options.box_link.clone(),

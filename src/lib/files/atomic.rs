@@ -1,12 +1,12 @@
 //! Files that appear under their name only when they are complete.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use super::owner;
 use super::paths::{cannot_write, folder_of, is_dash, is_device};
-use super::store::{is_in_store, is_there_in_store, put_to_store};
+use super::store::{is_in_store, put_to_store, rehearse_in_store};
 use super::system::sync_folder;
 use crate::error::Error;
 
@@ -123,11 +123,36 @@ pub fn write_through(
         let cannot = |e| cannot_write(path, e);
         let mut aside = tempfile::tempfile().map_err(cannot)?;
         buffered(&mut aside).map_err(cannot)?;
-        return put_to_store(path, &mut aside).map_err(cannot);
+        return put_to_store(path, &mut aside).map_err(|e| match keep_unsent(path, &mut aside) {
+            Some(kept) => cannot(e).hint(unsent(&kept)),
+            None => cannot(e),
+        });
     }
     let mut file = Atomic::create(path)?;
     buffered(&mut file).map_err(|e| cannot_write(path, e))?;
     file.publish()
+}
+
+/// Keeps what a store did not take in the working directory, under a name that is free there; none where that cannot be.
+fn keep_unsent(path: &Path, aside: &mut File) -> Option<PathBuf> {
+    let name = path.file_name()?.to_string_lossy();
+    let names = (0..100).map(|n| match n {
+        0 => format!("{name}.unsent"),
+        n => format!("{name}.unsent-{n}"),
+    });
+    let free = names.map(PathBuf::from).find(|path| !path.exists())?;
+    let mut kept = File::create_new(&free).ok()?;
+    aside.rewind().ok()?;
+    io::copy(aside, &mut kept).ok()?;
+    Some(free)
+}
+
+/// The hint for what a store did not take.
+pub fn unsent(kept: &Path) -> String {
+    format!(
+        "what was to be there is in {}: copy it there, or run the same command again",
+        kept.display()
+    )
 }
 
 /// Checks that a file of this name can be written, before hours of work whose result goes there. Creates its folder.
@@ -139,9 +164,7 @@ pub fn rehearse(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     if is_in_store(path) {
-        return is_there_in_store(path)
-            .map(drop)
-            .map_err(|e| cannot_write(path, e));
+        return rehearse_in_store(path).map_err(|e| cannot_write(path, e));
     }
     if path.is_dir() {
         let what = format!("{}: is a folder, a file is needed", path.display());

@@ -47,7 +47,7 @@ pub use read_write::{
     plain_cell, read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv,
     write_json,
 };
-pub use scratch::{Scratch, Span, unnamed};
+pub use scratch::{Scratch, Span, temporary_folder, unnamed};
 pub use store::{is_in_store, open, put_to_store};
 pub use stored_folder::put_folder_to_store;
 pub use system::{

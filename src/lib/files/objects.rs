@@ -14,7 +14,7 @@ use object_store::{
 };
 
 use super::content::Content;
-use super::store::{put_to_store, store_of, with_store};
+use super::store::{put_to_store, store_of, with_file, with_store};
 
 /// Requests for one change where connections break.
 const TRIES: u32 = 6;
@@ -52,7 +52,7 @@ pub fn replace_in_store(path: &Path, seen: &Seen, bytes: &[u8]) -> io::Result<bo
 
 fn put_if(path: &Path, bytes: &[u8], mode: PutMode) -> io::Result<bool> {
     let payload = PutPayload::from(bytes.to_vec());
-    with_store(path, async |store, key| {
+    with_file(path, async |store, key| {
         let mut tried = 0;
         loop {
             let options = PutOptions::from(mode.clone());
@@ -97,7 +97,7 @@ pub fn upload_new(path: &Path, file: &mut File, sha256: &str) -> io::Result<bool
 /// # Errors
 /// The store does not say so.
 pub fn see_in_store(path: &Path) -> io::Result<Option<Seen>> {
-    let seen = with_store(path, async |store, key| {
+    let seen = with_file(path, async |store, key| {
         let found = store.get(&key).await?;
         let version = UpdateVersion {
             e_tag: found.meta.e_tag.clone(),
@@ -163,7 +163,7 @@ pub fn read_all_in_store(
 /// The store does not do that.
 pub fn copy_in_store(from: &Path, to: &Path) -> io::Result<()> {
     let (_, to) = store_of(to)?;
-    with_store(from, async |store, from| store.copy(&from, &to).await)
+    with_file(from, async |store, from| store.copy(&from, &to).await)
 }
 
 /// Removes a file; one that is gone already counts as removed.
@@ -171,7 +171,7 @@ pub fn copy_in_store(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// The store does not do that.
 pub fn remove_in_store(path: &Path) -> io::Result<()> {
-    let removed = with_store(path, async |store, key| store.delete(&key).await);
+    let removed = with_file(path, async |store, key| store.delete(&key).await);
     match removed {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,

@@ -24,11 +24,22 @@ pub fn is_gone(mark: &str, path: &Path) -> bool {
     };
     let running = Path::new("/proc");
     if home == machine() && running.join("self").exists() {
-        return !running.join(number.to_string()).exists();
+        return has_ended(&running.join(number.to_string()));
     }
     let written = path.metadata().and_then(|file| file.modified());
     let age = written.map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
     age.is_ok_and(|age| age > LONG_AGO)
+}
+
+/// Whether a process has ended, going by its folder in `/proc`: one that nobody has waited for, as in a container without an init, is
+/// listed there and runs no more.
+fn has_ended(process: &Path) -> bool {
+    let Ok(state) = std::fs::read_to_string(process.join("stat")) else {
+        return !process.exists();
+    };
+    // `NUMBER (NAME) STATE …`; a name may have parentheses too.
+    let state = state.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+    state.is_some_and(|state| state.starts_with(['Z', 'X']))
 }
 
 /// A hash of what makes numbers of processes unique: the boot of the machine and the namespace.
@@ -49,6 +60,22 @@ fn machine() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_ended_and_that_nobody_waited_for_is_gone() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let mark = format!("{}-{}", child.id(), machine());
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..500 {
+            if is_gone(&mark, folder.path()) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(is_gone(&mark, folder.path()));
+        child.wait().unwrap();
+    }
 
     #[test]
     fn processes_elsewhere_are_not_taken_for_gone() {

@@ -93,6 +93,14 @@ pub fn unnamed(beside: &Path) -> std::io::Result<std::fs::File> {
     tempfile::tempfile_in(folder_of(beside)).or_else(|_| tempfile::tempfile())
 }
 
+/// A folder for a while, removed when it is dropped.
+///
+/// # Errors
+/// The folder of the system for temporary files cannot be written to.
+pub fn temporary_folder() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,18 +9,20 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::StreamExt;
-use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
 use object_store::{
     Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt, ObjectStoreScheme,
+    WriteMultipart,
 };
-use tokio::io::AsyncWriteExt;
 use tokio::runtime::Runtime;
 use url::{Position, Url};
 
 const SCHEMES: [&str; 3] = ["s3://", "gs://", "az://"];
 /// Bytes that are sent at a time.
 const PIECE: usize = 1 << 20;
+/// Files of as many bytes are sent in parts of that size, so many at a time.
+const PART: usize = 10 << 20;
+const PARTS_AT_ONCE: usize = 8;
 
 /// Whether a name is that of a file in an object store.
 pub fn is_in_store(path: &Path) -> bool {
@@ -44,7 +46,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// There is none, or it cannot be read.
 pub fn read_from_store(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    with_store(path, async |store, key| {
+    with_file(path, async |store, key| {
         let range = (most < u64::MAX).then_some(GetRange::Bounded(0..most));
         let options = GetOptions {
             range,
@@ -65,7 +67,7 @@ pub fn read_from_store(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// There is none, or it cannot be read.
 fn fetch_from_store(path: &Path) -> io::Result<File> {
     let mut copy = tempfile::tempfile()?;
-    with_store(path, async |store, key| {
+    with_file(path, async |store, key| {
         let mut pieces = store.get(&key).await?.into_stream();
         while let Some(piece) = pieces.next().await {
             copy.write_all(&piece?).map_err(generic)?;
@@ -81,7 +83,7 @@ fn fetch_from_store(path: &Path) -> io::Result<File> {
 /// # Errors
 /// The store does not say so.
 pub fn is_there_in_store(path: &Path) -> io::Result<bool> {
-    let found = with_store(path, async |store, key| store.head(&key).await.map(drop));
+    let found = with_file(path, async |store, key| store.head(&key).await.map(drop));
     match found {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         found => found.map(|()| true),
@@ -93,8 +95,38 @@ pub fn is_there_in_store(path: &Path) -> io::Result<bool> {
 /// # Errors
 /// There is none, or the store does not say so.
 pub fn length_in_store(path: &Path) -> io::Result<u64> {
-    with_store(path, async |store, key| {
+    with_file(path, async |store, key| {
         store.head(&key).await.map(|found| found.size)
+    })
+}
+
+/// Checks that there may be a file of this name.
+///
+/// # Errors
+/// It names no file, there is no such bucket, or the store does not say so.
+pub fn rehearse_in_store(path: &Path) -> io::Result<()> {
+    let rehearsed = with_file(path, async |store, key| {
+        match store.head(&key).await {
+            Err(StoreError::NotFound { .. }) => {}
+            found => return found.map(drop),
+        }
+        // A bucket that does not exist answers like one without the file; its list tells. Who may not read that may write yet.
+        match store.list(Some(&key)).next().await {
+            None
+            | Some(
+                Ok(_)
+                | Err(StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }),
+            ) => Ok(()),
+            Some(Err(e)) => Err(e),
+        }
+    });
+    // Lists have no kind of error for it.
+    let is_missing = |e: &io::Error| {
+        e.kind() == io::ErrorKind::NotFound || e.to_string().contains("404 Not Found")
+    };
+    rehearsed.map_err(|e| match is_missing(&e) {
+        true => io::Error::new(io::ErrorKind::NotFound, "there is no such bucket"),
+        false => e,
     })
 }
 
@@ -103,27 +135,49 @@ pub fn length_in_store(path: &Path) -> io::Result<u64> {
 /// # Errors
 /// It cannot be read, or the store does not take it; then what was there before is left.
 pub fn put_to_store(path: &Path, file: &mut File) -> io::Result<()> {
+    let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(0))?;
-    with_store(path, async |store, key| {
-        // In one request where it is small, else in parts that are united at the end.
-        let mut upload = BufWriter::new(store, key);
+    with_file(path, async |store, key| {
+        if length < PART as u64 {
+            let mut bytes = Vec::with_capacity(length as usize);
+            file.read_to_end(&mut bytes).map_err(generic)?;
+            return store.put(&key, bytes.into()).await.map(drop);
+        }
+        // In parts that are united at the end.
+        let upload = store.put_multipart(&key).await?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
         let mut piece = vec![0; PIECE];
-        let sent = async {
-            loop {
-                match file.read(&mut piece)? {
-                    0 => return upload.shutdown().await,
-                    n => upload.write_all(&piece[..n]).await?,
+        loop {
+            let read = file.read(&mut piece).map_err(generic);
+            let read = match upload.wait_for_capacity(PARTS_AT_ONCE).await {
+                Ok(()) => read,
+                Err(e) => Err(e),
+            };
+            match read {
+                Ok(0) => return upload.finish().await.map(drop),
+                Ok(n) => upload.write(&piece[..n]),
+                Err(e) => {
+                    let _ = upload.abort().await;
+                    return Err(e);
                 }
-            }
-        };
-        match sent.await {
-            Ok(()) => Ok(()),
-            Err(e) => {
-                let _ = upload.abort().await;
-                Err(generic(e))
             }
         }
     })
+}
+
+/// [`with_store`] for a name that has to be that of a file.
+///
+/// # Errors
+/// It names a bucket only; those of `work`.
+pub fn with_file<T: Send>(
+    path: &Path,
+    work: impl AsyncFnOnce(Arc<dyn ObjectStore>, Key) -> object_store::Result<T> + Send,
+) -> io::Result<T> {
+    if store_of(path)?.1.as_ref().is_empty() {
+        let what = "it names a bucket, and no file in it";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    with_store(path, work)
 }
 
 /// Does something with the store of a file and its key there. In a thread of its own: who calls may be within a runtime.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
 
+use super::atomic::unsent;
 use super::paths::cannot_write;
 use super::store::put_to_store;
 use crate::error::Error;
@@ -25,10 +26,13 @@ pub fn put_folder_to_store(
         .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
         .map_err(cannot)?;
     names.sort_by_key(|name| (name.as_os_str() == last, name.clone()));
-    for name in names {
-        let file = File::open(folder.join(&name));
-        let put = file.and_then(|mut file| put_to_store(&path.join(&name), &mut file));
-        put.map_err(cannot)?;
-    }
-    Ok(())
+    let put = names.iter().try_for_each(|name| {
+        let mut file = File::open(folder.join(name))?;
+        put_to_store(&path.join(name), &mut file)
+    });
+    put.map_err(|e| {
+        // What was made is kept.
+        let _ = aside.keep();
+        cannot(e).hint(unsent(&folder))
+    })
 }

@@ -15,6 +15,7 @@ use redis::Cmd;
 use tokio::time::Instant;
 
 use super::redis_server::{News, REDIS_URL, RedisServer};
+use super::turns::Turns;
 use crate::error::Error;
 use crate::progress::Wait;
 use crate::summary::counted;
@@ -24,8 +25,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a store that failed is left alone.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Whether a request may go: the microseconds to wait, whether that is a pause, and how many programs asked for this host
-/// in the last minute. Keys: the time of the next request, the end of the pause, the programs by when they asked last.
+/// Whether a request may go: the microseconds to wait, whether that is a pause, how many programs asked for this host in the last
+/// minute, which of them this one is, and the time in microseconds. Keys: the time of the next request, the end of the pause, the programs by when they asked last.
 /// Arguments: microseconds between requests (0: any), the name of this program.
 const MAY_GO: &str = "
 local time = redis.call('TIME')
@@ -34,16 +35,21 @@ local function text(number) return string.format('%.0f', number) end
 redis.call('ZADD', KEYS[3], text(now), ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now - 60000000))
 redis.call('EXPIRE', KEYS[3], 60)
-local programs = redis.call('ZCARD', KEYS[3])
+local all = redis.call('ZRANGE', KEYS[3], 0, -1)
+local before = 0
+for _, other in ipairs(all) do
+  if other < ARGV[2] then before = before + 1 end
+end
+local function answer(wait, is_pause) return {wait, is_pause, #all, before, now} end
 local quiet = tonumber(redis.call('GET', KEYS[2]) or '0')
-if quiet > now then return {quiet - now, 1, programs} end
+if quiet > now then return answer(quiet - now, 1) end
 local free = tonumber(redis.call('GET', KEYS[1]) or '0')
-if free > now then return {free - now, 0, programs} end
+if free > now then return answer(free - now, 0) end
 local apart = tonumber(ARGV[1])
 if apart > 0 then
   redis.call('SET', KEYS[1], text(now + apart), 'PX', text(math.ceil(apart / 1000) + 1000))
 end
-return {0, 0, programs}";
+return answer(0, 0)";
 
 /// Begins a pause, or makes it longer. Key: its end. Argument: its microseconds.
 const PAUSE: &str = "
@@ -101,26 +107,78 @@ pub struct BudgetStore {
     by_host: Mutex<HashMap<String, HostShare>>,
 }
 
-/// What is known of a host while the store does not answer.
-#[derive(Debug, Default)]
+/// How long a program goes on keeping to its share after the store answers again: by then all others have asked it too.
+const REUNITED: Duration = Duration::from_secs(8);
+
+/// What is known of a host for the time in which the store does not answer.
+#[derive(Debug)]
 struct HostShare {
-    /// How many programs asked for it when the store last answered.
-    programs: u64,
-    /// When the next request may go.
+    /// Those of the programs that asked for it when the store last answered, or of those that are known otherwise.
+    turns: Turns,
+    /// Whether the store did not answer the last time.
+    is_alone: bool,
+    /// Until when this program keeps to its share after that.
+    careful_until: Option<Instant>,
+    /// When the next request of its share may go.
     free: Option<Instant>,
 }
 
 impl HostShare {
-    /// Whether a request may go that one of `programs` sends, of `per_second` in all.
-    fn permit(&mut self, now: Instant, per_second: f64, programs: u64) -> Permit {
-        let programs = self.programs.max(programs).max(1);
-        match self.free {
-            Some(free) if free > now => Permit::After(free - now),
-            _ if per_second > 0.0 => {
-                self.free = Some(now + Duration::from_secs_f64(programs as f64 / per_second));
+    fn new(turns: Turns) -> Self {
+        HostShare {
+            turns,
+            is_alone: false,
+            careful_until: None,
+            free: None,
+        }
+    }
+
+    fn is_careful(&self, now: Instant) -> bool {
+        self.careful_until.is_some_and(|until| now < until)
+    }
+
+    /// How long a request has to wait for its turn, where this program keeps to its share.
+    fn wait(&self, now: Instant, per_second: f64) -> Option<Duration> {
+        if per_second <= 0.0 || !self.is_alone && !self.is_careful(now) {
+            return None;
+        }
+        let from = self.free.map_or(now, |free| free.max(now));
+        let wait = self.turns.next(from, per_second) - now;
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// A request goes.
+    fn take(&mut self, now: Instant, per_second: f64) {
+        if per_second > 0.0 {
+            let apart = Duration::from_secs_f64(self.turns.count as f64 / per_second);
+            self.free = Some(now + apart);
+        }
+    }
+
+    /// Whether a request may go that the store does not tell of.
+    fn alone(&mut self, now: Instant, per_second: f64) -> Permit {
+        if !self.is_alone {
+            self.is_alone = true;
+            // Others may just have been told that they may send, as many as all together may in a second.
+            let quiet = Duration::from_secs_f64(1.0_f64.max(1.0 / per_second.max(1e-3)));
+            self.free = Some(now + quiet);
+        }
+        match self.wait(now, per_second) {
+            Some(wait) => Permit::After(wait),
+            None => {
+                self.take(now, per_second);
                 Permit::Go
             }
-            _ => Permit::Go,
+        }
+    }
+
+    /// The store answers. As long as others may not have found that out, it does not count how many there are.
+    fn answered(&mut self, now: Instant, turns: Turns) {
+        if std::mem::replace(&mut self.is_alone, false) {
+            self.careful_until = Some(now + REUNITED);
+        }
+        if !self.is_careful(now) {
+            self.turns = turns;
         }
     }
 }
@@ -145,8 +203,15 @@ impl BudgetStore {
     }
 
     /// Whether a request may be sent to a host, `name:port`, of those that all programs send: `per_second`, 0 for any
-    /// number. `programs` is how many there are at least.
-    pub async fn permit(&self, host: &str, per_second: f64, programs: u64) -> Permit {
+    /// number. `turns` are those of the programs that are known without the store.
+    pub async fn permit(&self, host: &str, per_second: f64, turns: Turns) -> Permit {
+        let held = self
+            .shares()
+            .get(host)
+            .and_then(|share| share.wait(Instant::now(), per_second));
+        if let Some(wait) = held {
+            return Permit::After(wait);
+        }
         let apart = match per_second > 0.0 {
             true => (1e6 / per_second).ceil() as u64,
             false => 0,
@@ -157,23 +222,26 @@ impl BudgetStore {
             command.arg(key(host, what));
         }
         command.arg(apart).arg(&self.name);
-        let answer: Option<(u64, u64, u64)> = self.ask(&command).await;
-        let mut shares = self.shares();
-        let share = shares.entry(host.to_owned()).or_default();
-        match answer {
-            None => {
-                self.programs.fetch_max(programs, Ordering::Relaxed);
-                share.permit(Instant::now(), per_second, programs)
+        let answer: Option<(u64, u64, u64, u64, u64)> = self.ask(&command).await;
+        let (now, mut shares) = (Instant::now(), self.shares());
+        let share = shares
+            .entry(host.to_owned())
+            .or_insert_with(|| HostShare::new(turns));
+        let Some((wait, is_pause, programs, before, time)) = answer else {
+            self.programs
+                .fetch_max(share.turns.count, Ordering::Relaxed);
+            return share.alone(now, per_second);
+        };
+        let zero = (now, Duration::from_micros(time));
+        share.answered(now, Turns::by(zero, before, programs));
+        let wait = Duration::from_micros(wait);
+        match (wait.is_zero(), is_pause) {
+            (true, _) => {
+                share.take(now, per_second);
+                Permit::Go
             }
-            Some((wait, is_pause, programs)) => {
-                share.programs = programs;
-                let wait = Duration::from_micros(wait);
-                match (wait.is_zero(), is_pause) {
-                    (true, _) => Permit::Go,
-                    (false, 0) => Permit::After(wait),
-                    (false, _) => Permit::Paused(wait),
-                }
-            }
+            (false, 0) => Permit::After(wait),
+            (false, _) => Permit::Paused(wait),
         }
     }
 
@@ -207,7 +275,7 @@ impl BudgetStore {
             1 => "once".to_owned(),
             times => counted(times, "time", "times"),
         };
-        let programs = self.shares().values().map(|share| share.programs).max();
+        let programs = self.shares().values().map(|share| share.turns.count).max();
         let most = programs
             .unwrap_or(1)
             .max(self.programs.load(Ordering::Relaxed));
@@ -262,30 +330,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_of_several_keeps_to_its_share_where_nobody_can_be_asked() {
+    fn without_a_store_each_keeps_to_its_share_after_a_second_without_requests_and_some_time_with_it()
+     {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        // (per second, programs that were told of, programs of the run, seconds between requests)
-        for (per_second, seen, given, apart) in [
-            (2.0, 0, 1, 0.5),
-            (2.0, 4, 1, 2.0),
-            (2.0, 2, 8, 4.0),
-            (0.0, 4, 4, 0.0),
-        ] {
-            let mut share = HostShare {
-                programs: seen,
-                free: None,
+        let zero = (start, Duration::ZERO);
+        let mut shares = [0, 1].map(|n| HostShare::new(Turns::by(zero, n, 2)));
+        for share in &mut shares {
+            share.take(start, 2.0);
+            assert_eq!(share.wait(start, 2.0), None, "as long as the store answers");
+            let Permit::After(wait) = share.alone(start, 2.0) else {
+                panic!("{share:?}");
             };
-            assert_eq!(share.permit(start, per_second, given), Permit::Go);
-            let next = share.permit(start, per_second, given);
-            let wanted = match apart {
-                0.0 => Permit::Go,
-                apart => Permit::After(second.mul_f64(apart)),
-            };
-            assert_eq!(next, wanted, "{per_second} {seen} {given}");
-            let then = start + second.mul_f64(apart);
-            assert_eq!(share.permit(then, per_second, given), Permit::Go);
+            assert!(wait >= second, "{wait:?}");
         }
+        // Two a second of both together.
+        let (mut now, mut sent) = (start, Vec::new());
+        while now < start + 20 * second {
+            for share in &mut shares {
+                if share.alone(now, 2.0) == Permit::Go {
+                    sent.push(now);
+                }
+            }
+            now += second / 100;
+        }
+        for from in &sent {
+            let in_a_second = |at: &&Instant| **at >= *from && **at < *from + second;
+            assert!(sent.iter().filter(in_a_second).count() <= 2);
+        }
+        assert!((30..40).contains(&sent.len()), "{}", sent.len());
+        // One of them finds the store again, which knows of no other yet.
+        let [one, _] = &mut shares;
+        one.answered(now, Turns::by(zero, 0, 1));
+        one.take(now, 2.0);
+        assert_eq!(one.turns.count, 2);
+        assert!(one.wait(now, 2.0).is_some());
+        let later = now + REUNITED;
+        one.answered(later, Turns::by(zero, 0, 1));
+        assert_eq!((one.turns.count, one.wait(later, 2.0)), (1, None));
+        assert_eq!(one.alone(later, 0.0), Permit::Go, "no limit");
     }
 
     #[test]

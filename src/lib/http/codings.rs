@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use reqwest::header::HeaderMap;
 
 use super::error::Error;
+use crate::zstandard;
 
 /// What documents may be encoded in, as a value of `Accept-Encoding`.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
@@ -82,9 +83,7 @@ pub fn decode(
         Some(Coding::Deflate) if is_zlib => Box::new(flate2::bufread::ZlibDecoder::new(body)),
         Some(Coding::Deflate) => Box::new(flate2::bufread::DeflateDecoder::new(body)),
         Some(Coding::Brotli) => Box::new(brotli_decompressor::Decompressor::new(body, 1 << 16)),
-        Some(Coding::Zstd) => Box::new(
-            ruzstd::decoding::StreamingDecoder::new(body).map_err(|e| damaged(&e.to_string()))?,
-        ),
+        Some(Coding::Zstd) => Box::new(zstandard::Decoder::new(body)),
     };
     let (mut block, mut bytes) = (vec![0; 1 << 16], 0);
     loop {

@@ -20,6 +20,7 @@ use super::pacing::{BEHIND, Pacing, Turn};
 use super::retry::FailedAttempt;
 use super::robots::Robots;
 use super::stats::HostStats;
+use super::turns::Turns;
 use crate::progress::Wait;
 
 /// All hosts that were asked.
@@ -46,8 +47,8 @@ pub struct Host {
     name: String,
     all: Arc<Freed>,
     store: Option<Arc<BudgetStore>>,
-    /// Programs that are known to share it, this one included.
-    programs: u64,
+    /// Those of the programs that are known to share it.
+    turns: Turns,
     pacing: Mutex<Pacing>,
     /// Wakes a request that waits for one in flight to end.
     freed: Notify,
@@ -86,17 +87,25 @@ impl Hosts {
         let anonymous = self.anonymous.get(&name).copied().unwrap_or_default();
         let mut hosts = self.lock();
         let number = hosts.len();
-        let sharing = options.shared.get(&name).copied().unwrap_or(1);
+        let (which, sharing) = options.shared.get(&name).copied().unwrap_or((0, 1));
         let new = || {
             let limit = self.archives.limit_for(options, domain, sharing);
             let judgment = Judgment::new(options.give_up, self.samples);
+            let turns = Turns::of(
+                options.worker * sharing.max(1) + which,
+                options.workers.max(1) * sharing.max(1),
+            );
+            let pacing = Pacing::new(Instant::now(), limit, judgment);
             Arc::new(Host {
                 number,
                 name: name.clone(),
                 store: self.store.clone(),
-                programs: options.workers.max(1) * sharing.max(1),
+                turns,
                 all: self.freed.clone(),
-                pacing: Mutex::new(Pacing::new(Instant::now(), limit, judgment)),
+                pacing: Mutex::new(match self.store {
+                    Some(_) => pacing,
+                    None => pacing.in_turns(turns),
+                }),
                 freed: Notify::new(),
                 robots: OnceCell::new(),
                 reservations: OnceCell::new(),
@@ -263,7 +272,7 @@ impl Host {
         let mut taken = Taken(Some(self));
         let per_second = self.pacing().per_second();
         // Held apart: what waits for Redis would make every request larger.
-        let permit = Box::pin(store.permit(&self.name, per_second, self.programs)).await;
+        let permit = Box::pin(store.permit(&self.name, per_second, self.turns)).await;
         taken.0 = None;
         let now = Instant::now();
         match permit {

@@ -40,6 +40,7 @@ mod robots;
 mod send;
 mod stats;
 mod token_login;
+mod turns;
 mod url_secrets;
 pub mod webhook;
 

@@ -105,9 +105,12 @@ pub struct Options {
     /// Programs that ask the same hosts side by side and share their rate limits; 0 and 1: this one alone.
     #[arg(skip)]
     pub workers: u64,
-    /// The same of single hosts, `name:port`.
+    /// Which of them this one is, from 0.
     #[arg(skip)]
-    pub shared: BTreeMap<String, u64>,
+    pub worker: u64,
+    /// The same of single hosts, `name:port`: which one, and how many.
+    #[arg(skip)]
+    pub shared: BTreeMap<String, (u64, u64)>,
     /// A login whose token is sent; stages that have one set it.
     #[arg(skip)]
     pub login: Option<TokenLogin>,
@@ -140,9 +143,10 @@ impl Options {
         self.rate.unwrap_or(10.0)
     }
 
-    /// For one of several programs that ask the same hosts side by side.
-    pub fn shared_by(&self, workers: u64) -> Self {
+    /// For one of several programs that ask the same hosts side by side: which one, from 0, and how many.
+    pub fn shared_by(&self, (worker, workers): (u64, u64)) -> Self {
         Options {
+            worker,
             workers,
             ..self.clone()
         }

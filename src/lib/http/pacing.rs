@@ -16,6 +16,7 @@ use super::error::{Error, Kind};
 use super::judgment::{Asker, Blame, Judgment};
 use super::retry::LONGEST_WAIT;
 use super::stats::HostStats;
+use super::turns::Turns;
 
 /// How the message about a URL begins that was not requested because its host was left: another run asks for it first.
 pub const LEFT: &str = "the host is not asked any more in this run";
@@ -46,6 +47,8 @@ pub enum Turn {
 #[derive(Debug)]
 pub struct Pacing {
     limit: RequestLimit,
+    /// When requests may go of which other programs send their part; the limit is that part.
+    turns: Option<Turns>,
     /// How many requests may be in flight now.
     window: f64,
     in_flight: u32,
@@ -140,6 +143,7 @@ impl Pacing {
     pub fn new(now: Instant, limit: RequestLimit, judgment: Judgment) -> Self {
         Pacing {
             limit,
+            turns: None,
             window: FIRST_WINDOW.min(limit.at_once.into()),
             in_flight: 0,
             rate: FIRST_RATE.min(limit.per_second),
@@ -163,6 +167,18 @@ impl Pacing {
         }
     }
 
+    /// For one of several programs that share the host, each with its part of the rate.
+    pub fn in_turns(self, turns: Turns) -> Self {
+        let mut pacing = self;
+        pacing.turns = Some(turns);
+        pacing
+    }
+
+    /// How many programs share the host, each with its part of the rate.
+    fn programs(&self) -> f64 {
+        self.turns.map_or(1, |turns| turns.count) as f64
+    }
+
     /// Another request waits for a turn.
     pub fn joined(&mut self, again: bool) {
         self.waiting[usize::from(again)] += 1;
@@ -183,7 +199,10 @@ impl Pacing {
         if self.in_flight >= self.room() {
             return Turn::Full;
         }
-        let free = self.next_slot.max(self.paused_until);
+        let mut free = self.next_slot.max(self.paused_until);
+        if let Some(turns) = &self.turns {
+            free = turns.next(free.max(now), self.limit.per_second * self.programs());
+        }
         if free > now {
             return Turn::Wait(free);
         }
@@ -278,8 +297,10 @@ impl Pacing {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// One request at a time from now on, and no more per second than this: the `Crawl-delay` of its robots.txt.
+    /// One request at a time from now on, and no more per second than this, of all programs that share the host: the
+    /// `Crawl-delay` of its robots.txt.
     pub fn slow_to(&mut self, per_second: f64) {
+        let per_second = per_second / self.programs();
         let allowed = if self.limit.per_second > 0.0 {
             self.limit.per_second.min(per_second)
         } else {

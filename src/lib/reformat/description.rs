@@ -9,7 +9,6 @@ use super::counts::part_count;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER};
 use super::release::Release;
-use super::similar_images::AlikePair;
 use super::split_options::NearDuplicates;
 use crate::contracts::{
     ClassCount, CommandLine, Contract, DatasetEntry, DatasetFile, DatasetInput, DatasetSource,

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::image_notes::first_few;
-use super::lookalikes::folded;
+use super::similar_names::folded;
 use crate::files::{self, is_device_name};
 use crate::formats::{Dataset, Format};
 

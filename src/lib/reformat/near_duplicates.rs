@@ -1,7 +1,7 @@
 //! The table of images that look alike, and what is said of it. Pure.
 
-use super::alike::AlikePair;
 use super::assemble::Assembled;
+use super::similar_images::AlikePair;
 use super::split_options::NearDuplicates;
 use crate::summary::counted;
 

@@ -10,7 +10,8 @@ use super::options::MergeOptions;
 use super::packs::Packs;
 use crate::contracts::{self, Download, Failure, MappedFile, PackedImage};
 use crate::download::names::OutputFolder;
-use crate::download::shard_mark::ShardMark;
+use crate::download::shard_mark::{HashPart, MergedInto, ShardMark};
+use crate::download::state::failed;
 use crate::download::state::journal::Journal;
 use crate::download::state::moves::make_room;
 use crate::download::summary::{reject, write_map};
@@ -60,6 +61,7 @@ impl Best {
 /// A folder has no journal or is in use, a journal is damaged, or a file or list cannot be written.
 pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> Result<(), Error> {
     let parts = folders(options)?;
+    refuse_other_sets(&parts)?;
     let inputs: Vec<PathBuf> = parts.iter().map(|part| part.join(Journal::NAME)).collect();
     files::refuse_overwriting(
         &inputs,
@@ -77,7 +79,7 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
         .collect::<Result<_, Error>>()?;
     let mut packs = Packs::default();
     let mut best = best_lines(&all, &mut packs, summary)?;
-    rename_shared(&mut best);
+    summary.notes.extend(rename_shared(&mut best));
     let placed = place(&all, &folder, &best)? + packs.place(&all, &packed(&best))?;
     write_journal(&all, &best, &packs, &options.output_dir)?;
     let there = best.iter().map(|(id, best)| (&**id, best.mapped(&packs)));
@@ -89,8 +91,9 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
         // Only now: until here a run that is killed leaves everything where it was.
         remove_placed(&all, &best)?;
         packs.remove_placed(&all, &packed(&best))?;
-        // They hold nothing any more: a worker that is started again begins anew.
+        // They hold nothing any more: a worker that is started again looks into the folder of all.
         for part in &parts {
+            MergedInto::note(part, &options.output_dir)?;
             files::cache_file::remove(&part.join(Journal::NAME))
                 .map_err(|e| files::cannot_write(part, e))?;
         }
@@ -115,21 +118,72 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     Ok(())
 }
 
-/// The shards of the plan that have not begun, or not ended, as far as the folders say what there is.
+/// Shards of two plans are no set together: the map would be that of neither.
+fn refuse_other_sets(parts: &[PathBuf]) -> Result<(), Error> {
+    let marks = parts.iter();
+    let marks = marks.filter_map(|part| Some((part, ShardMark::in_folder(part)?)));
+    let marks: Vec<(&PathBuf, ShardMark)> = marks.collect();
+    let other = |pair: &&[(&PathBuf, ShardMark)]| pair[0].1.set_sha256 != pair[1].1.set_sha256;
+    match marks.windows(2).find(other) {
+        None => Ok(()),
+        Some(pair) => Err(Error::new(format!(
+            "{}: holds a shard of another set than {}",
+            pair[1].0.display(),
+            pair[0].0.display()
+        ))
+        .hint("name the folders of one plan after that of all, or move the others away")),
+    }
+}
+
+/// What is missing of a set that was divided, as far as the folders say what there is.
 fn missing(all: &[PathBuf], done: u64, failures: &[Failure]) -> Vec<Reject> {
+    let known = done + failures.len() as u64;
+    let of_plan = missing_of_plan(all, known);
+    of_plan
+        .or_else(|| missing_of_parts(all, known))
+        .into_iter()
+        .collect()
+}
+
+/// Of a set that workers divided by the hashes of ids.
+fn missing_of_parts(all: &[PathBuf], known: u64) -> Option<Reject> {
+    let parts = all.iter().filter_map(|folder| HashPart::in_folder(folder));
+    let parts: Vec<HashPart> = parts.collect();
+    let first = parts.first()?;
+    let absent = match parts.iter().all(|part| part.of == first.of) {
+        true => (0..first.of)
+            .filter(|n| parts.iter().all(|part| part.part != *n))
+            .collect(),
+        false => Vec::new(),
+    };
+    let absent: Vec<String> = absent.iter().map(|n| format!("{n}/{}", first.of)).collect();
+    let is_one_set = parts.iter().all(|part| part.set_images == first.set_images);
+    let lacks = first.set_images.filter(|_| is_one_set);
+    let lacks = lacks.map(|images| images.saturating_sub(known));
+    let images = match lacks {
+        Some(0) => return None,
+        Some(lacks) => counted(lacks, "image of the set is", "images of the set are"),
+        None if absent.is_empty() => return None,
+        None => "images of the set are".to_owned(),
+    };
+    let why = match absent.is_empty() {
+        true => "workers have not ended".to_owned(),
+        false => format!("parts without a folder here: {}", absent.join(", ")),
+    };
+    let problem = format!("{images} neither downloaded nor a failure: {why}");
+    Some(Reject::new("parts", images, "parts", problem).temporary(true))
+}
+
+/// The shards of the plan that have not begun, or not ended.
+fn missing_of_plan(all: &[PathBuf], known: u64) -> Option<Reject> {
     let marks: Vec<ShardMark> = all
         .iter()
         .filter_map(|folder| ShardMark::in_folder(folder))
         .collect();
-    let Some(first) = marks.first() else {
-        return Vec::new();
-    };
-    let is_one_set = marks.iter().all(|mark| mark.set_sha256 == first.set_sha256);
-    let lacks = first
-        .set_images
-        .saturating_sub(done + failures.len() as u64);
-    if !is_one_set || lacks == 0 {
-        return Vec::new();
+    let first = marks.first()?;
+    let lacks = first.set_images.saturating_sub(known);
+    if lacks == 0 {
+        return None;
     }
     let begun: HashSet<u64> = marks.iter().map(|mark| mark.shard).collect();
     let absent = (0..first.shards).filter(|shard| !begun.contains(shard));
@@ -140,7 +194,7 @@ fn missing(all: &[PathBuf], done: u64, failures: &[Failure]) -> Vec<Reject> {
         false => format!("shards without a folder here: {}", absent.join(", ")),
     };
     let problem = format!("{images} neither downloaded nor a failure: {why}");
-    vec![Reject::new("plan", images, "shards", problem).temporary(true)]
+    Some(Reject::new("plan", images, "shards", problem).temporary(true))
 }
 
 /// The folders of workers, each once and in the order of their names.
@@ -264,14 +318,17 @@ fn each_line(path: &Path, mut take: impl FnMut((u64, u32), Download)) -> Result<
     }
 }
 
-/// Where files of several images would have one path, all of them get a hash of their ids, as `recto-download` names them.
-fn rename_shared(best: &mut BTreeMap<String, Best>) {
+/// Where files of several images would have one path, all of them get a hash of their ids, as `recto-download` names them. Says so of
+/// those in tar files, where only the map has that name.
+fn rename_shared(best: &mut BTreeMap<String, Best>) -> Option<String> {
+    let mut packed = 0;
     let mut times: HashMap<String, u32> = HashMap::new();
     for found in best.values() {
         *times.entry(found.path.to_lowercase()).or_default() += 1;
     }
     for (id, found) in best.iter_mut() {
         if times[&found.path.to_lowercase()] > 1 {
+            packed += u64::from(found.pack.is_some());
             let hash = files::hex_digest(id.as_bytes(), 10);
             let name = found.path.rfind('/').map_or(0, |at| at + 1);
             found.renamed = Some(match found.path[name..].rfind('.') {
@@ -283,6 +340,10 @@ fn rename_shared(best: &mut BTreeMap<String, Best>) {
             });
         }
     }
+    (packed > 0).then(|| {
+        let images = counted(packed, "image", "images");
+        format!("{images} in tar files under a name that another one has there too: the image map tells them apart, the tar files do not")
+    })
 }
 
 /// Puts every file in its place; gives the number of those that were not there. What a person put there is moved aside.
@@ -401,6 +462,12 @@ fn failures(
             }
             Ok(())
         })?;
+    }
+    // Those of workers that were killed, which have written no list.
+    for folder in all {
+        failed::each(&OutputFolder::new(folder.clone()), |row| {
+            rows.entry(row.id.clone()).or_insert(row);
+        });
     }
     if !rows.is_empty() {
         // The lists have ids without their secrets.

@@ -1,8 +1,11 @@
 //! `recto-shard plan`: reads a set, divides it, and writes the folder of the plan.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+use hashbrown::DefaultHashBuilder;
 
 use super::divide::{Unit, divide};
 use super::options::PlanOptions;
@@ -20,8 +23,10 @@ struct PlannedImage {
     unit: u64,
     /// A hash of its service, whose `info.json` is requested once.
     service: Option<u64>,
-    /// The key of its name.
-    name: u64,
+    /// The key of its name, and of that in a pack.
+    names: [u64; 2],
+    /// A hash of its id.
+    id: u64,
 }
 
 /// A set as it is read, with what is kept of each image.
@@ -43,6 +48,7 @@ pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
         entries,
         hosts,
     } = read(options)?;
+    refuse_twice(&records, &entries)?;
     let (units, requests) = units_of(&entries, hosts);
     let shards = options.shards as usize;
     let shard_of_unit: HashMap<u64, usize> = {
@@ -59,7 +65,8 @@ pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
         set_sha256: hash_of_set(&options.localizations),
         images: records.len() as u64,
         requests,
-        shared_names: shared_names(&entries),
+        shared_names: shared_names(entries.iter().map(|entry| entry.names[0])),
+        shared_names_in_packs: Some(shared_names(entries.iter().map(|entry| entry.names[1]))),
         shards: Vec::new(),
     };
     let mut folder = files::Folder::create(&options.output)?;
@@ -88,7 +95,8 @@ pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
 }
 
 fn read(options: &PlanOptions) -> Result<Read, Error> {
-    let naming = Naming::default();
+    let namings = [false, true].map(|is_dotless| Naming::new(None, is_dotless));
+    let hasher = DefaultHashBuilder::default();
     let hosts = Mutex::new(HashMap::new());
     let (records, entries) = ImageRecords::open_with(
         &options.localizations,
@@ -103,7 +111,8 @@ fn read(options: &PlanOptions) -> Result<Read, Error> {
             PlannedImage {
                 unit,
                 service: service.map(|service| hash_of(&service.id)),
-                name: Naming::key(&naming.plain(image)),
+                names: [0, 1].map(|n: usize| Naming::key(&namings[n].plain(image))),
+                id: hasher.hash_one(&image.id),
             }
         },
     )?;
@@ -227,13 +236,27 @@ fn units_of(entries: &[PlannedImage], mut hosts: HashMap<u64, String>) -> (Vec<U
 }
 
 /// The keys of names that several images have, as digits.
-fn shared_names(entries: &[PlannedImage]) -> Vec<String> {
-    let mut keys: Vec<u64> = entries.iter().map(|entry| entry.name).collect();
-    keys.sort_unstable();
-    let twice = keys.windows(2).filter(|pair| pair[0] == pair[1]);
-    let mut shared: Vec<u64> = twice.map(|pair| pair[0]).collect();
-    shared.dedup();
-    shared.iter().map(|key| format!("{key:016x}")).collect()
+fn shared_names(keys: impl Iterator<Item = u64>) -> Vec<String> {
+    let shared = Naming::several(keys.collect()).into_iter();
+    shared.map(|key| format!("{key:016x}")).collect()
+}
+
+/// Ids are unique by contract: two workers would download one image each, and the set would never be complete.
+fn refuse_twice(records: &ImageRecords, entries: &[PlannedImage]) -> Result<(), Error> {
+    let mut ids: Vec<(u64, usize)> = (0..)
+        .zip(entries)
+        .map(|(at, entry)| (entry.id, at))
+        .collect();
+    ids.sort_unstable();
+    for pair in ids.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        let [one, other] = [pair[0], pair[1]].map(|(_, at)| records.get(at));
+        let one = one?.id;
+        if one == other?.id {
+            return Err(Error::new(format!("image id `{one}` occurs twice"))
+                .hint("write the file again with recto-extract"));
+        }
+    }
+    Ok(())
 }
 
 /// The hosts of each shard, by name.

@@ -1,16 +1,19 @@
 //! `recto-shard status`: how far each worker is, from files alone: nothing is locked, and nobody is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::options::StatusOptions;
-use crate::contracts::{self, ImageRecords, LocalizedImage, Parts, ShardPlan};
+use crate::contracts::{self, Failure, ImageRecords, LocalizedImage, Parts, ShardPlan};
 use crate::download::failures::may_pass;
+use crate::download::names::OutputFolder;
 use crate::download::shard_mark::ShardMark;
 use crate::download::shards::of_another_set;
+use crate::download::state::failed;
 use crate::download::state::index::Index;
 use crate::download::state::journal::Journal;
 use crate::error::Error;
+use crate::files;
 use crate::http::host_of;
 use crate::summary::Summary;
 
@@ -46,7 +49,7 @@ impl Progress {
 /// The plan, a part of it or a journal cannot be read.
 pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Error> {
     let plan: ShardPlan = contracts::read(&options.plan.join(ShardPlan::FILE))?;
-    let merged = Journal::peek(&options.output_dir)?;
+    let merged = peek(&options.output_dir)?;
     let mut shards = Vec::new();
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (number, shard) in plan.shards.iter().enumerate() {
@@ -54,7 +57,7 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
         if ShardMark::in_folder(&folder).is_some_and(|mark| mark.set_sha256 != plan.set_sha256) {
             return Err(of_another_set(&folder));
         }
-        let index = Journal::peek(&folder)?;
+        let index = peek(&folder)?;
         let done = match merged.count() {
             0 => index.count() as u64,
             // What was moved into the folder of all is done too.
@@ -65,16 +68,14 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
             done,
             ..Progress::default()
         };
-        contracts::read_failures(&folder.join("failures.csv"), |failure| {
-            let failure = failure?;
+        each_failure(&folder, |failure| {
             if index.find(&failure.id).is_some() || merged.find(&failure.id).is_some() {
-                return Ok(());
+                return;
             }
             progress.failed += 1;
             progress.may_pass += u64::from(may_pass(&failure));
             let host = host_of(&failure.url).unwrap_or_default();
             *kinds.entry((host, failure.kind)).or_default() += 1;
-            Ok(())
         })?;
         shards.push(progress);
     }
@@ -101,6 +102,38 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
         shards.len()
     );
     Ok(())
+}
+
+/// Calls `take` with the failures of a worker, each image once: those that it has listed, and those since, if it was killed or has not
+/// ended yet.
+fn each_failure(folder: &Path, mut take: impl FnMut(Failure)) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    let mut take_once = |failure: Failure| {
+        if seen.insert(failure.id.clone()) {
+            take(failure);
+        }
+    };
+    contracts::read_failures(&folder.join("failures.csv"), |failure| {
+        take_once(failure?);
+        Ok(())
+    })?;
+    if !files::is_in_store(folder) {
+        failed::each(&OutputFolder::new(folder.to_owned()), take_once);
+    }
+    Ok(())
+}
+
+/// What the journal of a folder says, here or in an object store.
+fn peek(folder: &Path) -> Result<Index, Error> {
+    if !files::is_in_store(folder) {
+        return Journal::peek(folder);
+    }
+    let copy = files::temporary_folder();
+    let copy = copy.map_err(|e| Error::new("no temporary folder can be made").because(e))?;
+    Journal::look(&OutputFolder::anywhere(
+        folder.to_owned(),
+        Some(copy.path()),
+    ))
 }
 
 /// How many images of a set one of two journals has.

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use crate::zstandard::{Decoder, is_zstandard};
 use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// A text without the byte-order mark of UTF-8, which some servers put before JSON.
 pub fn without_mark(text: &[u8]) -> &[u8] {
@@ -22,10 +21,9 @@ pub fn beginning(bytes: &[u8], most: usize) -> Cow<'_, [u8]> {
         _ if bytes.starts_with(GZIP) => MultiGzDecoder::new(bytes)
             .take(most as u64)
             .read_to_end(&mut unpacked),
-        _ if bytes.starts_with(ZSTD) => match StreamingDecoder::new(bytes) {
-            Ok(frame) => frame.take(most as u64).read_to_end(&mut unpacked),
-            Err(_) => Ok(0),
-        },
+        _ if is_zstandard(bytes) => Decoder::new(bytes)
+            .take(most as u64)
+            .read_to_end(&mut unpacked),
         _ => return Cow::Borrowed(&bytes[..bytes.len().min(most)]),
     };
     Cow::Owned(unpacked)
@@ -39,34 +37,10 @@ pub fn decompressed(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
     if bytes.starts_with(GZIP) {
         return read(MultiGzDecoder::new(bytes), "gzip", most).map(Cow::Owned);
     }
-    if bytes.starts_with(ZSTD) {
-        return zstd(bytes, most).map(Cow::Owned);
+    if is_zstandard(bytes) {
+        return read(Decoder::new(bytes), "zstd", most).map(Cow::Owned);
     }
     Ok(Cow::Borrowed(bytes))
-}
-
-/// All frames of a file: `zstd a b` and `pzstd` write several (RFC 8878 §3.1).
-fn zstd(mut bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
-    let mut all = Vec::new();
-    while !bytes.is_empty() {
-        if let Some(rest) = after_skippable(bytes) {
-            bytes = rest;
-            continue;
-        }
-        let frame = StreamingDecoder::new(&mut bytes);
-        let frame = frame.map_err(|e| format!("document cannot be decompressed from zstd: {e}"))?;
-        all.extend(read(frame, "zstd", most - all.len() as u64)?);
-    }
-    Ok(all)
-}
-
-/// What follows a skippable frame (RFC 8878 §3.1.2); none if there is no such frame.
-fn after_skippable(bytes: &[u8]) -> Option<&[u8]> {
-    let (head, rest) = bytes.split_at_checked(8)?;
-    let magic = u32::from_le_bytes(head[..4].try_into().ok()?);
-    let size = u32::from_le_bytes(head[4..].try_into().ok()?);
-    let is_skippable = (0x184d_2a50..=0x184d_2a5f).contains(&magic);
-    is_skippable.then(|| rest.get(size as usize..).unwrap_or_default())
 }
 
 fn read(stream: impl Read, how: &str, most: u64) -> Result<Vec<u8>, String> {

@@ -4,15 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::DefaultHashBuilder;
 
 use super::index::{Index, Slot};
+use super::journal::Journal;
 use super::settled::Lookup;
 use crate::contracts::{ImageRecords, LocalizedImage, Parts};
 use crate::download::names::{Naming, Template, source_uri};
 use crate::download::options::{Options, Orphans};
+use crate::download::output_folder::OutputFolder;
 use crate::download::service::limits::origin_of;
 use crate::error::Error;
 use crate::summary::Reject;
@@ -34,6 +37,8 @@ pub struct Set {
     pub hosts: BTreeSet<String>,
     /// Images of other parts of the set that are there.
     pub elsewhere: Vec<Slot>,
+    /// Number of images that are in the folder that all parts were merged into.
+    pub merged: u64,
     /// How files are named.
     pub naming: Naming,
     /// Images that are there under another name than they have now, with that, without suffix.
@@ -129,6 +134,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     };
     let hasher = DefaultHashBuilder::default();
     let unseen = Unseen::of(options);
+    let (merged, moved) = (Merged::open(options)?, AtomicU64::new(0));
     let (mut records, entries) = ImageRecords::open_with(source, parts, |image| {
         let before = index.find(&image.id);
         unseen.look_at(image);
@@ -136,6 +142,10 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         let key = Naming::key(&name);
         if options.part().is_some_and(|part| !part.has(&image.id)) {
             return (key, SortedImage::Elsewhere(before));
+        }
+        if before.is_none() && merged.as_ref().is_some_and(|merged| merged.has(&image.id)) {
+            moved.fetch_add(1, Ordering::Relaxed);
+            return (key, SortedImage::Elsewhere(None));
         }
         let uri = source_uri(image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
@@ -154,7 +164,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
             _ => (key, SortedImage::Open(hasher.hash_one(&image.id), before)),
         }
     })?;
-    if !entries.is_empty() {
+    if !entries.is_empty() && moved.load(Ordering::Relaxed) == 0 {
         unseen.refuse()?;
     }
     let naming = share(naming, &entries, index, lookup);
@@ -165,11 +175,40 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         records: Arc::new(records),
         naming,
         renamed,
+        merged: moved.into_inner(),
         ..Set::default()
     };
     let ids = set.sort(entries);
     check_unique(&set, ids, index)?;
     Ok(set)
+}
+
+/// What `recto-shard merge --move` moved to the folder of all.
+struct Merged {
+    folder: OutputFolder,
+    index: Index,
+}
+
+impl Merged {
+    fn open(options: &Options) -> Result<Option<Self>, Error> {
+        let open = |path: &std::path::PathBuf| {
+            Ok(Merged {
+                folder: OutputFolder::new(path.clone()),
+                index: Journal::peek(path)?,
+            })
+        };
+        options.merged.as_ref().map(open).transpose()
+    }
+
+    /// Whether the file of an image is there.
+    fn has(&self, id: &str) -> bool {
+        self.index.find(id).is_some_and(|slot| {
+            let content = self.folder.content_of(self.index.place(slot));
+            content
+                .length()
+                .is_ok_and(|length| length == self.index.bytes(slot))
+        })
+    }
 }
 
 impl SortedImage {

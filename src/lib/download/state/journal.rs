@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub struct Journal {
     sender: Option<Sender<Message>>,
     writer: Option<JoinHandle<()>>,
     _lock: File,
-    _store_lock: Option<StoreLock>,
+    _store_lock: Option<Arc<StoreLock>>,
     /// Whether the file system has locks, so that no other run can be in the folder.
     pub is_locked: bool,
 }
@@ -72,9 +73,10 @@ impl Journal {
         let (lock, is_locked) = lock(&folder.work.join("lock"), &folder.path)?;
         let path = folder.path.join(Self::NAME);
         let store = folder.store.as_deref();
-        let take = |store| StoreLock::take(store, access.breaks_lock);
+        let take = |store| StoreLock::take(store, access.breaks_lock).map(Arc::new);
         let store_lock = store.map(take).transpose()?;
-        let segments = store.map(|store| Segments::fetch(store, &path));
+        let held = store.zip(store_lock.clone());
+        let segments = held.map(|(store, lock)| Segments::fetch(store, &path, lock));
         let segments = segments.transpose()?;
         let mut file = files::open_to_append(&path)?;
         let (index, mut end, has_line_end) = Index::read(&path)?;

@@ -31,7 +31,9 @@ pub fn others(folder: &OutputFolder, map: &Path) -> Vec<PathBuf> {
     let known = known(folder).into_iter();
     let others = known.filter(|path| Some(path) != own.as_ref());
     let paths = others.map(|path| folder.path.join(path));
-    paths.filter(|path| path.is_file()).collect()
+    paths
+        .filter(|path| path.is_file() || contracts::is_set_folder(path))
+        .collect()
 }
 
 /// Leaves out the files that the maps of other sets name.

@@ -1,5 +1,6 @@
 //! What earlier runs left behind, and what follows from it for this one.
 
+pub mod failed;
 pub mod index;
 pub mod input;
 pub mod journal;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::failed;
 use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
@@ -183,21 +184,28 @@ impl Earlier {
     /// written anew.
     fn read(options: &Options) -> Result<Self, Error> {
         let mut earlier = Earlier::default();
-        contracts::read_failures(&options.failures, |row| {
-            let failure = match row {
-                Ok(failure) => failure,
-                Err(_) if options.retry_failed.is_empty() => return Ok(()),
-                Err(e) => return Err(e.hint("--failures names the list that recto-download wrote")),
-            };
+        let mut take = |failure: Failure| {
             let id = hash_of(&failure.id);
             if failure.attempts > 0 {
                 earlier.tried.insert(id, failure.attempts);
             }
             if is_left(&failure, options) {
                 earlier.left.insert(id, failure);
+            } else {
+                earlier.left.remove(&id);
             }
+        };
+        contracts::read_failures(&options.failures, |row| {
+            let failure = match row {
+                Ok(failure) => failure,
+                Err(_) if options.retry_failed.is_empty() => return Ok(()),
+                Err(e) => return Err(e.hint("--failures names the list that recto-download wrote")),
+            };
+            take(failure);
             Ok(())
         })?;
+        // Those of a run that was killed since are the later ones.
+        failed::each(&options.folder(), take);
         Ok(earlier)
     }
 }

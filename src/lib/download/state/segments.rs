@@ -5,8 +5,10 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::store_lock::StoreLock;
 use crate::contracts::Download;
 use crate::error::Error;
 use crate::files::{self, Atomic};
@@ -19,6 +21,8 @@ const MOST_LINES: usize = 256;
 #[derive(Debug)]
 pub struct Segments {
     folder: PathBuf,
+    /// Only whoever holds it sends segments.
+    lock: Arc<StoreLock>,
     next: usize,
     waiting: Vec<u8>,
     lines: usize,
@@ -30,7 +34,7 @@ impl Segments {
     ///
     /// # Errors
     /// Those of the store and of the disk.
-    pub fn fetch(folder: &Path, copy: &Path) -> Result<Self, Error> {
+    pub fn fetch(folder: &Path, copy: &Path, lock: Arc<StoreLock>) -> Result<Self, Error> {
         let (images, folder) = (folder, folder.join(".recto/journal"));
         let cannot = |e| Error::new(format!("{}: cannot be read", folder.display())).because(e);
         let next = files::list_in_store(&folder).map_err(cannot)?;
@@ -49,6 +53,7 @@ impl Segments {
         file.publish()?;
         let mut segments = Segments {
             folder,
+            lock,
             next: next.map_or(0, |number| number + 1),
             lines: waiting.iter().filter(|byte| **byte == b'\n').count(),
             waiting,
@@ -98,18 +103,22 @@ impl Segments {
     /// Sends what waits.
     ///
     /// # Errors
-    /// The store does not take it, or somebody else has sent a segment.
+    /// The store does not take it, or another run has broken the lock.
     pub fn send(&mut self) -> io::Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let path = self.folder.join(format!("{:08}.jsonl", self.next));
-        if !files::create_in_store(&path, &self.waiting)? {
-            let what = format!(
-                "{}: was written by another run, which took over the lock",
-                path.display()
-            );
-            return Err(io::Error::other(what));
+        loop {
+            if !self.lock.is_ours()? {
+                let what = "another run has broken the lock (--break-lock) and goes on there";
+                return Err(io::Error::other(what));
+            }
+            let path = self.folder.join(format!("{:08}.jsonl", self.next));
+            if files::create_in_store(&path, &self.waiting)? {
+                break;
+            }
+            // The last one of a run whose lock was broken.
+            self.next += 1;
         }
         self.next += 1;
         (self.waiting, self.lines, self.since) = (Vec::new(), 0, None);

@@ -59,6 +59,15 @@ impl StoreLock {
         }
     }
 
+    /// Whether nobody has broken it.
+    ///
+    /// # Errors
+    /// The store does not say so.
+    pub fn is_ours(&self) -> std::io::Result<bool> {
+        let seen = files::see_in_store(&self.path)?;
+        Ok(seen.is_some_and(|seen| seen.bytes == self.own))
+    }
+
     fn is_held(folder: &Path, holder: Option<Holder>) -> Error {
         let who = holder.map_or(String::new(), |holder| {
             format!(
@@ -78,8 +87,7 @@ impl StoreLock {
 impl Drop for StoreLock {
     fn drop(&mut self) {
         // Another run may have broken it, and holds its own. If ours stays, the next run finds that its holder is gone.
-        let seen = files::see_in_store(&self.path);
-        if seen.is_ok_and(|seen| seen.is_some_and(|seen| seen.bytes == self.own)) {
+        if self.is_ours().is_ok_and(|is_ours| is_ours) {
             let _ = files::remove_in_store(&self.path);
         }
     }
