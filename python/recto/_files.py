@@ -9,12 +9,16 @@ Path = "str | os.PathLike[str]"
 
 def localizations(path="localizations.json", image_map=None):
     """Every box as a dict, a row of a table: image, group, concept, x, y, width, height in the frame of its image, which is
-    frame_width by frame_height, the id of the box, and its attributes under their own names.
+    frame_width by frame_height, the id of the box, and its attributes under their own names, after ``attribute_`` where such
+    a name is taken.
 
     With ``image_map``, the file that recto-download wrote, rows have the ``path`` of the image too, or None where it was not
     downloaded. Boxes are in the frame: ``recto-reformat`` maps them to the pixels of the file.
     """
     paths = globals()["image_map"](image_map) if image_map is not None else None
+    if paths is not None:
+        # UUIDs are the same in capitals.
+        paths.update({name.lower(): place for name, place in paths.items() if len(name) == 36 and name.lower() not in paths})
     return list(_rows(images(path), paths))
 
 
@@ -22,14 +26,14 @@ def _rows(found, paths):
     for image in found:
         about = {"image": image["id"], "group": image.get("group")}
         if paths is not None:
-            about["path"] = paths.get(image["id"])
+            about["path"] = paths.get(image["id"], paths.get(image["id"].lower()))
         frame = image.get("frame") or [None, None]
         for box in image.get("localizations", []):
             x, y, width, height = box["bbox"]
             row = dict(about, concept=box["concept"], x=x, y=y, width=width, height=height)
             row.update(frame_width=frame[0], frame_height=frame[1], id=box.get("id"))
             for name, value in box.get("attributes", {}).items():
-                row.setdefault(name, value)
+                row["attribute_" + name if name in row else name] = value
             yield row
 
 
@@ -44,11 +48,17 @@ def digest(path="digest.json"):
 
 
 def image_map(path="image_map.json"):
-    """The files of images: id to path, joined with the folder of the map."""
+    """The files of images: id to path, joined with the folder of the map; absolute paths and URLs as they are."""
     folder = os.path.dirname(os.fspath(path))
-    with open(path, encoding="utf-8") as file:
-        found = json.load(file)
-    return {name: os.path.join(folder, *place.split("/")) for name, place in found.items()}
+    with _opened(path) as file:
+        first = file.readline()
+        head = _object(first)
+        if head is not None and head.get("contract") == "recto/image_map" and "count" in head:
+            found = {line["id"]: line["path"] for line in _counted(path, file, head["count"])}
+        else:
+            found = json.loads(first + file.read())
+    is_whole = lambda place: "://" in place or os.path.isabs(place)
+    return {name: place if is_whole(place) else os.path.join(folder, *place.split("/")) for name, place in found.items()}
 
 
 def _records(path, member, contract):

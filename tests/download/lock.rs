@@ -74,7 +74,7 @@ fn a_lock_is_the_same_for_the_same_files_and_says_what_they_are() {
         .write("localizations.json", work.read("localizations.json"))
         .write("recto.lock", &first);
     other.run("download", &args(&["--locked"])).exits(0).says(&[
-        "--locked: 3 images are as in recto.lock; 0 with different bytes, 0 not in the lock, 0 only in the lock",
+        "--locked: 3 images are as in recto.lock; 0 with different bytes, 0 not in the lock, 0 not there any more",
     ]);
     assert_eq!(pictures(&other), pictures(&work));
 }
@@ -97,7 +97,7 @@ fn what_differs_from_a_lock_is_listed_and_left_out() {
     let call = args(&["--locked", "--report", "report.json"]);
     let ran = other.run("download", &call);
     ran.exits(3)
-        .says(&["1 with different bytes, 1 not in the lock, 1 only in the lock"]);
+        .says(&["1 with different bytes, 1 not in the lock, 1 not there any more"]);
     let changes = rows(&other, "changes.csv");
     let told: Vec<[&str; 2]> = changes.iter().map(|row| [&*row[0], &*row[2]]).collect();
     assert_eq!(told, [["a", "changed"], ["b", "gone"], ["c", "new"]]);

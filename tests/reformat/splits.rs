@@ -373,3 +373,57 @@ fn a_set_that_grows_aims_at_the_shares_that_were_asked_for() {
     places(&work, &["--split-like", "old"]);
     assert_eq!(work.json("out/dataset.json")["split"], asked);
 }
+
+#[test]
+fn images_that_are_too_small_move_nobody() {
+    let sides = |n: u32| if n % 7 == 3 { [8, 8] } else { [60, 50] };
+    let images: Vec<Value> = (0..60u32)
+        .map(|n| {
+            let class = ["a", "b", "c"][n as usize % 3];
+            let [width, height] = sides(n);
+            let boxes = vec![boxed(&format!("b{n}"), class, [0.0, 0.0, 5.0, 5.0])];
+            image(
+                &format!("p{n}"),
+                &format!("g{}", n / 4),
+                [width, height],
+                boxes,
+            )
+        })
+        .collect();
+    let names: Vec<(String, String)> = (0..60)
+        .map(|n| (format!("p{n}"), format!("images/p{n}.png")))
+        .collect();
+    let files: Vec<(&str, &str, Vec<u8>)> = (0..60u32)
+        .zip(&names)
+        .map(|(n, (id, path))| {
+            let [width, height] = sides(n);
+            (
+                id.as_str(),
+                path.as_str(),
+                picture(width, height, n, ImageFormat::Png),
+            )
+        })
+        .collect();
+    let work = Workdir::new();
+    lay_out(&work, &images, &files);
+    let places = |more: &[&str]| {
+        let split = ["--split", "train=0.8,val=0.1,test=0.1", "--images", "none"];
+        reformat(&work, "csv", &[&split[..], more].concat()).exits(0);
+        let table = work.text("out/annotations.csv");
+        let rows = table
+            .lines()
+            .skip(1)
+            .map(|row| row.split(',').collect::<Vec<_>>());
+        rows.map(|row| (row[1].to_owned(), row[4].to_owned()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    for stratify in [&[][..], &["--stratify", "class"]] {
+        let all = places(stratify);
+        let large = places(&[stratify, &["--min-image", "10"]].concat());
+        assert_eq!((all.len(), large.len()), (60, 51));
+        assert!(
+            large.iter().all(|(file, split)| all[file] == *split),
+            "{stratify:?}"
+        );
+    }
+}

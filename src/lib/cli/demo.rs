@@ -86,6 +86,22 @@ fn check_seed(noted: &Path, options: &Options) -> Result<(), Error> {
     let before = files::is_there(noted)
         .then(|| files::read(noted))
         .transpose()?;
+    let made = [
+        "archive",
+        "coco",
+        "digest.json",
+        "images",
+        "localizations.json",
+        "sheet.png",
+        "yolo",
+    ];
+    let mut others = made.iter().map(|name| options.folder.join(name));
+    if before.is_none()
+        && let Some(other) = others.find(|path| files::is_there(path))
+    {
+        let what = format!("{} is there and not of a demo", other.display());
+        return Err(Error::new(what).hint("name a folder that is empty or not there"));
+    }
     match before.filter(|before| before.trim_ascii() != seed.as_bytes()) {
         None => files::write(noted, format!("{seed}\n").as_bytes()),
         Some(before) => {

@@ -195,8 +195,11 @@ pub fn hold(
     let judged: Vec<Option<(Failure, Change)>> = results.there.par_iter().map(judge).collect();
     let there = results.there.iter().map(|slot| number(index.id(*slot)));
     let mut seen: HashSet<u64> = there.collect();
+    // What its server does not have any more is gone, and what else went wrong may pass.
     results.failures.visit(set, &set.naming, |failure| {
-        seen.insert(number(&failure.id));
+        if failure.kind != Kind::NotFound.name() {
+            seen.insert(number(&failure.id));
+        }
         Ok(())
     })?;
     let mut differs = judged.iter().map(Option::is_some);
@@ -216,7 +219,7 @@ pub fn hold(
     results.is_incomplete |= counts[2] > 0;
     let [others, new, gone] = counts;
     results.notes.push(format!(
-        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} only in the lock{}",
+        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} not there any more{}",
         counted(results.there.len() as u64, "image is", "images are"),
         path.display(),
         match others + new + gone {

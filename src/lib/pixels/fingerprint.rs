@@ -21,15 +21,23 @@ pub struct Fingerprint {
     /// The lightness of the reduced image, stretched to the whole range; none for an image that is all alike, such as a
     /// blank page, of which nothing can be said.
     lightness: Option<Box<[u8]>>,
+    /// The average colour: red, green and blue.
+    colour: [u8; 3],
 }
+
+/// Steps of 256 by which the colours of two blank pictures may differ.
+const SAME_COLOUR: u8 = 24;
 
 /// Bits that may differ between two forms of one picture, such as after another compression or size.
 const SAME_PICTURE: u32 = 10;
 
 impl Fingerprint {
-    /// Whether two files show the same picture. Pictures without any drawing, such as blank pages, are the same.
+    /// Whether two files show the same picture. Pictures without any drawing, such as blank pages, are the same if their colour is.
     pub fn is_same_picture(&self, other: &Fingerprint) -> bool {
-        self.is_alike(other, SAME_PICTURE) || !self.is_telling() && !other.is_telling()
+        let are_blank = !self.is_telling() && !other.is_telling();
+        let mut channels = self.colour.iter().zip(other.colour);
+        self.is_alike(other, SAME_PICTURE)
+            || are_blank && channels.all(|(a, b)| a.abs_diff(b) <= SAME_COLOUR)
     }
 
     /// Whether a file shows the same picture as one of which only the bits were written down, as far as these tell.
@@ -72,6 +80,7 @@ pub fn fingerprint(image: &Content) -> Result<Fingerprint, String> {
     if let Some(turn) = image::metadata::Orientation::from_exif(orientation) {
         small.apply_orientation(turn);
     }
+    let colour = average(&small);
     let small = small.into_luma8();
     let grid = image::imageops::resize(&small, 2 * SIDE, 2 * SIDE, FilterType::Triangle);
     let values: Vec<f64> = grid.pixels().map(|p| f64::from(p.0[0])).collect();
@@ -79,6 +88,21 @@ pub fn fingerprint(image: &Content) -> Result<Fingerprint, String> {
     Ok(Fingerprint {
         bits: frequencies(&values, 2 * SIDE as usize),
         lightness: stretched(&reduced.into_raw()),
+        colour,
+    })
+}
+
+/// The average colour of an image, as on white where it is transparent.
+fn average(image: &image::DynamicImage) -> [u8; 3] {
+    let image = image.to_rgba8();
+    let pixels = u64::from(image.width() * image.height()).max(1);
+    [0, 1, 2].map(|channel: usize| {
+        let on_white = |p: &image::Rgba<u8>| {
+            let [value, alpha] = [p.0[channel], p.0[3]].map(u64::from);
+            (value * alpha + 255 * (255 - alpha)) / 255
+        };
+        let sum: u64 = image.pixels().map(on_white).sum();
+        u8::try_from(sum / pixels).unwrap_or(u8::MAX)
     })
 }
 

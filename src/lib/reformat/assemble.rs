@@ -415,7 +415,12 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 fn kept(survey: &Survey, rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
     let (mut units, mut unboxed, mut unusable) = (Vec::new(), 0, 0);
     let is_strict = rules.is_detection && !rules.keeps_unboxed;
-    for (marks, image) in survey.marks.iter().zip(0..) {
+    let large = survey
+        .marks
+        .iter()
+        .zip(0..)
+        .filter(|(marks, _)| !marks.is_small);
+    for (marks, image) in large {
         if is_strict && !marks.has_boxes && (marks.is_labelled || marks.is_rejected) {
             unboxed += u64::from(marks.is_labelled);
             unusable += u64::from(!marks.is_labelled);

@@ -121,6 +121,8 @@ pub struct Marks {
     pub has_boxes: bool,
     /// Whether it has annotations that could not be used.
     pub is_rejected: bool,
+    /// Whether its file is smaller than wanted: it has its place among splits, and is not written.
+    pub is_small: bool,
 }
 
 /// What is held of an image where the choices of the user need it.
@@ -187,7 +189,6 @@ struct Found<'a> {
     rights: Text<'a>,
     /// A number made of its id, if that of the image map has secrets.
     cleaned: Option<u64>,
-    is_small: bool,
     grouped: Grouped<'a>,
 }
 
@@ -307,6 +308,7 @@ fn found<'a>(
             is_labelled: labels.iter().any(is_class),
             has_boxes: !placed.concepts.is_empty(),
             is_rejected: image.rejected,
+            is_small: header.width.min(header.height) < rules.least_image_side,
         },
         particulars,
         placed,
@@ -316,7 +318,6 @@ fn found<'a>(
         box_keys,
         rights: image.source.rights.unwrap_or_default(),
         cleaned: None,
-        is_small: header.width.min(header.height) < rules.least_image_side,
         grouped,
     }
 }
@@ -521,18 +522,20 @@ impl Taking<'_> {
             }
             survey.uses[concept] += 1;
         }
-        if found.is_small {
-            survey.filtered += 1 + placed.concepts.len() as u64;
-            return;
-        }
-        survey.filtered += u64::from(placed.dropped + placed.small + placed.merged);
-        survey.notes.join(found.notes);
-        survey.notes.of_boxes(&placed);
-        add_names(&mut survey.image_keys, &found.image_keys);
-        add_names(&mut survey.box_keys, &found.box_keys);
-        let rights = found.rights.as_str();
-        if !rights.is_empty() && !survey.rights.contains(rights) {
-            survey.rights.insert(rights.to_owned());
+        let is_small = found.marks.is_small;
+        match is_small {
+            true => survey.filtered += 1 + placed.concepts.len() as u64,
+            false => {
+                survey.filtered += u64::from(placed.dropped + placed.small + placed.merged);
+                survey.notes.join(found.notes);
+                survey.notes.of_boxes(&placed);
+                add_names(&mut survey.image_keys, &found.image_keys);
+                add_names(&mut survey.box_keys, &found.box_keys);
+                let rights = found.rights.as_str();
+                if !rights.is_empty() && !survey.rights.contains(rights) {
+                    survey.rights.insert(rights.to_owned());
+                }
+            }
         }
         let cleaned = found.cleaned.map(|number| (facts.file, number));
         survey.cleaned.extend(cleaned);
@@ -545,7 +548,8 @@ impl Taking<'_> {
         survey.facts.push(&NewFacts { group, ..facts });
         survey.marks.push(found.marks);
         survey.particulars.extend(found.particulars);
-        for (localization, field, problem) in placed.rejects {
+        let rejects = placed.rejects.into_iter().filter(|_| !is_small);
+        for (localization, field, problem) in rejects {
             self.reject(&format!("{id} {localization}"), field, problem);
         }
     }

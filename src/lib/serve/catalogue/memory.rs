@@ -1,6 +1,7 @@
 //! What became of manifests since they were first served: which have other images than before, and which are gone. Change Discovery
 //! tells of it. A file (`--served`) remembers it while no server runs.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -26,6 +27,13 @@ impl Catalogue {
                 Some(_) => memory.add(&group.name, changed),
             }
         }
+        // A harvester reads only what is newer than its last visit: new files may be old.
+        for group in self
+            .groups()
+            .filter(|group| before.group(&group.name).is_none())
+        {
+            memory.add(&group.name, Some(now));
+        }
         let gone = before.memory.gone.values().cloned();
         self.take_gone(memory, gone);
     }
@@ -34,6 +42,12 @@ impl Catalogue {
     pub fn remember_all(&mut self, served: Vec<ServedManifest>, now: Timestamp) {
         let mut memory = ServedMemory::default();
         let mut gone = Vec::new();
+        let there = served.iter().filter(|manifest| manifest.gone.is_none());
+        let there: HashSet<String> = there.map(|manifest| manifest.manifest.clone()).collect();
+        let is_new = |group: &&IndexedGroup| !served.is_empty() && !there.contains(&group.name);
+        for group in self.groups().filter(is_new) {
+            memory.add(&group.name, Some(now));
+        }
         for manifest in served {
             match self.group(&manifest.manifest) {
                 _ if manifest.gone.is_some() => gone.push(manifest),
