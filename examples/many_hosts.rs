@@ -227,10 +227,7 @@ fn options(plan: &ShardPlan, shard: usize) -> download::Options {
         &jobs,
     ];
     let mut options = download::Options::parse(call).unwrap();
-    let hosts = plan.shards[shard].hosts.iter();
-    options.http.shared = hosts
-        .map(|host| (host.host.clone(), host.shared_by))
-        .collect();
+    options.http.shared = plan.sharing(shard);
     options
 }
 

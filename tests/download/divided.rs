@@ -322,7 +322,7 @@ fn shards_that_share_a_host_send_no_more_in_any_second_than_one_worker() {
             .filter(|at| (*from..*from + second).contains(*at))
             .count()
     };
-    let most = arrived.iter().map(|at| within(at)).max();
+    let most = arrived.iter().map(within).max();
     assert!(most <= Some(3), "{most:?}: {arrived:?}");
 }
 

@@ -1,6 +1,8 @@
 //! `plan.json`, written by `recto-shard plan`: how a set is divided among workers. It lies in a folder beside a
 //! `localizations.json` for each worker.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,18 @@ impl ShardPlan {
     /// The name of the folder that a shard is downloaded to, in that of the whole set.
     pub fn folder(shard: usize) -> String {
         format!("shard-{shard:05}")
+    }
+
+    /// The hosts of a shard, each with its number among the shards that have images of it, and how many these are.
+    pub fn sharing(&self, shard: usize) -> BTreeMap<String, (u64, u64)> {
+        let before = |name: &str| {
+            let has = |shard: &&PlannedShard| shard.hosts.iter().any(|host| host.host == name);
+            self.shards[..shard].iter().filter(has).count() as u64
+        };
+        let hosts = self.shards[shard].hosts.iter();
+        hosts
+            .map(|host| (host.host.clone(), (before(&host.host), host.shared_by)))
+            .collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::names::{Naming, Template};
 use super::options::Options;
 use super::shard_mark::{HashPart, MergedInto, ShardMark};
-use crate::contracts::{self, ImageRecords, Parts, PlannedShard, ShardPlan};
+use crate::contracts::{self, ImageRecords, Parts, ShardPlan};
 use crate::error::Error;
 use crate::files;
 use crate::summary::counted;
@@ -92,16 +92,7 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
         ..options.clone()
     };
     lists_into(&output_dir, &mut of_shard);
-    // The how manieth of the shards with a host this one is.
-    let before = |host: &str| {
-        let others = plan.shards[..number].iter();
-        let has = |shard: &&PlannedShard| shard.hosts.iter().any(|other| other.host == host);
-        others.filter(has).count() as u64
-    };
-    let hosts = planned.hosts.iter();
-    of_shard.http.shared = hosts
-        .map(|host| (host.host.clone(), (before(&host.host), host.shared_by)))
-        .collect();
+    of_shard.http.shared = plan.sharing(number);
     of_shard.output_dir = output_dir;
     of_shard.merged = MergedInto::in_folder(&of_shard.folder().path);
     refuse_other_sets(&of_shard.folder().path, &mark, options.dry_run)?;

@@ -30,7 +30,7 @@ impl Failed {
     /// Adds an image. The line is handed to the system at once: it is there when the program is killed.
     pub fn add(&mut self, failure: Failure) {
         let failure = Failure {
-            id: id_without_secrets(&failure.id).into(),
+            id: id_without_secrets(&failure.id),
             ..failure
         };
         if self.file.is_none() {
