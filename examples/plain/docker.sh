@@ -8,4 +8,4 @@ recto() {
 recto digest iiif "$1" --cache cache --partial-ok -o digest.json
 recto extract digest.json --partial-ok
 recto download localizations.json images --partial-ok
-recto reformat localizations.json -f yolo -o set --split train=0.8,val=0.2 --partial-ok
+recto reformat localizations.json -f coco -o set --split train=0.8,val=0.2 --partial-ok

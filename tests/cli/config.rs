@@ -155,3 +155,20 @@ fn secrets_are_named_and_not_shown() {
         .exits(1)
         .says(&["the variable MY_TOKEN is not set"]);
 }
+
+#[test]
+fn secrets_of_the_environment_are_not_printed() {
+    let work = Workdir::new();
+    let mut command = work.command("recto", &["config"]);
+    command
+        .env("RECTO_DOWNLOAD_BEARER", "zzz")
+        .env("RECTO_BUDGET_STORE", "redis://:zzz@cache.example");
+    let ran = work.run_command(&mut command);
+    ran.exits(0);
+    let said = ran.stdout();
+    assert!(
+        said.contains("download.bearer = …") && !said.contains("zzz"),
+        "{said}"
+    );
+    assert!(said.contains("redis://…@cache.example"), "{said}");
+}

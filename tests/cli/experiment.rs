@@ -99,7 +99,7 @@ fn an_experiment_with_iiif_goes_on_with_what_is_there() {
     edit(
         &work,
         "exp/settings.mk",
-        "-f yolo --split train=0.8,val=0.1,test=0.1",
+        "-f coco --split train=0.8,val=0.1,test=0.1",
         "-f coco",
     );
     edit(

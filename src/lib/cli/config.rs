@@ -65,7 +65,11 @@ fn as_text(file: &File, rows: &[(String, Setting)]) -> String {
         None => "# no recto.toml in this folder or above it\n".into(),
     };
     let line = |(section, setting): &(String, Setting)| {
-        let values: Vec<String> = setting.values.iter().map(shown).collect();
+        let values: Vec<String> = setting
+            .values
+            .iter()
+            .map(|value| shown(setting, value))
+            .collect();
         let values = match values.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -80,7 +84,11 @@ fn as_text(file: &File, rows: &[(String, Setting)]) -> String {
 
 fn as_json(file: &File, rows: &[(String, Setting)]) -> Result<String, Error> {
     let row = |(section, setting): &(String, Setting)| {
-        let values: Vec<String> = setting.values.iter().map(shown).collect();
+        let values: Vec<String> = setting
+            .values
+            .iter()
+            .map(|value| shown(setting, value))
+            .collect();
         json!({"section": section, "option": setting.option, "values": values, "origin": setting.origin})
     };
     let all = json!({"file": file.path, "settings": rows.iter().map(row).collect::<Vec<_>>()});
@@ -89,11 +97,50 @@ fn as_json(file: &File, rows: &[(String, Setting)]) -> Result<String, Error> {
         .map_err(|e| Error::new("the settings cannot be written as JSON").because(e))
 }
 
-/// A value; a secret by the name of its variable.
-fn shown(value: &Value) -> String {
+/// A value; a secret by the name of its variable, or not at all.
+fn shown(setting: &Setting, value: &Value) -> String {
     match value {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) if settings::may_be_secret(&setting.option, text) => "…".into(),
+        Value::Text(text) => without_users(text),
         Value::Flag(given) => given.to_string(),
         Value::Secret(variable, host) => format!("{host}${variable}"),
+    }
+}
+
+/// A text with `…` in place of who logs in at the servers of its URLs: `redis://:secret@host`.
+fn without_users(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['/', '=', ' ', ',']).unwrap_or(part.len());
+        let (server, path) = part.split_at(end);
+        let host = server.rsplit_once('@').map(|(_, host)| format!("…@{host}"));
+        shown += &format!("://{}{path}", host.as_deref().unwrap_or(server));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_logs_in_is_not_shown() {
+        let cases = [
+            (
+                "redis://:secret@cache.example:6379",
+                "redis://…@cache.example:6379",
+            ),
+            (
+                "http://a.example/=http://me:pw@b.example/x@y",
+                "http://a.example/=http://…@b.example/x@y",
+            ),
+            ("http://a.example/x@y", "http://a.example/x@y"),
+            ("you@university.example", "you@university.example"),
+            ("5", "5"),
+        ];
+        for (given, wanted) in cases {
+            assert_eq!(without_users(given), wanted);
+        }
     }
 }

@@ -18,6 +18,11 @@ const FILE: &str = "recto.toml";
 /// Options that hold secrets.
 const SECRETS: [&str; 2] = ["bearer", "header"];
 
+/// Whether the value of an option may be a secret.
+pub fn may_be_secret(option: &str, text: &str) -> bool {
+    SECRETS.contains(&option) && !is_harmless(text)
+}
+
 /// Tables of what `recto-serve -c` reads: a file of this name may be that, or both.
 const SERVER: [&str; 6] = ["presets", "pdf", "prepare", "cache", "auth", "requests"];
 
