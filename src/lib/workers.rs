@@ -281,7 +281,7 @@ mod tests {
             (
                 "SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=4 SLURM_ARRAY_TASK_COUNT=4",
                 Some(4),
-                Err("of numbers up to 4, and there are 4 shards"),
+                Err("of numbers up to 4, and the number of shards is 4"),
             ),
             (
                 "SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=2",
