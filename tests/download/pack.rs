@@ -84,8 +84,8 @@ fn reformatted(work: &Workdir, map: &str, output: &str) -> BTreeMap<String, Vec<
         .exits(0);
     }
     let mut tree = work.tree(output);
-    // It names the image map by its hash.
-    tree.retain(|name, _| !name.ends_with("dataset.json"));
+    // They name the image map by its hash.
+    tree.retain(|name, _| !name.ends_with("dataset.json") && !name.ends_with("README.md"));
     tree
 }
 
