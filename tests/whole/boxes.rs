@@ -18,9 +18,12 @@ fn archive() -> Workdir {
     });
     let mut outlined = boxed("o", "plain", [10.5, 10.0, 60.0, 40.25]);
     outlined["polygon"] = json!([[10.5, 10], [70.5, 10], [70.5, 50.25], [30, 45.5]]);
-    outlined["attributes"] = json!({"text": "in the\nbeginning <b>", "confidence": 0.75, "tags": ["x"], "depth": {"m": 3}, "iscrowd": 1});
+    outlined["attributes"] = json!({"text": "in the\nbeginning <b>", "confidence": 0.75, "tags": ["x"], "depth": {"m": 3}});
+    let mut awkward: Vec<Value> = awkward.collect();
+    // Without outline: the mask of a crowd is in pixels.
+    awkward[0]["attributes"] = json!({"iscrowd": 1});
     let images = [
-        image("u1", "ms 1", [200, 100], awkward.collect()),
+        image("u1", "ms 1", [200, 100], awkward),
         image("u2", "ms 1", [100, 50], vec![]),
         image(
             "https://example.org/iiif/u3",

@@ -323,7 +323,6 @@ mod tests {
                 [20.0, 40.0],
             ]],
             baseline: vec![[20.0, 35.0], [60.0, 55.0], [100.0, 75.0]],
-            ..LineShape::default()
         };
         let cut = pixels(&line, None, true);
         let length = 80f64.hypot(40.0);

@@ -191,24 +191,13 @@ fn one(
         ("bbox", format!("box is outside the image: {particulars}"))
     };
     let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
-    let (mut bbox, is_clipped) = clip(&mapped, size).ok_or_else(outside)?;
+    let (bbox, is_clipped) = clip(&mapped, size).ok_or_else(outside)?;
     let parts = localization.polygon.iter().flat_map(Polygon::parts);
-    let drawn: Vec<Polygon> = parts.map(|part| mapping.polygon(&part)).collect();
-    let parts: Vec<Polygon> = drawn
-        .iter()
-        .filter_map(|part| clip_polygon(part, size))
-        .collect();
-    let cut = |hole: &Polygon| clip_polygon(&mapping.polygon(hole), size);
+    let cut = |ring: &Polygon| clip_polygon(&mapping.polygon(ring), size);
+    let parts: Vec<Polygon> = parts.filter_map(|part| cut(&part)).collect();
     let holes = localization.holes.iter().filter_map(cut).collect();
     // An outline that encloses nothing, such as a line there and back, is none: the box is what there is.
     let outline = Outline::new(parts, holes).filter(|outline| outline.area() > 0.0);
-    // The box around an outline stays the one around what the image shows of it.
-    if is_clipped
-        && let Some(outline) = &outline
-        && is_around_rings(&mapped, &drawn)
-    {
-        bbox = box_around(outline).unwrap_or(bbox);
-    }
     Ok(PlacedShape {
         bbox,
         is_clipped,
@@ -225,12 +214,8 @@ pub fn box_around(outline: &Outline) -> Option<BBox> {
 
 /// Whether a box is the one around an outline, and not one of its own.
 pub fn is_around(bbox: &BBox, outline: &Outline) -> bool {
-    is_around_rings(bbox, outline.parts())
-}
-
-fn is_around_rings(bbox: &BBox, rings: &[Polygon]) -> bool {
     const NOISE: f64 = 1e-3;
-    let around = BBox::around(rings.iter().flat_map(Polygon::points).copied());
+    let around = BBox::around(outline.parts().iter().flat_map(Polygon::points).copied());
     let sides = |b: &BBox| [b.x, b.y, b.right(), b.bottom()];
     around.is_ok_and(|around| {
         let pairs = sides(&around).into_iter().zip(sides(bbox));
