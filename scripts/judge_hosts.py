@@ -522,7 +522,7 @@ def one_image_stalls(trial):
     def stalls(asked):
         return Answer(reply(asked.host.files[asked.path][1])[:600], "silence") if number(asked) == 2 else None
     trial.host("a", 16, stalls, most=16 + RETRIES)
-    trial.fails(["a2"], "timeout", "no byte arrived|did not answer|bytes? arrived")
+    trial.fails(["a2"], "timeout", "no byte arrived|did not answer|bytes? arrived|stalled")
 
 
 @kind
@@ -532,7 +532,7 @@ def all_images_stall(trial):
         return Answer(reply(asked.host.files[asked.path][1])[:600], "silence")
     hosts = [trial.host(letter, 4, stalls, most=4 * (1 + RETRIES)) for letter in "ab"]
     for letter in "ab":
-        trial.fails(all_of(letter, 4), "timeout", "no byte arrived|did not answer|bytes? arrived")
+        trial.fails(all_of(letter, 4), "timeout", "no byte arrived|did not answer|bytes? arrived|stalled")
     # OWED: only a head that does not come counts as silence; hosts like these hold the jobs for each of their images.
     trial.owes_time = True
     trial.checks.append(lambda took: trial.owed(took <= trial.bench.alone + TIMEOUT + 1, f"the run took {took:.1f} s"))

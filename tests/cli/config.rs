@@ -162,7 +162,7 @@ fn secrets_of_the_environment_are_not_printed() {
     let mut command = work.command("recto", &["config"]);
     command
         .env("RECTO_DOWNLOAD_BEARER", "zzz")
-        .env("RECTO_BUDGET_STORE", "redis://:zzz@cache.example");
+        .env("RECTO_DOWNLOAD_BUDGET_STORE", "redis://:zzz@cache.example");
     let ran = work.run_command(&mut command);
     ran.exits(0);
     let said = ran.stdout();

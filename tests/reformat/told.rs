@@ -502,7 +502,8 @@ fn an_image_whose_annotations_cannot_be_used_is_no_negative() {
                 .contains("1 image is annotated, but nothing of it can be used"),
         )
     };
-    assert_eq!(written(&[]), (2, true));
+    assert_eq!(written(&[]), (3, true));
+    assert_eq!(written(&["--unboxed", "drop"]), (2, true));
     assert_eq!(written(&["--unboxed", "keep"]), (3, false));
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::box_options::Unboxed;
 use super::class_list;
 use super::class_names::{ClassRules, ConceptTable};
 use super::image_notes::first_few;
@@ -33,8 +34,8 @@ pub struct SetRules<'a> {
     pub seed: u64,
     /// Whether a detector learns from the set.
     pub is_detection: bool,
-    /// Whether images that are labelled as a whole, without a box, stay all the same.
-    pub keeps_unboxed: bool,
+    /// What becomes of images that are annotated and have no box, if the user says so.
+    pub unboxed: Option<Unboxed>,
 }
 
 /// A dataset, and how its images and boxes are found in the input.
@@ -414,17 +415,20 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 /// Which images stay, or which tiles.
 fn kept(survey: &Survey, rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
     let (mut units, mut unboxed, mut unusable) = (Vec::new(), 0, 0);
-    let is_strict = rules.is_detection && !rules.keeps_unboxed;
+    let is_told = rules.is_detection && rules.unboxed != Some(Unboxed::Keep);
+    let drops_unusable = rules.unboxed == Some(Unboxed::Drop);
     let large = survey
         .marks
         .iter()
         .zip(0..)
         .filter(|(marks, _)| !marks.is_small);
     for (marks, image) in large {
-        if is_strict && !marks.has_boxes && (marks.is_labelled || marks.is_rejected) {
+        if is_told && !marks.has_boxes && (marks.is_labelled || marks.is_rejected) {
             unboxed += u64::from(marks.is_labelled);
             unusable += u64::from(!marks.is_labelled);
-            continue;
+            if marks.is_labelled || drops_unusable {
+                continue;
+            }
         }
         let particulars = survey.particulars.get(image as usize);
         match particulars.and_then(|held| held.tiles.as_ref()) {
@@ -446,13 +450,18 @@ fn kept(survey: &Survey, rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
         ));
     }
     if unusable > 0 {
+        let what = match drops_unusable {
+            true => "left out by --unboxed",
+            false => {
+                "written without boxes: to a detector that says that nothing is there; --unboxed drop leaves it out"
+            }
+        };
         made.notes.push(format!(
-            "{} annotated, but nothing of it can be used, left out: to a detector it would say that nothing is there; \
-             --unboxed keep writes it",
+            "{} annotated, but nothing of it can be used, {what}",
             counted(unusable, "image is", "images are")
         ));
     }
-    made.filtered += unboxed + unusable;
+    made.filtered += unboxed + if drops_unusable { unusable } else { 0 };
     leave_out_rests(survey, &mut units, made);
     leave_out_negatives(survey, &mut units, rules, made);
     units

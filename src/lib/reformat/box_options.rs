@@ -13,10 +13,11 @@ pub struct BoxOptions {
     /// image with boxes
     #[arg(long, value_name = "RULE", default_value = "keep")]
     pub negatives: Negatives,
-    /// What to do with images that are labelled as a whole and have no box: written for a detector they say that nothing
-    /// is there
-    #[arg(long, value_name = "RULE", value_enum, default_value_t = Unboxed::Drop)]
-    pub unboxed: Unboxed,
+    /// What to do with images that are annotated and have no box: written for a detector they say that nothing is there
+    /// [default: those labelled as a whole are left out; those with annotations that could not be used are written, and
+    /// reported]
+    #[arg(long, value_name = "RULE", value_enum)]
+    pub unboxed: Option<Unboxed>,
     /// Merge boxes of the same class whose intersection over union is at least IOU; without a number, only equal boxes
     #[arg(long, value_name = "IOU", num_args = 0..=1, default_missing_value = "1", value_parser = part)]
     pub merge_equal: Option<f64>,
@@ -32,7 +33,7 @@ pub struct BoxOptions {
     pub exif_boxes: Option<ExifBoxes>,
 }
 
-/// What to do with images that are labelled as a whole and have no box.
+/// What to do with images that are annotated and have no box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Unboxed {
     /// Write them like images without boxes

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::assemble::Assembled;
-use super::box_options::Unboxed;
 use super::counts::part_count;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER};
@@ -206,7 +205,7 @@ fn of_splits(options: &Options) -> Vec<Given> {
 fn of_boxes(options: &Options) -> Vec<Given> {
     let boxes = &options.boxes;
     let negatives = Some(boxes.negatives.to_string()).filter(|rule| rule != "keep");
-    let unboxed = Some(boxes.unboxed).filter(|rule| *rule == Unboxed::Keep);
+    let unboxed = boxes.unboxed;
     vec![
         ("negatives", negatives),
         ("unboxed", word(unboxed)),

@@ -126,7 +126,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         negatives: options.boxes.negatives,
         seed: options.splits.seed,
         is_detection: formats.iter().any(|format| format.info().is_detection),
-        keeps_unboxed: options.boxes.unboxed == Unboxed::Keep,
+        unboxed: options.boxes.unboxed,
     };
     let assembled = assembled(options, &formats, survey, &names, &set_rules, summary);
     refuse_unusable(options, &formats, &assembled.dataset, summary)?;

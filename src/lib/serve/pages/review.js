@@ -63,6 +63,8 @@ export class Review {
   put(changes, options = {}) {
     if (!changes.length || !this.mayEdit()) return;
     this.sheet.put(changes, { author: this.author, ...options });
+    // The next step of an arrow key begins where this one ended, whenever the page is shown again.
+    this.viewer.setBoxes(this.sheet.boxes);
   }
 
   drawn(shape) {

@@ -79,12 +79,16 @@ const chosen = new Chosen(viewer, (box, options) => review.put([{ id: box.id, wa
 const labels = new Labels((all) => review.put([{ id: "", want: { state: sheet.image.state, labels: all } }]));
 
 /** Renders once after a row of changes; while many are on their way, a few times a second. */
-let waiting = null;
+let waiting = false;
 function later() {
-  waiting ??= setTimeout(() => {
-    waiting = null;
+  if (waiting) return;
+  waiting = true;
+  const show = () => {
+    waiting = false;
     if (sheet) render();
-  }, outbox.size > MANY ? 250 : 0);
+  };
+  if (outbox.size > MANY) setTimeout(show, 250);
+  else Promise.resolve().then(show);
 }
 
 function render() {
