@@ -330,7 +330,8 @@ def process_of(folder, name, value):
     """The recto-download that works in a folder with this in its environment."""
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            is_there = (process / "comm").read_text().strip() == "recto-download" and (process / "cwd").resolve() == folder
+            # Where recto is one program, recto-download is one of its commands.
+            is_there = (process / "comm").read_text().strip() in ("recto", "recto-download") and (process / "cwd").resolve() == folder
             if is_there and f"{name}={value}".encode() in (process / "environ").read_bytes().split(b"\0"):
                 return int(process.name)
         except OSError:

@@ -357,7 +357,7 @@ def noise(width, height):
 
 def tree(folder):
     """What is in the files of a dataset, but for what names the image map."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "dataset.json"]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("dataset.json", "README.md")]
     return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
