@@ -80,7 +80,7 @@ pub trait Stage: clap::Args {
     const NAME: &'static str;
 
     /// Whether it runs until it is stopped, as a server does.
-    const RUNS_ON: bool = false;
+    const IS_SERVER: bool = false;
 
     /// The options that all stages have.
     fn common(&self) -> &Common;

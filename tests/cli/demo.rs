@@ -115,9 +115,10 @@ fn a_demo_of_another_seed_is_not_mixed_with_the_one_that_is_there() {
 fn what_is_not_of_a_demo_is_left_alone() {
     let work = Workdir::new();
     work.write("mine/digest.json", "mine");
-    work.run("recto", &["demo", "mine"])
-        .exits(1)
-        .says(&["mine/digest.json is there and not of a demo", "empty"]);
+    work.run("recto", &["demo", "mine"]).exits(1).says(&[
+        "mine/digest.json exists, and was not made by recto demo",
+        "empty",
+    ]);
     assert_eq!(work.text("mine/digest.json"), "mine");
     assert!(!work.exists("mine/archive"));
 }

@@ -99,8 +99,8 @@ fn check_seed(noted: &Path, options: &Options) -> Result<(), Error> {
     if before.is_none()
         && let Some(other) = others.find(|path| files::is_there(path))
     {
-        let what = format!("{} is there and not of a demo", other.display());
-        return Err(Error::new(what).hint("name a folder that is empty or not there"));
+        let what = format!("{} exists, and was not made by recto demo", other.display());
+        return Err(Error::new(what).hint("name a folder that is empty or does not exist"));
     }
     match before.filter(|before| before.trim_ascii() != seed.as_bytes()) {
         None => files::write(noted, format!("{seed}\n").as_bytes()),

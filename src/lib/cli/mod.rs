@@ -204,7 +204,7 @@ fn stage_command<Options: Stage>(name: &'static str, arguments: &[OsString]) -> 
 }
 
 fn run_stage<Options: Stage>(matches: &ArgMatches) -> Exit {
-    if Options::RUNS_ON {
+    if Options::IS_SERVER {
         allocator::give_back_large_buffers();
     }
     match Options::from_arg_matches(matches) {

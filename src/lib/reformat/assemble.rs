@@ -453,11 +453,11 @@ fn kept(survey: &Survey, rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
         let what = match drops_unusable {
             true => "left out by --unboxed",
             false => {
-                "written without boxes: to a detector that says that nothing is there; --unboxed drop leaves it out"
+                "written without boxes, as if nothing were there; --unboxed drop leaves it out"
             }
         };
         made.notes.push(format!(
-            "{} annotated, but nothing of it can be used, {what}",
+            "{} annotated, but nothing of it can be used: {what}",
             counted(unusable, "image is", "images are")
         ));
     }

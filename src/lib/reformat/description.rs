@@ -205,10 +205,9 @@ fn of_splits(options: &Options) -> Vec<Given> {
 fn of_boxes(options: &Options) -> Vec<Given> {
     let boxes = &options.boxes;
     let negatives = Some(boxes.negatives.to_string()).filter(|rule| rule != "keep");
-    let unboxed = boxes.unboxed;
     vec![
         ("negatives", negatives),
-        ("unboxed", word(unboxed)),
+        ("unboxed", word(boxes.unboxed)),
         (
             "merge-equal",
             boxes.merge_equal.map(|part| part.to_string()),

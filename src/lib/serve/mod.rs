@@ -87,7 +87,7 @@ pub fn serve_announced(
 impl Stage for Options {
     const NAME: &'static str = "serve";
 
-    const RUNS_ON: bool = true;
+    const IS_SERVER: bool = true;
 
     fn common(&self) -> &Common {
         &self.common

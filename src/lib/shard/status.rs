@@ -104,23 +104,27 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
     Ok(())
 }
 
-/// Calls `take` with the failures of a worker, each image once: those that it has listed, and those since, if it was killed or has not
-/// ended yet.
+/// Calls `take` with the failures of a worker, each image once: those of a run that was killed or has not ended yet, which are the
+/// later ones, and those that it has listed.
 fn each_failure(folder: &Path, mut take: impl FnMut(Failure)) -> Result<(), Error> {
     let mut seen = HashSet::new();
     let mut take_once = |failure: Failure| {
-        if seen.insert(failure.id.clone()) {
+        if seen.insert(files::hash_number(failure.id.as_bytes())) {
             take(failure);
         }
     };
+    if !files::is_in_store(folder) {
+        let mut later = BTreeMap::new();
+        let folder = OutputFolder::new(folder.to_owned());
+        failed::each(&folder, |failure| {
+            later.insert(failure.id.clone(), failure);
+        });
+        later.into_values().for_each(&mut take_once);
+    }
     contracts::read_failures(&folder.join("failures.csv"), |failure| {
         take_once(failure?);
         Ok(())
-    })?;
-    if !files::is_in_store(folder) {
-        failed::each(&OutputFolder::new(folder.to_owned()), take_once);
-    }
-    Ok(())
+    })
 }
 
 /// What the journal of a folder says, here or in an object store.

@@ -2,7 +2,7 @@
 //! written at the end of a run; of one that was killed this is what is known of them, so that the next does not ask again.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use crate::contracts::Failure;
@@ -34,7 +34,10 @@ impl Failed {
             ..failure
         };
         if self.file.is_none() {
-            self.file = files::open_to_append(&self.path).ok();
+            // What a run before has left may end within a line.
+            let file = files::open_to_append(&self.path).ok();
+            let is_new = |file: &File| file.metadata().is_ok_and(|now| now.len() == 0);
+            self.file = file.filter(|mut file| is_new(file) || file.write_all(b"\n").is_ok());
         }
         if let (Some(file), Ok(mut line)) = (&mut self.file, serde_json::to_vec(&failure)) {
             line.push(b'\n');
@@ -51,10 +54,12 @@ fn path_in(work: &Path) -> PathBuf {
 
 /// Calls `take` with each image that a run which was killed in this folder asked for in vain.
 pub fn each(folder: &OutputFolder, mut take: impl FnMut(Failure)) {
-    let bytes = std::fs::read(path_in(&folder.work)).unwrap_or_default();
-    for line in bytes.split(|byte| *byte == b'\n') {
-        // The last one may be cut off.
-        if let Ok(failure) = serde_json::from_slice(line) {
+    let Ok(file) = File::open(path_in(&folder.work)) else {
+        return;
+    };
+    for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
+        // The last one of a run may be cut off.
+        if let Ok(failure) = serde_json::from_slice(&line) {
             take(failure);
         }
     }
@@ -96,6 +101,8 @@ mod tests {
         let mut file = files::open_to_append(&path_in(&folder.work)).unwrap();
         file.write_all(b"{\"id\": \"c\", \"ur").unwrap();
         assert_eq!(found().len(), 2);
+        Failed::of(&folder).add(failure("d"));
+        assert_eq!(found().last().unwrap(), "d");
         forget(&folder);
         assert!(found().is_empty());
     }
