@@ -4,15 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::box_options::Unboxed;
-use super::class_list;
-use super::class_names::{ClassRules, ConceptTable};
+use super::classes;
+use super::classes::names::{ClassRules, ConceptTable};
 use super::image_notes::first_few;
 use super::negatives::{self, Negatives};
 use super::owners::Owners;
-use super::similar_names;
 use super::split::{self, Assigned, Member, SplitRules};
 use super::survey::{Particulars, Survey, SurveyedTile};
-use super::tile_names::TileNames;
+use super::tiles::names::TileNames;
 use crate::files;
 use crate::formats::{Dataset, Facts, ImageFacts, NewFacts};
 use crate::pixels::Header;
@@ -384,14 +383,14 @@ fn classes(
         .filter(|class| boxes[*class] > 0 && !rare.contains(class))
         .map(|class| table.classes[class].class.clone())
         .collect();
-    let (classes, others) = class_list::in_order(&rules.listed, found.clone());
+    let (classes, others) = classes::list::in_order(&rules.listed, found.clone());
     if !rules.listed.is_empty() && !others.is_empty() {
         let quoted: Vec<String> = others.iter().map(|name| format!("`{name}`")).collect();
         let what = "classes that --classes does not list, with ids after those that it lists";
         made.notes.push(first_few(what, &quoted));
     }
     let places: BTreeMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
-    let place = |(class, named): (usize, &super::class_names::NamedClass)| {
+    let place = |(class, named): (usize, &super::classes::names::NamedClass)| {
         let is_kept = boxes[class] > 0 && found.contains(&named.class);
         is_kept.then(|| places[named.class.as_str()])
     };
@@ -403,7 +402,7 @@ fn classes(
         }
     }
     made.dataset.lineages = taxa.iter().map(|taxon| naming.lineage(taxon)).collect();
-    made.notes.extend(similar_names::note(&classes));
+    made.notes.extend(classes::similar::note(&classes));
     made.dataset.classes = classes;
 }
 

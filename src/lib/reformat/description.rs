@@ -8,7 +8,7 @@ use super::counts::part_count;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER};
 use super::release::Release;
-use super::split_options::NearDuplicates;
+use super::split::options::NearDuplicates;
 use crate::contracts::{
     ClassCount, CommandLine, Contract, DatasetEntry, DatasetFile, DatasetInput, DatasetSource,
     PartCount, SetFolder, name_of,

@@ -2,8 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::classes::similar::folded;
 use super::image_notes::first_few;
-use super::similar_names::folded;
 use crate::files::{self, is_device_name};
 use crate::formats::{Dataset, Format};
 

@@ -2,7 +2,7 @@
 
 use super::assemble::Assembled;
 use super::similar_images::AlikePair;
-use super::split_options::NearDuplicates;
+use super::split::options::NearDuplicates;
 use crate::summary::counted;
 
 /// The columns of the table.

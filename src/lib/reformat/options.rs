@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::box_options::BoxOptions;
-use super::class_options::ClassOptions;
+use super::classes::options::ClassOptions;
 use super::output::Placing;
-use super::split_options::SplitOptions;
-use super::tile_options::TileOptions;
+use super::split::options::SplitOptions;
+use super::tiles::options::TileOptions;
 use crate::formats::{self, Format, LineMask};
 use crate::report::Common;
 

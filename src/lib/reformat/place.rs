@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::box_to_pixels::{ExifBoxes, Mapping, clip, clip_polygon};
-use super::class_names::{ClassNames, Fate};
+use super::classes::names::{ClassNames, Fate};
 use super::cut_points::cut_points;
 use crate::contracts::{
     AttributeValue, BBox, BorrowedAttributes, BorrowedImage, BorrowedLocalization, Frame, Named,

@@ -15,8 +15,8 @@ use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
 use super::owners::Owners;
 use super::release::{self, Release};
 use super::similar_images::AlikePair;
-use super::split_options::NearDuplicates;
-use super::tile_table;
+use super::split::options::NearDuplicates;
+use super::tiles;
 use super::write::Images;
 use crate::annotation_files::AnnotationFiles;
 use crate::error::Error;
@@ -231,8 +231,8 @@ impl Set<'_> {
         summary: &mut Summary,
     ) -> Result<(), Error> {
         if let Some(rules) = self.images.tiles {
-            tile_table::put(assembled, out)?;
-            summary.notes.extend(tile_table::notes(assembled, &rules));
+            tiles::table::put(assembled, out)?;
+            summary.notes.extend(tiles::table::notes(assembled, &rules));
         }
         if !self.alike.is_empty() {
             const PATH: &str = "near-duplicates.csv";

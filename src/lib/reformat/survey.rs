@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use super::class_names::{ClassNames, Fate};
+use super::classes::names::{ClassNames, Fate};
 use super::image_notes::ImageNotes;
 use super::keys;
 use super::measure::{self, ImageFile};
 use super::place::{self, BoxRules, Placed, PlacedBox};
 use super::secrets;
-use super::tiles::TileRules;
+use super::tiles::cut::TileRules;
 use crate::contracts::{self, BorrowedImage, ImageFiles, ImageRecords, MappedFile, Text};
 use crate::error::Error;
 use crate::files;

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::assemble::{Assembled, TilePlace, header};
 use super::box_to_pixels::Mapping;
-use super::class_names::ClassNames;
+use super::classes::names::ClassNames;
 use super::place::{self, BoxRules, PlacedBox};
 use super::secrets;
-use super::tiles::TileRules;
+use super::tiles::cut::TileRules;
 use crate::contracts::{
     BBox, BorrowedImage, BorrowedLocalization, Frame, ImageRecords, ImageRef, MappedFile, Service,
     Text,

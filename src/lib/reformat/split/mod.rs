@@ -5,6 +5,8 @@
 
 mod deal;
 pub mod earlier;
+pub mod notes;
+pub mod options;
 mod shares;
 mod stratify;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::class_names::ClassRules;
+use super::names::ClassRules;
 use super::remap;
 use super::taxonomy::{Tree, plain};
 use crate::contracts::Taxonomy;

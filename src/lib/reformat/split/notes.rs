@@ -1,7 +1,7 @@
 //! What people should know of how the splits came out, with the option that helps. Pure.
 
-use super::split::earlier::Earlier;
-use super::split::{Assigned, Splits, train};
+use super::earlier::Earlier;
+use super::{Assigned, Splits, train};
 use crate::formats::Dataset;
 use crate::summary::counted;
 

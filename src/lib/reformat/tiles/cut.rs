@@ -1,10 +1,10 @@
 //! `--tiles`: where the tiles of an image lie, and what its boxes are on them. Pure.
 
-use super::box_to_pixels::clip_polygon;
-use super::cut_points::cut_points;
-use super::place::{PlacedBox, box_around, is_around};
 use crate::contracts::{BBox, Frame, Named, Polygon, map_points};
 use crate::formats::Outline;
+use crate::reformat::box_to_pixels::clip_polygon;
+use crate::reformat::cut_points::cut_points;
+use crate::reformat::place::{PlacedBox, box_around, is_around};
 
 /// How images are cut.
 #[derive(Clone, Copy, Debug, PartialEq)]

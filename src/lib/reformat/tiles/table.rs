@@ -1,9 +1,9 @@
 //! `tiles.csv`: the way back from tiles to their images; and what is said about tiles.
 
-use super::assemble::Assembled;
-use super::tiles::TileRules;
+use super::cut::TileRules;
 use crate::error::Error;
 use crate::formats::{Sink, put_rows};
+use crate::reformat::assemble::Assembled;
 use crate::summary::counted;
 
 const TABLE: &str = "tiles.csv";

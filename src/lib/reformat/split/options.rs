@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::split::Splits;
-use super::split::earlier::{self, Earlier};
+use super::Splits;
+use super::earlier::{self, Earlier};
 use crate::error::Error;
 
 /// Options that distribute images to splits.

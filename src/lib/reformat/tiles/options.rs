@@ -1,6 +1,6 @@
 //! The options that cut images into tiles.
 
-use super::tiles::TileRules;
+use super::cut::TileRules;
 use crate::error::Error;
 
 /// Options that cut images into tiles.
