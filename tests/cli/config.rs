@@ -103,6 +103,64 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
 }
 
 #[test]
+fn values_that_are_not_valid_are_said_with_their_place() {
+    let cases: [(&str, &[(&str, &str)], &[&str]); 4] = [
+        (
+            "[extract]\n\npoint-size = \"big\"\n",
+            &[],
+            &["recto.toml:3: `big` is not a valid value for --point-size: "],
+        ),
+        (
+            "[extract]\noutside = \"away\"\n",
+            &[],
+            &[
+                "recto.toml:2: `away` is not a valid value for --outside",
+                "valid values: ",
+            ],
+        ),
+        (
+            "",
+            &[("RECTO_EXTRACT_POINT_SIZE", "big")],
+            &["RECTO_EXTRACT_POINT_SIZE: `big` is not a valid value for --point-size: "],
+        ),
+        (
+            "",
+            &[("RECTO_EXTRACT_OUTSIED", "clip")],
+            &[
+                "the variable RECTO_EXTRACT_OUTSIED is set, and sets no option",
+                "did you mean RECTO_EXTRACT_OUTSIDE?",
+            ],
+        ),
+    ];
+    for (toml, variables, wanted) in cases {
+        let work = folder(toml);
+        run(&work, "extract", &["digest.json"], variables)
+            .exits(2)
+            .says(wanted);
+        assert!(!work.exists("here/below/localizations.json"));
+        // What the command line gives is not looked up.
+        let given = ["digest.json", "--point-size", "4", "--outside", "clip"];
+        if variables
+            .first()
+            .is_none_or(|(name, _)| !name.ends_with("OUTSIED"))
+        {
+            run(&work, "extract", &given, variables).exits(0);
+        }
+    }
+}
+
+#[test]
+fn variables_that_set_nothing_are_listed() {
+    let work = folder("");
+    let variables = [("RECTO_SERVE_SERVICE_HOST", "10.0.0.1")];
+    run(&work, "extract", &["digest.json"], &variables).exits(0);
+    let shown = run(&work, "recto", &["config"], &variables);
+    let text = shown.exits(0).stdout();
+    let line = "# RECTO_SERVE_SERVICE_HOST is set, and sets no option\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 fn options_of_one_source_do_not_reach_others() {
     let toml =
         "[digest.table]\nurl-column = \"url\"\n[digest.m3]\nanno = \"http://127.0.0.1:9/\"\n";

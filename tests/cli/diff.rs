@@ -237,6 +237,25 @@ fn folders_of_downloads_are_compared_by_the_journal_and_by_what_is_there() {
         ],
     );
     assert_eq!(counted(&lines(&work, "a", "b")), [("bytes", 1)].into());
+    // What keeps its size is taken for what it was, unless it is to be read.
+    folder(
+        "c",
+        &[
+            ("1", "1.png", drawn(1)),
+            ("2", "2.png", drawn(2)),
+            ("3", "3.png", drawn(3)),
+        ],
+    );
+    assert_eq!(lines(&work, "a", "c"), [] as [Value; 0]);
+    work.run("recto", &["diff", "a", "c", "--rehash"]).exits(0);
+    let mut damaged = drawn(1);
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    work.write("c/1.png", damaged);
+    assert_eq!(lines(&work, "a", "c"), [] as [Value; 0]);
+    let ran = work.run("recto", &["diff", "a", "c", "--rehash"]);
+    let said = ran.exits(4).stdout();
+    assert!(said.contains("1 picture has changed"), "{said}");
     // A file that somebody changed or removed is not what the journal says.
     work.write("b/3.png", drawn(0));
     std::fs::remove_file(work.path("b/1.png")).unwrap();

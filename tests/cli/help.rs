@@ -69,6 +69,8 @@ fn help_of_a_source_has_what_this_source_needs() {
                 "base",
                 "activities",
                 "no-annotations",
+                "max-redirects",
+                "locked",
             ],
         ),
         (
@@ -92,6 +94,9 @@ fn help_of_a_source_has_what_this_source_needs() {
         let help = said("digest", &[source, "--help"]);
         let shown = options(&help);
         assert!(shown.is_subset(&all));
+        let more =
+            "More options, which all sources have (network, earlier runs): recto-digest --help";
+        assert!(help.contains(more), "{help}");
         for option in with {
             assert!(shown.contains(*option), "{source}: no --{option}");
         }
@@ -110,6 +115,17 @@ fn help_of_a_source_has_what_this_source_needs() {
                 .all(|line| line.contains(&format!(" {source} "))),
             "{examples}"
         );
+    }
+}
+
+#[test]
+fn help_may_be_a_command() {
+    for (asked, wanted) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "extract"], &["extract", "--help"]),
+        (&["help", "digest", "m3"], &["digest", "m3", "--help"]),
+    ] {
+        assert_eq!(said("recto", asked), said("recto", wanted));
     }
 }
 

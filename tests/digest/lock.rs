@@ -156,6 +156,11 @@ fn what_is_not_as_in_the_lock_is_listed_and_the_exit_code_says_so() {
         .says(&[all_as_before]);
     assert_eq!(archive.server.log().len(), requests);
     assert!(work.read("digest.json") == first);
+    // The same documents, and another digest of them.
+    let other = ["--locked", "--cache", "cache", "--limit", "9"];
+    work.run("digest", &call(&url, &other))
+        .exits(0)
+        .says(&["--locked: recto.lock is of another command, `recto-digest iiif "]);
 
     let report = ["--locked", "--partial-ok", "--report", "report.json"];
     let ran = work.run("digest", &call(&url, &report));

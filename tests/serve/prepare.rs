@@ -108,8 +108,13 @@ fn jpegs_without_an_index_are_decoded_whole() {
 fn jpeg_2000_is_read() {
     let work = Workdir::new();
     let file = include_bytes!("steps.jp2");
+    // Code blocks of a size that there is not (COD); no pixels (SOT).
+    let mut uncoded = file.to_vec();
+    uncoded[146] = 0xff;
     work.write("pictures/steps.jp2", file)
-        .write("pictures/torn.jp2", &file[..60]);
+        .write("pictures/torn.jp2", &file[..60])
+        .write("pictures/uncoded.jp2", uncoded)
+        .write("pictures/without.jp2", &file[..200]);
     let server = Serving::start(&work, &["pictures"]);
     let image = server
         .image("/iiif/3/steps/full/max/0/default.png")
@@ -119,10 +124,11 @@ fn jpeg_2000_is_read() {
         assert_eq!(image.get_pixel(x, y).0, [(x * 4) as u8, (y * 5) as u8, 90]);
     }
     let (code, _, err) = server.stop();
-    assert!(
-        code == 3 && err.contains("left out torn.jp2: not an image that can be read"),
-        "{code} {err}"
-    );
+    assert_eq!(code, 3);
+    for name in ["torn", "uncoded", "without"] {
+        let left_out = format!("left out {name}.jp2: not an image that can be read");
+        assert!(err.contains(&left_out), "{err}");
+    }
 }
 
 #[test]

@@ -554,6 +554,33 @@ fn quarter_turns_of_a_jpeg_lose_nothing() {
     assert_eq!(count(&server, "recto_answers_passed_through_total"), 5);
 }
 
+/// So does one that EXIF turns, with and without a turn of the request.
+#[test]
+fn what_exif_turns_loses_nothing() {
+    let file = jpeg(&scene(320, 208));
+    let whole = image::load_from_memory(&file).unwrap();
+    for orientation in 1..=8 {
+        let (_work, server) = serving("a.jpg", with_words(&file, orientation));
+        let mut upright = whole.clone();
+        upright.apply_orientation(image::metadata::Orientation::from_exif(orientation).unwrap());
+        let cases = [
+            ("0", upright.clone()),
+            ("90", upright.rotate90()),
+            ("!0", upright.fliph()),
+            ("!270", upright.fliph().rotate270()),
+        ];
+        for (rotation, wanted) in cases {
+            let got = server.image(&format!("/iiif/3/a/full/max/{rotation}/default.jpg"));
+            let [got, wanted] = [got, wanted].map(|image| image.to_rgb8());
+            let what = format!("EXIF {orientation}, {rotation}");
+            assert_eq!(got.dimensions(), wanted.dimensions(), "{what}");
+            let differences = got.iter().zip(wanted.iter()).map(|(a, b)| a.abs_diff(*b));
+            assert!(differences.max() <= Some(3), "{what}");
+        }
+        assert_eq!(count(&server, "recto_answers_passed_through_total"), 4);
+    }
+}
+
 #[test]
 fn images_in_a_tar_file_are_served_as_files_are() {
     let work = Workdir::new();

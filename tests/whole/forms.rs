@@ -157,6 +157,13 @@ fn what_is_damaged_is_told_with_its_place() {
     work.run("download", &["l", "images", "--dry-run"])
         .exits(1)
         .says(&["part-00000.jsonl: is not the file that set.json names"]);
+    // What ends like a compressed file would not be one.
+    for name in ["l.json.gz", "l.zst", "l.XZ"] {
+        work.run("extract", &["d.json", "-o", name])
+            .exits(2)
+            .says(&[&format!("{name}: "), "files are not written", ".jsonl.zst"]);
+        assert!(!work.exists(name));
+    }
     // Only a set is replaced.
     work.write("mine/notes.txt", "x");
     work.run("extract", &["d.json", "-o", "mine/"])

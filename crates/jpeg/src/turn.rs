@@ -21,6 +21,42 @@ pub struct Turn {
     pub mirror: bool,
 }
 
+impl Turn {
+    /// The turn after which a picture with this EXIF orientation is upright (Exif 2.32, 4.6.4 A, tag 274); none for other numbers than
+    /// 1 to 8.
+    pub fn of_exif(orientation: u8) -> Option<Self> {
+        let (mirror, quarters) = match orientation {
+            1 => (false, 0),
+            2 => (true, 0),
+            3 => (false, 2),
+            4 => (true, 2),
+            5 => (true, 3),
+            6 => (false, 1),
+            7 => (true, 1),
+            8 => (false, 3),
+            _ => return None,
+        };
+        Some(Turn { quarters, mirror })
+    }
+
+    /// This turn and then another one, as one.
+    #[must_use]
+    pub fn then(self, next: Turn) -> Self {
+        // Mirrored after a turn is turned the other way after mirroring.
+        let first = self.quarters % 4;
+        let first = if next.mirror { (4 - first) % 4 } else { first };
+        Turn {
+            quarters: (first + next.quarters) % 4,
+            mirror: self.mirror != next.mirror,
+        }
+    }
+
+    /// Whether the picture stays as it is.
+    pub fn is_none(self) -> bool {
+        self.quarters.is_multiple_of(4) && !self.mirror
+    }
+}
+
 /// Where each sample of the turned picture comes from.
 #[derive(Clone, Copy)]
 struct Map {
@@ -213,6 +249,21 @@ mod tests {
     fn zigzag_goes_along_the_diagonals() {
         assert_eq!(ORDER[..6], [[0, 0], [0, 1], [1, 0], [2, 0], [1, 1], [0, 2]]);
         assert_eq!(ORDER[63], [7, 7]);
+    }
+
+    #[test]
+    fn two_turns_are_as_one() {
+        let first = drawn(jpeg_encoder::SamplingFactor::F_2_1, false);
+        let all = (0..4).flat_map(|quarters| [false, true].map(|mirror| Turn { quarters, mirror }));
+        let all: Vec<Turn> = all.collect();
+        for &a in &all {
+            let once = turned(&first, a).unwrap();
+            for &b in &all {
+                let twice = turned(&once, b).unwrap();
+                assert!(turned(&first, a.then(b)).unwrap() == twice, "{a:?} {b:?}");
+            }
+        }
+        assert!(Turn::of_exif(1).unwrap().is_none() && Turn::of_exif(9).is_none());
     }
 
     #[test]

@@ -84,11 +84,11 @@ impl Ran {
 /// When it does not hold within 30 seconds.
 #[track_caller]
 pub fn wait_until(mut holds: impl FnMut() -> bool) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(90);
     while !holds() {
         assert!(
             std::time::Instant::now() < end,
-            "the condition did not hold within 30 s"
+            "the condition did not hold within 90 s"
         );
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -102,7 +102,7 @@ impl Running {
     /// Waits until it has ended by itself.
     ///
     /// # Panics
-    /// When it still runs after 30 seconds.
+    /// When it still runs after 90 seconds.
     #[track_caller]
     pub fn ends(&mut self) -> std::process::ExitStatus {
         wait_until(|| self.0.try_wait().unwrap().is_some());

@@ -1,7 +1,9 @@
 //! Settings become arguments: those that the command line does not give are put before it.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, Command};
 
@@ -41,7 +43,7 @@ fn of_file(stage: &str, arg: &Arg, file: &File, source: Option<&str>) -> Option<
 /// Arguments with the settings before them.
 ///
 /// # Errors
-/// A variable that holds a secret is not set.
+/// A variable that holds a secret is not set; a value is not valid; a variable of the environment is misspelt.
 pub fn applied(
     stage: &str,
     command: &Command,
@@ -61,15 +63,63 @@ pub fn applied(
         let source = arg.and_then(|arg| given.as_ref().ok()?.value_source(arg.get_id().as_str()));
         source == Some(ValueSource::CommandLine)
     };
+    if let Some(error) = settings::misspelt(&super::stages()) {
+        return Err(error);
+    }
     let source = source(&arguments);
     let mut all = Vec::new();
     for setting in effective(stage, command, file, source.as_deref()) {
         if !is_given(&setting.option) {
-            all.extend(words(&setting)?);
+            let words = words(&setting)?;
+            check(stage, command, &setting, &words)?;
+            all.extend(words);
         }
     }
     all.extend(arguments);
     Ok(all)
+}
+
+/// Checks the values of a setting, so that the message names the file or variable where they stand.
+fn check(
+    stage: &str,
+    command: &Command,
+    setting: &Setting,
+    words: &[OsString],
+) -> Result<(), Error> {
+    let line = std::iter::once(OsString::from(stage)).chain(words.iter().cloned());
+    let Err(error) = command.clone().try_get_matches_from(line) else {
+        return Ok(());
+    };
+    let Setting { origin, option, .. } = setting;
+    let is_wrong = matches!(
+        error.kind(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation
+    );
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) if is_wrong => value,
+        // Everything else that is wrong, such as what is missing here, is told of the whole command line.
+        _ => return Ok(()),
+    };
+    let what = match settings::may_be_secret(option, value) {
+        true => format!("{origin}: not a valid value for --{option}"),
+        false => format!("{origin}: `{value}` is not a valid value for --{option}"),
+    };
+    let why = error.source().map(ToString::to_string);
+    let valid = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
+            Some(format!("valid values: {}", valid.join(", ")))
+        }
+        _ => None,
+    };
+    let what = match why {
+        Some(why) => format!("{what}: {why}"),
+        None => what,
+    };
+    let error = Error::usage(what);
+    Err(match valid {
+        Some(valid) => error.hint(valid),
+        None => error,
+    })
 }
 
 /// The source that a command line of `digest` names.

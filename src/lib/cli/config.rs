@@ -49,9 +49,11 @@ fn listed(options: &Options) -> Result<Summary, Error> {
         let source = setting.source.as_deref().unwrap_or_default();
         (format!("digest.{source}"), setting.clone())
     }));
+    let unknown = settings::unknown_variables(&commands);
+    let unknown: Vec<String> = unknown.into_iter().map(|(name, _)| name).collect();
     let output = match options.json {
-        true => as_json(&file, &rows)?,
-        false => as_text(&file, &rows),
+        true => as_json(&file, &rows, &unknown)?,
+        false => as_text(&file, &rows, &unknown),
     };
     Ok(Summary {
         output,
@@ -59,7 +61,8 @@ fn listed(options: &Options) -> Result<Summary, Error> {
     })
 }
 
-fn as_text(file: &File, rows: &[(String, Setting)]) -> String {
+/// `unknown`: variables of the environment that set no option.
+fn as_text(file: &File, rows: &[(String, Setting)], unknown: &[String]) -> String {
     let place = match &file.path {
         Some(path) => format!("# {}\n", path.display()),
         None => "# no recto.toml in this folder or above it\n".into(),
@@ -79,10 +82,13 @@ fn as_text(file: &File, rows: &[(String, Setting)]) -> String {
             setting.option, setting.origin
         )
     };
-    place + &rows.iter().map(line).collect::<String>()
+    let unused = |name: &String| format!("# {name} is set, and sets no option\n");
+    place
+        + &rows.iter().map(line).collect::<String>()
+        + &unknown.iter().map(unused).collect::<String>()
 }
 
-fn as_json(file: &File, rows: &[(String, Setting)]) -> Result<String, Error> {
+fn as_json(file: &File, rows: &[(String, Setting)], unknown: &[String]) -> Result<String, Error> {
     let row = |(section, setting): &(String, Setting)| {
         let values: Vec<String> = setting
             .values
@@ -91,7 +97,8 @@ fn as_json(file: &File, rows: &[(String, Setting)]) -> Result<String, Error> {
             .collect();
         json!({"section": section, "option": setting.option, "values": values, "origin": setting.origin})
     };
-    let all = json!({"file": file.path, "settings": rows.iter().map(row).collect::<Vec<_>>()});
+    let settings: Vec<_> = rows.iter().map(row).collect();
+    let all = json!({"file": file.path, "settings": settings, "unknown_variables": unknown});
     let text = serde_json::to_string_pretty(&all);
     text.map(|text| text + "\n")
         .map_err(|e| Error::new("the settings cannot be written as JSON").because(e))

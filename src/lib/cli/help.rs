@@ -12,13 +12,17 @@ use super::words::Words;
 const EXITS: &str = "Exit codes: 0 done, 1 failed, 2 the command line is not valid, 3 some records were left out for good, \
 75 the same command may get further later, 130 stopped";
 
+/// Options that the help of one source has, though they stand under a heading that it leaves out.
+const OFTEN_USED: [&str; 4] = ["rate", "per-host", "timeout", "contact"];
+
 /// The command line of a stage with its words: texts, groups, and what `-h` leaves out. The arguments say which help is asked for.
 pub fn shape(command: Command, words: &Words, arguments: &[OsString]) -> Command {
     let source = source(words, arguments);
     let is_short = arguments.iter().any(|argument| argument == "-h");
     let command = fold(command.about(words.about), |arg| {
         let arg = grouped(arg, words, is_short);
-        match source.is_some_and(|source| is_of_others(&arg, words, source)) {
+        let is_left_out = |source| is_of_others(&arg, words, source) || is_of_all(&arg, words);
+        match source.is_some_and(is_left_out) {
             true => arg.hide(true),
             false => arg,
         }
@@ -27,9 +31,17 @@ pub fn shape(command: Command, words: &Words, arguments: &[OsString]) -> Command
         |line: &&str| source.is_none_or(|source| line.contains(&format!(" {source} ")));
     let examples = words.examples.lines().filter(about_source);
     let examples: String = examples.map(|line| format!("  {line}\n")).collect();
+    let of_all = match source {
+        Some(_) => format!(
+            "More options, which all sources have ({}): recto-{} --help\n\n",
+            words.of_all.join(", ").to_lowercase(),
+            words.stage
+        ),
+        None => String::new(),
+    };
     command
         .after_help(format!("All options: --help\n{EXITS}"))
-        .after_long_help(format!("Examples:\n{examples}\n{EXITS}"))
+        .after_long_help(format!("{of_all}Examples:\n{examples}\n{EXITS}"))
 }
 
 /// Changes every argument.
@@ -86,6 +98,16 @@ fn is_of_others(arg: &Arg, words: &Words, source: &str) -> bool {
     let heading = arg.get_help_heading().unwrap_or_default();
     let of = words.sources.iter().find(|(name, _)| *name == heading);
     of.is_some_and(|(_, sources)| !sources.contains(&source))
+}
+
+/// Whether an option stands under a heading that the help of one source leaves out.
+fn is_of_all(arg: &Arg, words: &Words) -> bool {
+    let heading = arg.get_help_heading().unwrap_or_default();
+    let is_often_used = || {
+        arg.get_long()
+            .is_some_and(|long| OFTEN_USED.contains(&long))
+    };
+    words.of_all.contains(&heading) && !is_often_used()
 }
 
 #[cfg(test)]

@@ -51,6 +51,11 @@ pub fn main() -> ExitCode {
     if is_worker(&arguments) {
         arguments.insert(0, "serve".into());
     }
+    if arguments.first().is_some_and(|first| first == "help") {
+        // `recto help digest m3` is `recto digest m3 --help`.
+        arguments.remove(0);
+        arguments.push("--help".into());
+    }
     let command = recto(&arguments);
     let stage = stages()
         .into_iter()

@@ -99,9 +99,7 @@ fn find() -> Result<Option<PathBuf>, Error> {
 /// What the environment says of an option.
 pub fn of_environment(stage: &str, arg: &Arg) -> Option<Setting> {
     let option = arg.get_long()?;
-    let name = format!("RECTO_{stage}_{option}")
-        .replace('-', "_")
-        .to_uppercase();
+    let name = variable(stage, option);
     let text = std::env::var(&name).ok()?;
     let values = match takes_value(arg) {
         true => text.lines().map(|line| Value::Text(line.into())).collect(),
@@ -117,6 +115,57 @@ pub fn of_environment(stage: &str, arg: &Arg) -> Option<Setting> {
         values,
         origin: name,
     })
+}
+
+/// The variable that sets an option.
+fn variable(stage: &str, option: &str) -> String {
+    format!("RECTO_{stage}_{option}")
+        .replace('-', "_")
+        .to_uppercase()
+}
+
+/// The variables of the environment that begin like those of a stage and set no option, each with the nearest one that does,
+/// where it is near. In Kubernetes a service named `recto-serve` makes such variables, with other endings.
+pub fn unknown_variables(commands: &[(&str, Command)]) -> Vec<(String, Option<String>)> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    unknown(names, commands)
+}
+
+fn unknown(
+    names: impl Iterator<Item = String>,
+    commands: &[(&str, Command)],
+) -> Vec<(String, Option<String>)> {
+    let mut known: Vec<String> = Vec::new();
+    for (stage, command) in commands {
+        let options = command.get_arguments().filter_map(Arg::get_long);
+        known.extend(options.map(|option| variable(stage, option)));
+    }
+    let is_of_a_stage = |name: &str| {
+        let mut stages = commands.iter();
+        stages.any(|(stage, _)| name.starts_with(&variable(stage, "")))
+    };
+    let mut unknown: Vec<_> = names
+        .filter(|name| is_of_a_stage(name) && !known.contains(name))
+        .map(|name| {
+            let near = known
+                .iter()
+                .map(|known| (strsim::osa_distance(known, &name), known))
+                .min()
+                .filter(|(letters, _)| *letters <= 2);
+            let near = near.map(|(_, known)| known.clone());
+            (name, near)
+        })
+        .collect();
+    unknown.sort();
+    unknown
+}
+
+/// The error for a variable of the environment whose name is nearly that of an option: what it says would be taken for nothing.
+pub fn misspelt(commands: &[(&str, Command)]) -> Option<Error> {
+    let unknown = unknown_variables(commands);
+    let (name, near) = unknown.into_iter().find(|(_, near)| near.is_some())?;
+    let error = Error::usage(format!("the variable {name} is set, and sets no option"));
+    Some(error.hint(format!("did you mean {}?", near?)))
 }
 
 /// Whether the option has a variable of its own, such as `RECTO_CONTACT`, that is set.
@@ -327,6 +376,29 @@ fn is_harmless(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn variables_that_set_nothing_are_found_and_the_near_ones_corrected() {
+        let environment = [
+            "RECTO_DOWNLOAD_RAET",
+            "RECTO_DOWNLOAD_RATE",
+            "RECTO_CONTACT",
+            "RECTO_SERVE_SERVICE_HOST",
+            "RECTO_DOWNLOAD",
+            "HOME",
+        ];
+        let names = environment.map(str::to_owned).into_iter();
+        let found = super::unknown(names, &super::super::stages());
+        let raet = (
+            "RECTO_DOWNLOAD_RAET".to_owned(),
+            Some("RECTO_DOWNLOAD_RATE".to_owned()),
+        );
+        let mut wanted = vec![raet];
+        if cfg!(feature = "serve") {
+            wanted.push(("RECTO_SERVE_SERVICE_HOST".to_owned(), None));
+        }
+        assert_eq!(found, wanted);
+    }
+
     #[cfg(feature = "serve")]
     #[test]
     fn the_tables_of_the_server_are_all_that_it_reads() {

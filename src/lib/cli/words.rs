@@ -14,6 +14,8 @@ pub struct Words {
     pub groups: &'static [(&'static str, &'static [&'static str])],
     /// Headings of options for some sources only, with these sources.
     pub sources: &'static [(&'static str, &'static [&'static str])],
+    /// Headings of options that all sources have, and that the help of one source leaves out.
+    pub of_all: &'static [&'static str],
 }
 
 /// What stands below the help of `recto`.
@@ -73,6 +75,7 @@ recto-digest m3 --help",
         ("Source m3", &["m3"]),
         ("Source fathomnet", &["fathomnet"]),
     ],
+    of_all: &["Network", "Earlier runs"],
 };
 
 const EXTRACT: Words = Words {
@@ -96,6 +99,7 @@ recto-extract digest.json --review review.jsonl -o corrected.json",
         ],
     )],
     sources: &[],
+    of_all: &[],
 };
 
 const DOWNLOAD: Words = Words {
@@ -159,6 +163,7 @@ recto-download plan images --shard auto --deadline 4h",
         ),
     ],
     sources: &[],
+    of_all: &[],
 };
 
 const REFORMAT: Words = Words {
@@ -200,6 +205,7 @@ recto-reformat localizations.json -f report -o report.html",
         ],
     )],
     sources: &[],
+    of_all: &[],
 };
 
 const SERVE: Words = Words {
@@ -245,6 +251,7 @@ recto-serve images --listen 0.0.0.0:8080 --base-url https://images.example/ --co
         ),
     ],
     sources: &[],
+    of_all: &[],
 };
 
 const SHARD: Words = Words {
@@ -258,4 +265,5 @@ recto-shard merge images",
     essential: &["report", "partial-ok", "quiet"],
     groups: &[],
     sources: &[],
+    of_all: &[],
 };

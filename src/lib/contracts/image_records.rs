@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::elements::each_element;
 use super::envelope::{parse, read};
@@ -308,38 +309,46 @@ impl Parts {
         match self {
             Parts::All => serde_json::from_slice(element),
             Parts::NoBoxes => {
-                let Described { metadata } = serde_json::from_slice(element)?;
-                let image: Unboxed = serde_json::from_slice(element)?;
+                let mut image: Unboxed<Metadata> = serde_json::from_slice(element)?;
+                let metadata = std::mem::take(&mut image.metadata);
                 Ok(LocalizedImage {
                     metadata,
                     ..image.into()
                 })
             }
-            Parts::NoBoxesNoMetadata => Ok(serde_json::from_slice::<Unboxed>(element)?.into()),
+            Parts::NoBoxesNoMetadata => {
+                Ok(serde_json::from_slice::<Unboxed<Skipped>>(element)?.into())
+            }
         }
     }
 }
 
-/// An image without its boxes and its metadata.
+/// An image without its boxes.
 #[derive(Deserialize)]
-struct Unboxed {
+#[serde(bound(deserialize = "M: Deserialize<'de> + Default"))]
+struct Unboxed<M> {
     id: String,
     image: ImageRef,
     source: Provenance,
     group: String,
     #[serde(default)]
+    metadata: M,
+    #[serde(default)]
     frame: Option<Frame>,
 }
 
-/// Metadata of an image.
-#[derive(Deserialize)]
-struct Described {
-    #[serde(default)]
-    metadata: Metadata,
+/// What is passed over.
+#[derive(Default)]
+struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(d).map(|_| Skipped)
+    }
 }
 
-impl From<Unboxed> for LocalizedImage {
-    fn from(image: Unboxed) -> Self {
+impl<M> From<Unboxed<M>> for LocalizedImage {
+    fn from(image: Unboxed<M>) -> Self {
         LocalizedImage {
             id: image.id,
             image: image.image,

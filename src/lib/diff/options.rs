@@ -20,6 +20,9 @@ pub struct Options {
     /// Write a page with pairs of images, boxes drawn over them, to FILE
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Read every file, instead of trusting the SHA-256 that was written down with it where its size is still the same
+    #[arg(long)]
+    pub rehash: bool,
     /// Print only errors: the exit code says whether they differ
     #[arg(short, long)]
     pub quiet: bool,

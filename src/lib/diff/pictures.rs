@@ -7,10 +7,12 @@ use crate::contracts::Changed;
 use crate::files::Content;
 use crate::pixels::fingerprint;
 
-/// What has changed between the files of two records, which lie in these folders; none if nothing has.
+/// What has changed between the files of two records, which lie in these folders; none if nothing has. With `rehash` the files
+/// are read although hashes of them are known.
 pub fn compare(
     (a, below): (&Record, Option<&Path>),
     (b, other): (&Record, Option<&Path>),
+    rehash: bool,
 ) -> Option<Changed> {
     match (a.is_missing, b.is_missing) {
         (false, false) => {}
@@ -18,14 +20,16 @@ pub fn compare(
         (false, true) => return Some(Changed::Missing),
         (true, false) => return Some(Changed::New),
     }
-    if let (Some(from), Some(to)) = (&a.sha256, &b.sha256) {
+    let files = file(a, below).zip(file(b, other));
+    let is_read = rehash && files.is_some();
+    if let (Some(from), Some(to), false) = (&a.sha256, &b.sha256, is_read) {
         if from == to {
             return None;
         }
     } else if a.path.is_none() || b.path.is_none() {
         return None;
     }
-    let (Some(a), Some(b)) = (file(a, below), file(b, other)) else {
+    let Some((a, b)) = files else {
         // Of what is only declared, nothing but that it is not the same.
         return Some(Changed::Picture);
     };

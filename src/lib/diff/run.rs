@@ -152,10 +152,14 @@ impl<'a> Run<'a> {
         let (below, other) = (self.a.root(), self.b.root());
         let judged = |(a, b): &Pair| {
             let mut found = compare(a, b);
-            let picture = pictures::compare((a, below), (b, other));
+            let picture = pictures::compare((a, below), (b, other), self.options.rehash);
+            // Where files differ against what was written down, that is no hash of theirs.
+            let sums =
+                [&a.sha256, &b.sha256].map(|sum| sum.clone().filter(|_| a.sha256 != b.sha256));
+            let [from, to] = sums.map(|sum| sum.map(Value::from));
             found.extend(picture.map(|change| Difference {
-                from: a.sha256.clone().map(Value::from),
-                to: b.sha256.clone().map(Value::from),
+                from,
+                to,
                 ..of(change, &b.id)
             }));
             found.into_iter().map(clean).collect()
@@ -239,7 +243,7 @@ impl<'a> Run<'a> {
             _ => {
                 let has_file = a.path.is_some() && a.bytes == b.bytes && a.bytes != Some(0);
                 let files = ((a, self.a.root()), (b, self.b.root()));
-                has_file && pictures::compare(files.0, files.1).is_none()
+                has_file && pictures::compare(files.0, files.1, self.options.rehash).is_none()
             }
         }
     }

@@ -109,8 +109,13 @@ fn hold(
         Ok(())
     })?;
     let output = name(options);
+    let mut made_by = None;
     contracts::read_locked_documents(path, |head, document| {
-        if locked.has_part(head, &output) && !seen.contains(&name_of(&document)) {
+        if !locked.has_part(head, &output) {
+            return Ok(());
+        }
+        made_by.get_or_insert_with(|| head.clone());
+        if !seen.contains(&name_of(&document)) {
             counts[3] += 1;
             add(
                 &mut changes,
@@ -122,7 +127,27 @@ fn hold(
         }
         Ok(())
     })?;
-    tell(path, options, &changes, counts, summary)
+    tell(path, options, &changes, counts, summary)?;
+    let of_others = made_by.map(|head| other_maker(path, options, &head));
+    summary.notes.extend(of_others.transpose()?.flatten());
+    Ok(())
+}
+
+/// What to say where the lock is of another command, of other files that its options name, or of another version: then the same
+/// documents may give another digest.
+fn other_maker(path: &Path, options: &Options, head: &LockHead) -> Result<Option<String>, Error> {
+    let now = command(options);
+    let version = env!("CARGO_PKG_VERSION");
+    let what = match head {
+        head if head.command != now => format!("of another command, `{}`", head.command),
+        head if head.inputs != inputs(options)? => "of other files that its options name".into(),
+        head if head.recto != version => format!("by recto {}, and this is {version}", head.recto),
+        _ => return Ok(None),
+    };
+    Ok(Some(format!(
+        "--locked: {} is {what}: the same documents may give another digest",
+        path.display()
+    )))
 }
 
 /// Writes the list of documents that are not as the lock says, and tells how many there are: the same, others, new and gone.

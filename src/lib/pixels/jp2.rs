@@ -39,6 +39,19 @@ pub fn measure(start: &[u8]) -> Result<([u32; 2], u16), String> {
     }
 }
 
+/// Checks all of the header: how the image is coded (COD, QCD) and where its pixels begin (SOT). `start` is the start of a file.
+///
+/// # Errors
+/// The decoder would refuse it.
+pub fn check_header(start: &[u8]) -> Result<(), String> {
+    let at = start.windows(STREAM.len()).position(|four| four == STREAM);
+    let stream = at.and_then(|at| start.get(at..)).unwrap_or_default();
+    match Image::new(stream, &DecodeSettings::default()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("its header is damaged".into()),
+    }
+}
+
 /// Decodes a file of at most `most_pixels` to 8 bits per channel in sRGB.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::encode::{Compactness, encode, on_white};
 use crate::iiif::Quality;
 use crate::iiif::resolve::{self, Background, RenderPlan};
-use crate::jpeg;
+use crate::jpeg::{self, Turn};
 
 /// A decoded image for display: upright, 8 bits per channel.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub struct UprightImage {
     pixels: DynamicImage,
     /// Threshold between black and white, computed at the first use.
     threshold: OnceLock<u8>,
-    /// The file that it was decoded from, if that is a JPEG of exactly these pixels.
-    jpeg: Option<Vec<u8>>,
+    /// The file that it was decoded from, if that is a JPEG of exactly these pixels, once they are turned as EXIF says.
+    jpeg: Option<(Vec<u8>, Turn)>,
 }
 
 impl From<DynamicImage> for UprightImage {
@@ -34,19 +34,19 @@ impl From<DynamicImage> for UprightImage {
 }
 
 impl UprightImage {
-    /// Adds the JPEG that it was decoded from, if that can be served: complete, not rotated, colours not converted, and
-    /// shown in the same colours by all readers.
-    pub fn with_jpeg(self, jpeg: Option<Vec<u8>>) -> Self {
+    /// Adds the JPEG that it was decoded from, and the turn that EXIF asks for, if it can be served: complete, colours not
+    /// converted, and shown in the same colours by all readers.
+    pub fn with_jpeg(self, jpeg: Option<(Vec<u8>, Turn)>) -> Self {
         UprightImage { jpeg, ..self }
     }
 
     /// The JPEG that it was decoded from, if that is the response to a plan.
     pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         let is_grey = self.pixels.color().channel_count() == 1;
-        let file = self.jpeg.as_deref()?;
+        let (file, turn) = self.jpeg.as_ref()?;
         let is_whole = unturned(plan).is_whole_jpeg(self.size(), is_grey);
         let whole = is_whole.then(|| jpeg::strip_metadata(file))?;
-        turned(whole?, plan)
+        turned(whole?, *turn, plan)
     }
 
     /// The decoded image, in the orientation in which it is stored.
@@ -61,7 +61,7 @@ impl UprightImage {
 
     /// Bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
-        self.pixels.as_bytes().len() + self.jpeg.as_ref().map_or(0, Vec::len)
+        self.pixels.as_bytes().len() + self.jpeg.as_ref().map_or(0, |(file, _)| file.len())
     }
 
     /// Whether any pixel is transparent.
@@ -234,18 +234,21 @@ pub fn unturned(plan: &RenderPlan) -> RenderPlan {
     }
 }
 
-/// A JPEG turned as a plan says, without loss; none if that is not possible.
-pub fn turned(whole: Vec<u8>, plan: &RenderPlan) -> Option<Vec<u8>> {
-    let mirror = plan.mirror;
+/// A JPEG turned first as EXIF and then as a plan says, without loss; none if that is not possible.
+pub fn turned(whole: Vec<u8>, by_exif: Turn, plan: &RenderPlan) -> Option<Vec<u8>> {
     let quarters = match plan.rotation {
-        0.0 if !mirror => return Some(whole),
         0.0 => 0,
         90.0 => 1,
         180.0 => 2,
         270.0 => 3,
         _ => return None,
     };
-    jpeg::turned(&whole, jpeg::Turn { quarters, mirror }).ok()
+    let mirror = plan.mirror;
+    let turn = by_exif.then(Turn { quarters, mirror });
+    match turn.is_none() {
+        true => Some(whole),
+        false => jpeg::turned(&whole, turn).ok(),
+    }
 }
 
 /// The threshold between ink and paper, for the whole image, so that tiles fit together.

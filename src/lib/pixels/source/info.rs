@@ -146,7 +146,9 @@ fn inspect_avif(file: Window) -> Result<SourceInfo, String> {
 }
 
 fn inspect_jp2(file: Window) -> Result<SourceInfo, String> {
-    let (size, components) = jp2::measure(&boxes_at_start(file)?)?;
+    let start = boxes_at_start(file)?;
+    let (size, components) = jp2::measure(&start)?;
+    jp2::check_header(&start)?;
     Ok(SourceInfo {
         size,
         // The decoder needs 32 bits per sample.

@@ -7,6 +7,7 @@ use image::DynamicImage;
 use super::large_jpeg::LargeJpeg;
 use super::part::part_in_size;
 use crate::iiif::resolve::RenderPlan;
+use crate::jpeg::Turn;
 use crate::jpeg::index::HuffmanTables;
 use crate::pixels::render;
 
@@ -67,7 +68,11 @@ impl JpegSource {
         if render::unturned(plan).is_whole_jpeg(self.jpeg.size(), is_grey) {
             let whole = self.jpeg.alone();
             // If the whole file cannot be used, a part of it may still be cut out.
-            if let Some(bytes) = whole.and_then(|whole| render::turned(whole, plan)) {
+            const UPRIGHT: Turn = Turn {
+                quarters: 0,
+                mirror: false,
+            };
+            if let Some(bytes) = whole.and_then(|whole| render::turned(whole, UPRIGHT, plan)) {
                 return Some(bytes);
             }
         }

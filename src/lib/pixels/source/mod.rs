@@ -21,9 +21,9 @@ use super::tiff::{Tiff, TiffLevel, is_tiff};
 use super::tiff_whole;
 use crate::files::Window;
 use crate::iiif::resolve::RenderPlan;
-use crate::jpeg::Colour;
 use crate::jpeg::index::HuffmanTables;
 use crate::jpeg::pyramid::Photometric;
+use crate::jpeg::{Colour, Turn};
 pub use info::{SourceInfo, count_pages, has_wild_decoder, inspect, start_of};
 use info::{is_large_jpeg, is_read_by_tiles};
 use jpeg::JpegSource;
@@ -128,7 +128,8 @@ impl ImageSource {
         };
         let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
         let is_plain = facts.is_some_and(|facts| render::has_plain_colours(&facts));
-        let jpeg = (is_plain && is_as_stored).then_some(bytes);
+        let turn = Turn::of_exif(header.orientation).filter(|_| is_plain && is_as_stored);
+        let jpeg = turn.map(|turn| (bytes, turn));
         Ok(ImageSource::Whole(
             UprightImage::from(image).with_jpeg(jpeg),
         ))

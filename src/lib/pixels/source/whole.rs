@@ -31,7 +31,7 @@ pub fn checked(bytes: &[u8]) -> Result<Option<Info>, String> {
     }
 }
 
-/// Decodes a whole file for display, and whether it was upright and in sRGB already.
+/// Decodes a whole file for display, upright, and whether its colours were those of sRGB already.
 ///
 /// # Errors
 /// The file is damaged or has more than `most_pixels`.
@@ -41,7 +41,7 @@ pub fn whole(
     most_pixels: u64,
 ) -> Result<(DynamicImage, bool), String> {
     let way = icc(bytes).as_deref().and_then(ToSrgb::from_profile);
-    let is_as_stored = way.is_none() && header.orientation == 1;
+    let is_as_stored = way.is_none();
     let image = match way.as_ref().filter(|way| way.is_cmyk()) {
         Some(way) => inked(bytes, header, most_pixels, way),
         None => None,
