@@ -253,9 +253,9 @@ fn folders_of_downloads_are_compared_by_the_journal_and_by_what_is_there() {
     damaged[middle] ^= 1;
     work.write("c/1.png", damaged);
     assert_eq!(lines(&work, "a", "c"), [] as [Value; 0]);
-    let ran = work.run("recto", &["diff", "a", "c", "--rehash"]);
-    let said = ran.exits(4).stdout();
-    assert!(said.contains("1 picture has changed"), "{said}");
+    work.run("recto", &["diff", "a", "c", "--rehash"])
+        .exits(4)
+        .says(&["1 picture has changed"]);
     // A file that somebody changed or removed is not what the journal says.
     work.write("b/3.png", drawn(0));
     std::fs::remove_file(work.path("b/1.png")).unwrap();

@@ -521,3 +521,52 @@ fn yolo_names_stand_in_data_yaml_by_number() {
         "{yaml}"
     );
 }
+
+/// Lists as this and other tools write them fix the same ids.
+#[test]
+fn lists_of_classes_are_read_in_every_form_that_sets_have() {
+    let boxes = vec![
+        boxed("1", "b", [0.0, 0.0, 5.0, 5.0]),
+        boxed("2", "a", [9.0, 9.0, 5.0, 5.0]),
+    ];
+    let work = one([50, 50], [50, 50], boxes);
+    work.write(
+        "data.yaml",
+        "train: images/train\nnc: 2\nnames:\n  - \"b\"\n  - \"a\"\n",
+    )
+    .write("numbered.yml", "names: {1: a, 0: b}\n")
+    .write(
+        "classes.csv",
+        "id,folder,class,imagefolder\n0,b,b,1\n1,a,a,0\n",
+    )
+    .write("labels.txt", "__ignore__\n_background_\nb\na\n");
+    for list in ["data.yaml", "numbered.yml", "classes.csv", "labels.txt"] {
+        reformat(&work, "coco", &["--classes", list]).exits(0);
+        let coco = work.json("out/annotations/instances_default.json");
+        let names: Vec<&str> = (0..2)
+            .map(|n| coco["categories"][n]["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, ["b", "a"], "{list}");
+    }
+    work.write("gap.yaml", "names: {0: b, 2: a}\n")
+        .write("other.csv", "name,count\na,1\n")
+        .write("odd.csv", "id,class\none,a\n");
+    for (list, words) in [
+        (
+            "gap.yaml",
+            "the class `a` has the number 2, and 1 was expected",
+        ),
+        (
+            "other.csv",
+            "other.csv:1: the columns are name,count; `id` and `class` were expected",
+        ),
+        (
+            "odd.csv",
+            "the class `a` has the number `one`, which is not a whole number",
+        ),
+    ] {
+        reformat(&work, "coco", &["--classes", list])
+            .exits(1)
+            .says(&[words]);
+    }
+}

@@ -110,3 +110,71 @@ fn a_set_without_lines_says_what_they_are() {
         .exits(0)
         .says(&["there are no lines with text", "`granularity` line"]);
 }
+
+/// A picture that EXIF turns, whose upright form is `picture(90, 60)`; boxes are drawn on that.
+#[test]
+fn lines_and_crops_of_what_exif_turns_are_upright() {
+    let upright = image::load_from_memory(&picture(90, 60, 3, ImageFormat::Png)).unwrap();
+    let line = json!({ "id": "l", "concept": "line", "bbox": [10, 20, 60, 12],
+        "attributes": { "granularity": "line", "text": "alef", "baseline": [[10, 30], [70, 30]] } });
+    let wanted = upright.crop_imm(10, 20, 60, 12).to_rgb8();
+    // What is stored is turned by EXIF to become upright.
+    let stored = [
+        (2, upright.fliph()),
+        (3, upright.rotate180()),
+        (4, upright.flipv()),
+        (5, upright.rotate90().fliph()),
+        (6, upright.rotate270()),
+        (7, upright.rotate270().fliph()),
+        (8, upright.rotate90()),
+    ];
+    for (orientation, stored) in stored {
+        let work = Workdir::new();
+        let mut png = std::io::Cursor::new(Vec::new());
+        stored.write_to(&mut png, ImageFormat::Png).unwrap();
+        let bytes = with_exif(&png.into_inner(), orientation);
+        let images = [image("u", "g", [90, 60], vec![line.clone()])];
+        lay_out(&work, &images, &[("u", "a.png", bytes)]);
+        for (format, more) in [
+            ("lines", &[][..]),
+            ("lines", &["--rectify"]),
+            ("crops", &[]),
+        ] {
+            let more = [more, &["--exif-boxes", "turned"]].concat();
+            reformat(&work, format, &more).exits(0);
+            let file = &rows(&work, &format!("out/{format}.csv"))[0]["file"];
+            let cut = image::load_from_memory(&work.read(&format!("out/{file}"))).unwrap();
+            let what = format!("{format} {more:?} of orientation {orientation}");
+            assert_eq!(cut.dimensions(), (60, 12), "{what}");
+            assert!(cut.to_rgb8() == wanted, "{what}");
+        }
+    }
+}
+
+/// A PNG with an EXIF chunk behind its header.
+fn with_exif(png: &[u8], orientation: u8) -> Vec<u8> {
+    let mut exif = b"eXIfMM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    let length = (exif.len() as u32 - 4).to_be_bytes();
+    let mut crc = flate2::Crc::new();
+    crc.update(&exif);
+    // After the signature and the header.
+    let (head, rest) = png.split_at(8 + 25);
+    [head, &length, &exif, &crc.sum().to_be_bytes(), rest].concat()
+}
+
+#[test]
+fn a_text_of_several_lines_is_no_line() {
+    let boxes = vec![
+        json!({ "id": "a", "concept": "x", "bbox": [10, 10, 50, 40], "attributes": { "text": "one\ntwo" } }),
+        json!({ "id": "b", "concept": "x", "bbox": [10, 10, 50, 40], "attributes": { "text": "one\n" } }),
+        json!({ "id": "c", "concept": "x", "bbox": [150, 10, 90, 40], "attributes": { "text": "much" } }),
+    ];
+    let work = one([200, 100], [200, 100], boxes);
+    reformat(&work, "lines", &[]).exits(0).says(&[
+        "lines: 1 box with a text of several lines is left out",
+        "lines: 1 line is truncated",
+    ]);
+    assert_eq!(rows(&work, "out/lines.csv").len(), 2);
+    assert_eq!(work.text("out/train.files").lines().count(), 2);
+}

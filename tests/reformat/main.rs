@@ -94,6 +94,52 @@ fn turned(width: u32, height: u32, orientation: u8) -> Vec<u8> {
     [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
 }
 
+/// Boxes drawn on the turned picture are on the canvas already.
+#[test]
+fn pages_for_archives_have_boxes_of_what_exif_turns_where_they_were_drawn() {
+    for orientation in 2..=8 {
+        let frame = if orientation > 4 {
+            [50, 100]
+        } else {
+            [100, 50]
+        };
+        let work = Workdir::new();
+        let line = json!({ "id": "b", "concept": "a", "bbox": [10, 20, 12, 25],
+            "attributes": { "granularity": "line", "confidence": 0.5, "baseline": [[10, 40], [22, 40]] } });
+        let mut on_canvas = image("u", "g", frame, vec![line]);
+        on_canvas["source"]["canvas"] = "https://example.org/canvas/1".into();
+        lay_out(
+            &work,
+            &[on_canvas],
+            &[("u", "a.jpg", turned(100, 50, orientation))],
+        );
+        reformat(&work, "iiif", &["--exif-boxes", "turned"])
+            .exits(0)
+            .says(&[
+                "iiif: 1 box has a line or points, which are left out",
+                "iiif: 1 box has a confidence",
+            ]);
+        let page = work.json("out/annotations/a.json");
+        let annotation = &page["items"][0];
+        let wanted = json!("https://example.org/canvas/1#xywh=10,20,12,25");
+        assert_eq!(annotation["target"], wanted, "{orientation}");
+        assert_eq!(annotation["textGranularity"], "line");
+        assert_eq!(page["@context"].as_array().map(Vec::len), Some(2));
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let work = groups();
+    let trees = ["1", "2", "7"].map(|jobs| {
+        let args = ["--jobs", jobs, "--split", "train=0.5,val=0.5"];
+        reformat(&work, "coco,yolo,crops,parquet", &args).exits(0);
+        work.tree("out")
+    });
+    assert!(trees[0] == trees[1] && trees[0] == trees[2]);
+    reformat(&work, "coco", &["--jobs", "0"]).exits(2);
+}
+
 #[test]
 fn boxes_drawn_on_the_turned_picture_are_turned_back() {
     let cases = [

@@ -95,3 +95,35 @@ fn formats_without_lines_and_points_say_so() {
     let said = reformat(&plain, "voc", &[]).exits(0).stderr();
     assert!(!said.contains("line or points"), "{said}");
 }
+
+#[test]
+fn points_are_read_as_others_write_them_and_what_is_none_is_told() {
+    let points = |id: &str, keypoints: Value| json!({ "id": id, "concept": "a", "bbox": [10, 10, 40, 20], "attributes": { "keypoints": keypoints } });
+    let boxes = vec![
+        points("text", json!("[12, 13, 2]")),
+        points("pairs", json!([[12, 13]])),
+        points("seven", json!([1, 2, 2, 3, 4, 5, 6])),
+    ];
+    let work = one([100, 50], [200, 100], boxes);
+    reformat(&work, "coco", &["--keypoints", "1"])
+        .exits(0)
+        .says(&["left as they are: 1 (u1, box seven: keypoints)"]);
+    let coco = work.json("out/annotations/instances_default.json");
+    let found: Vec<&Value> = (0..3)
+        .map(|n| &coco["annotations"][n]["keypoints"])
+        .collect();
+    assert_eq!(
+        found,
+        [&json!([24, 26, 2]), &json!([24, 26, 2]), &json!([0, 0, 0])]
+    );
+}
+
+/// Who gets the set reads it too.
+#[test]
+fn what_is_left_out_stands_on_the_card() {
+    let work = pointed();
+    reformat(&work, "voc", &[]).exits(0);
+    let left_out = "2 boxes have a line or points, which are left out";
+    assert!(work.text("out/README.md").contains(left_out));
+    assert!(work.text("out/dataset.json").contains(left_out));
+}

@@ -427,3 +427,51 @@ fn images_that_are_too_small_move_nobody() {
         );
     }
 }
+
+#[test]
+fn images_that_the_source_puts_in_several_splits_are_left_out_and_names_alike_are_told() {
+    let work = Workdir::new();
+    let sets: [&[&str]; 6] = [
+        &["train"],
+        &["Train"],
+        &["val"],
+        &["valid"],
+        &["train", "val"],
+        &["val", "val"],
+    ];
+    let mut images = Vec::new();
+    let mut files = Vec::new();
+    let names: Vec<[String; 2]> = (0..sets.len())
+        .map(|n| [format!("u{n}"), format!("{n}.png")])
+        .collect();
+    for (n, (set, [id, file])) in sets.iter().zip(&names).enumerate() {
+        let mut image = image(
+            id,
+            "g",
+            [10, 10],
+            vec![boxed("b", "a", [1.0, 1.0, 5.0, 5.0])],
+        );
+        image["metadata"] = json!({ "set": set });
+        images.push(image);
+        let bytes = picture(10, 10, n as u32 + 1, ImageFormat::Png);
+        files.push((id.as_str(), file.as_str(), bytes));
+    }
+    lay_out(&work, &images, &files);
+    reformat(
+        &work,
+        "coco",
+        &["--split-by", "set", "--near-duplicates", "off"],
+    )
+    .exits(3)
+    .says(&["splits whose names mean the same: `Train` and `train`, `val` and `valid`"]);
+    let rejects = rows(&work, "out/rejects.csv");
+    assert_eq!(rejects.len(), 1);
+    assert!(rejects[0]["problem"].starts_with("has several values: train, val"));
+    // The group is in several splits: no one is the split of it, and nothing says that groups are whole.
+    assert!(work.json("out/dataset.json").get("groups").is_none());
+    let card = work.text("out/README.md");
+    assert!(
+        card.contains("but for 1 group whose images the source"),
+        "{card}"
+    );
+}

@@ -655,3 +655,45 @@ fn the_problem_of_a_damaged_file_is_one_line() {
     assert!(problem.trim_end() == problem, "{said}");
     assert!(!said.contains("\n\n"), "{said}");
 }
+
+#[test]
+fn rows_of_yolo_that_say_less_than_the_boxes_are_told() {
+    let outlined = |id: &str, points: Value| json!({ "id": id, "concept": "a", "bbox": [10, 10, 40, 20], "polygon": points });
+    let boxes = vec![
+        outlined("a", json!([[10, 10], [50, 10], [50, 30]])),
+        outlined("b", json!([[10, 10], [10, 30], [50, 30]])),
+        json!({ "id": "c", "concept": "a", "bbox": [0, 0, 90, 50], "attributes": { "iscrowd": 1 } }),
+    ];
+    let work = one([100, 60], [100, 60], boxes);
+    for format in ["yolo", "yolo-seg"] {
+        reformat(&work, format, &["--no-val"]).exits(0).says(&[
+            &format!("{format}: 1 box stands for a crowd"),
+            &format!("{format}: 1 outline has the same box as another of the class"),
+        ]);
+    }
+    reformat(&work, "crops", &[])
+        .exits(0)
+        .says(&["crops: 1 box is for a crowd"]);
+}
+
+#[test]
+fn files_of_coco_that_differ_in_their_endings_only_are_told() {
+    let work = Workdir::new();
+    let images = ["u", "v"].map(|id| {
+        image(
+            id,
+            "g",
+            [10, 10],
+            vec![boxed("b", "a", [1.0, 1.0, 5.0, 5.0])],
+        )
+    });
+    let files = [
+        ("u", "f1.png", picture(10, 10, 1, ImageFormat::Png)),
+        ("v", "f1.jpg", picture(10, 10, 2, ImageFormat::Jpeg)),
+    ];
+    lay_out(&work, &images, &files);
+    reformat(&work, "coco", &[]).exits(0).says(&[
+        "file names that differ only in their endings, which datumaro refuses",
+        "`f1.jpg`; `f1.png`",
+    ]);
+}

@@ -217,7 +217,7 @@ fn images_without_a_canvas_and_captures_with_the_same_boxes_have_no_page() {
         .collect();
     lay_out(&work, &images, &files);
     reformat(&work, "iiif", &[]).exits(0).says(&[
-        "2 images left out: not a whole image on a canvas",
+        "2 images left out: a part of an image, or on no canvas with a size",
         "1 image has the same annotations as another of its canvas",
         "--iiif-base URL says where you publish them",
     ]);

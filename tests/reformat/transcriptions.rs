@@ -219,6 +219,8 @@ fn what_alto_cannot_hold_is_told() {
     let boxes = vec![
         json!({ "id": "b", "concept": "border", "bbox": [0, 0, 190, 90], "attributes": { "granularity": "page" } }),
         json!({ "id": "l", "concept": "line", "bbox": [10, 10, 100, 20], "attributes": { "text": "a b", "language": "Old Norse" } }),
+        json!({ "id": "p", "concept": "text", "bbox": [10, 50, 150, 40], "attributes": { "granularity": "paragraph", "text": "a whole paragraph" } }),
+        json!({ "id": "s", "concept": "line", "bbox": [10, 40, 100, 8], "attributes": { "granularity": "line", "text": "c", "confidence": 0.5 } }),
         json!({ "id": "g", "concept": "glyph", "bbox": [10, 10, 10, 20], "attributes": { "granularity": "glyph", "text": "ab" } }),
     ];
     let work = one([200, 100], [200, 100], boxes);
@@ -226,6 +228,44 @@ fn what_alto_cannot_hold_is_told() {
         "1 border of a page is left out",
         "1 language is not a language tag",
         "1 glyph is not one character",
+        "1 region has a text that is not that of its lines",
     ]);
+    assert!(
+        work.text("out/pages/a.xml")
+            .contains("CONTENT=\"c\" WC=\"0.5\"")
+    );
     assert!(work.exists("out/pages/a.png") && work.exists("out/sources.csv"));
+}
+
+/// In a set the names of files are those of the image map, with their folders; `sources.csv` leads to the images.
+#[test]
+fn transcriptions_of_a_set_find_their_images() {
+    let work = Workdir::new();
+    let line = json!({ "id": "l", "concept": "line", "bbox": [10, 10, 100, 20], "attributes": { "text": "alef" } });
+    work.write("images.csv", "url\nhttps://example.org/a.png\n");
+    let digest = [
+        "table",
+        "images.csv",
+        "--url-column",
+        "url",
+        "-o",
+        "digest.json",
+    ];
+    work.run("digest", &digest).exits(0);
+    let id = work.json("digest.json")["observations"][0]["id"].clone();
+    let images = [image(id.as_str().unwrap(), "g", [200, 100], vec![line])];
+    let bytes = picture(200, 100, 1, image::ImageFormat::Png);
+    lay_out(
+        &work,
+        &images,
+        &[(id.as_str().unwrap(), "ms 1/f 1r-0a1b2c.png", bytes)],
+    );
+    for format in ["alto", "page"] {
+        reformat(&work, format, &[]).exits(0);
+        let again = [&digest[..5], &["again.json", "--text-files", "out/pages"]].concat();
+        work.run("digest", &again).exits(0);
+        let found = &work.json("again.json")["observations"][0]["annotations"];
+        // A line has a word in ALTO and a block in PAGE.
+        assert_eq!(found.as_array().map(Vec::len), Some(2), "{format}: {found}");
+    }
 }

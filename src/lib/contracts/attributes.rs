@@ -106,6 +106,9 @@ pub trait Named {
     /// The value of a name. Where texts are borrowed they are no values of JSON, and there is none.
     fn value(&self, name: &str) -> Option<&Value>;
 
+    /// The text of a name, however it is held.
+    fn text(&self, name: &str) -> Option<&str>;
+
     /// Sets a value.
     fn set(&mut self, name: &str, value: Value);
 }
@@ -113,6 +116,10 @@ pub trait Named {
 impl Named for Attributes {
     fn value(&self, name: &str) -> Option<&Value> {
         self.get(name)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
     }
 
     fn set(&mut self, name: &str, value: Value) {
@@ -128,6 +135,10 @@ impl Named for BorrowedAttributes<'_> {
         }
     }
 
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
     fn set(&mut self, name: &str, value: Value) {
         self.insert(name.to_owned().into(), value.into());
     }
@@ -136,6 +147,10 @@ impl Named for BorrowedAttributes<'_> {
 impl Named for BTreeMap<String, Value> {
     fn value(&self, name: &str) -> Option<&Value> {
         self.get(name)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
     }
 
     fn set(&mut self, name: &str, value: Value) {

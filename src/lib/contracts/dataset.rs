@@ -46,7 +46,7 @@ pub struct DatasetFile {
     /// Counts per split, if there are any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub splits: BTreeMap<String, PartCount>,
-    /// The split of each group, if there are splits. `--split-like` reads it.
+    /// The split of each group whose images are all in one, if there are splits. `--split-like` reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, String>,
     /// Names and shares of the splits that were asked for, as after `--split`. `--split-like` aims at them.
@@ -134,7 +134,7 @@ pub struct PartCount {
     pub boxes: u64,
     /// Number of images without boxes.
     pub negatives: u64,
-    /// Number of groups. Images of one group never go to different splits.
+    /// Number of groups. Images of one group go to different splits only where the source or an earlier set says so.
     pub groups: u64,
 }
 

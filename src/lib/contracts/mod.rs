@@ -82,11 +82,11 @@ pub use lock::{
     write_lock,
 };
 pub use mapped_file::MappedFile;
-pub use points::{baseline, keypoints, keypoints_value, map_points};
+pub use points::{baseline, keypoints, keypoints_value, map_points, unread_points};
 pub use review::Review;
 pub use set_folder::{SetFolder, SetPart, is_set_folder};
 pub use set_input::contract_of;
-pub use set_output::{rehearse_set, write_set};
+pub use set_output::{check_set_name, rehearse_set, write_set};
 pub use shard_plan::{PlannedHost, PlannedShard, ShardPlan};
 pub use taxonomy::{LineageStep, Taxon, Taxonomy};
 pub use text::{AttributeValue, Text};

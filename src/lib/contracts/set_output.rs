@@ -44,19 +44,27 @@ impl Form {
 /// Endings of compressed files. Under such a name nobody expects plain JSON.
 const COMPRESSED: [&str; 7] = ["gz", "zst", "bz2", "xz", "br", "zip", "lz4"];
 
+/// Checks that the name of a set asks for a form that there is.
+///
+/// # Errors
+/// It ends like that of a compressed file.
+pub fn check_set_name(path: &Path) -> Result<(), Error> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    let is_compressed = COMPRESSED.contains(&ending.to_ascii_lowercase().as_str());
+    if Form::of(path) != Form::Json || !is_compressed {
+        return Ok(());
+    }
+    let what = format!("{}: .{ending} files are not written", path.display());
+    Err(Error::usage(what).hint("for a compressed set, choose a name that ends in .jsonl.zst"))
+}
+
 /// Checks that a set can be written under this name.
 ///
 /// # Errors
 /// It cannot; a folder is there that holds something else.
 pub fn rehearse_set(path: &Path) -> Result<(), Error> {
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    let is_compressed = COMPRESSED.contains(&ending.to_ascii_lowercase().as_str());
+    check_set_name(path)?;
     match Form::of(path) {
-        Form::Json if is_compressed => Err(Error::usage(format!(
-            "{}: .{ending} files are not written",
-            path.display()
-        ))
-        .hint("for a compressed set, choose a name that ends in .jsonl.zst")),
         Form::Folder if files::is_in_store(path) => files::rehearse(&path.join(SetFolder::FILE)),
         Form::Folder => may_replace(path),
         _ => files::rehearse(path),

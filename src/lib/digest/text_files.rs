@@ -3,8 +3,8 @@
 //! Files are read twice, so that no more than one is in memory: first to learn which image each is of, since two files for
 //! one image contradict each other, then for what they hold.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
 use super::images::Images;
 use crate::contracts::{Frame, Observation};
@@ -30,7 +30,10 @@ pub fn add(
     }
     let mut reading = Reading::default();
     let mut observations = images.outlines()?;
-    let names = names(&observations);
+    let mut names = names(&observations);
+    for table in tables(&options.text_files) {
+        name_by_table(&table, &observations, &mut names)?;
+    }
     for file in files_of(&options.text_files)? {
         reading.match_file(&file, &names, &observations);
     }
@@ -96,6 +99,46 @@ fn files_of(paths: &[PathBuf]) -> Result<BTreeSet<TextPath>, Error> {
         }));
     }
     Ok(all)
+}
+
+/// The tables that lead from the files of a set to its images: `recto-reformat` writes them beside transcriptions.
+fn tables(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+    // The files of a split are in a folder below, and pages of it may be named one by one.
+    let folders = paths.iter().flat_map(|path| path.ancestors().take(3));
+    let tables = folders.map(|folder| folder.join(SOURCES));
+    tables.filter(|table| table.is_file()).collect()
+}
+
+const SOURCES: &str = "sources.csv";
+
+/// Adds the names of a table with the columns `file` and `image`, where they are of images by their ids.
+fn name_by_table(
+    table: &Path,
+    observations: &[Observation],
+    names: &mut Names,
+) -> Result<(), Error> {
+    let cannot = |e: csv::Error| {
+        Error::new(format!("{}: cannot be read as a table", table.display())).because(e)
+    };
+    let bytes = files::read(table)?;
+    let mut rows = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(&bytes[..]);
+    let header = rows.headers().map_err(cannot)?.clone();
+    let column = |wanted: &str| header.iter().position(|found| found == wanted);
+    let (Some(file), Some(image)) = (column("file"), column("image")) else {
+        return Ok(());
+    };
+    let numbers = observations.iter().enumerate();
+    let numbers: HashMap<&str, usize> = numbers.map(|(n, o)| (o.id.as_str(), n)).collect();
+    for row in rows.records() {
+        let row = row.map_err(cannot)?;
+        let cell = |column: usize| row.get(column).map(files::plain_cell).unwrap_or_default();
+        if let Some(&number) = numbers.get(cell(image)) {
+            names.add(0, &text::stem(cell(file)), number);
+        }
+    }
+    Ok(())
 }
 
 /// The names of images by which files find them: those of their files and services, then labels, then ids of canvases.

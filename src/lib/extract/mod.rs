@@ -64,6 +64,7 @@ impl Stage for Options {
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let rejects = rejects_path(options);
     refuse_overwriting(options, rejects.as_deref())?;
+    contracts::check_set_name(&options.output)?;
     // What can be wrong with a store is not seen in its name.
     let outputs = [
         Some(&*options.output),

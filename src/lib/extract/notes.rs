@@ -103,8 +103,8 @@ pub fn fill(extracted: &Extracted, written: &Written, summary: &mut Summary) {
     }
     if written.emptied > 0 {
         summary.notes.push(format!(
-            "{} annotated and without anything that can be used: nothing says that nothing is there, so that sets for \
-             detectors leave such images out",
+            "{} annotated and without anything that can be used: nothing says that nothing is there; `recto-reformat --unboxed drop` leaves \
+             such images out of sets for detectors",
             counted(written.emptied, "image is", "images are")
         ));
     }

@@ -23,6 +23,8 @@ pub struct LostInAlto {
     pub borders: u64,
     /// Lines whose text is more than the texts of their words, or another.
     pub lines: u64,
+    /// Regions with a text that is not that of their lines.
+    pub regions: u64,
 }
 
 /// The document of an image whose file stands beside it. Adds what it cannot hold to `lost`.
@@ -91,6 +93,8 @@ impl Page<'_> {
     fn region(&mut self, node: &Node) {
         let has_lines = node.children_of(Level::Line).next().is_some();
         let has_regions = node.children_of(Level::Region).next().is_some();
+        self.lost.regions +=
+            u64::from(node.text().is_some_and(|text| letters(text) != below(node)));
         let (element, class) = match kind(node) {
             _ if has_regions => ("ComposedBlock", "composed block"),
             _ if has_lines => ("TextBlock", "block"),
@@ -135,10 +139,12 @@ impl Page<'_> {
         let words: Vec<&Node> = node.children_of(Level::Word).collect();
         if words.is_empty() {
             let text = attribute(node.text().unwrap_or_default());
+            let sure = node.confidence().map(|sure| format!(" WC=\"{sure}\""));
             let _ = writeln!(
                 self.xml,
-                "<String{} CONTENT=\"{text}\"/>",
-                place(&node.bbox)
+                "<String{} CONTENT=\"{text}\"{}/>",
+                place(&node.bbox),
+                sure.unwrap_or_default()
             );
         }
         let gaps = gaps(node.text(), &words);
@@ -224,6 +230,20 @@ impl Page<'_> {
             let _ = writeln!(self.xml, "<Shape><Polygon POINTS=\"{points}\"/></Shape>");
         }
     }
+}
+
+/// A text without its blanks.
+fn letters(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+/// The texts of the lines of a region, and of regions in it, without blanks.
+fn below(node: &Node) -> String {
+    let text = |child: &Node| match child.text() {
+        Some(text) if child.level != Level::Region => letters(text),
+        _ => below(child),
+    };
+    node.children.iter().map(text).collect()
 }
 
 /// The element of a region that holds nothing, and the class that readers give it.

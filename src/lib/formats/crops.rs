@@ -2,7 +2,7 @@
 //! them.
 //!
 //! A crop is the box with its margin, rounded outwards to whole pixels and clipped to the image; `--crop-square` widens its
-//! shorter side, and what would lie outside the image is black. JPEGs are written as JPEG of quality 95, all else as PNG. Every
+//! shorter side, and what EXIF turns is cut out upright. What would lie outside the image is black. JPEGs are written as JPEG of quality 95, all else as PNG. Every
 //! split has a folder for every class, even if it is empty but for a note, since readers number classes by folders.
 
 use super::contents::{Contents, Kind};
@@ -11,7 +11,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, put_rows};
 use crate::error::Error;
 use crate::files::{SafeName, hex_digest};
-use crate::pixels::Crop;
+use crate::pixels::{Crop, upright_point};
 use crate::summary::counted;
 
 /// The format `crops`: a file per box, in class folders.
@@ -31,7 +31,8 @@ impl Format for Crops {
 
     fn conventions(&self, options: &FormatOptions) -> String {
         format!(
-            "boxes with {} % of their sides around them, rounded outwards to whole pixels and clipped to the image{}; classes \
+            "boxes with {} % of their sides around them, rounded outwards to whole pixels and clipped to the image{}, upright \
+             where EXIF turns the image (x, y, w, h are on the stored pixels); classes \
              are folders, and crops.csv leads from files to classes, boxes and images",
             options.crop_margin * 100.0,
             match options.crop_square {
@@ -93,6 +94,7 @@ impl Format for Crops {
                 .then(|| OTHER_NUMBERS.to_owned())
                 .into_iter()
                 .collect(),
+            crowds: 0,
             written: vec![vec![false; dataset.classes.len()]; dataset.parts("train").len()],
         }))
     }
@@ -134,6 +136,8 @@ struct CropWriter<'a> {
     options: &'a FormatOptions,
     folders: Vec<String>,
     notes: Vec<String>,
+    /// How many boxes stand for a crowd.
+    crowds: u64,
     /// By split, then by class: whether the folder has a crop.
     written: Vec<Vec<bool>>,
 }
@@ -144,7 +148,7 @@ impl Writer for CropWriter<'_> {
             return Ok(());
         }
         let crop = match Crop::open(&image.read()?) {
-            Ok(crop) => crop,
+            Ok(crop) => crop.upright(image.drawn_in),
             Err(cause) => {
                 let n = counted(image.boxes.len() as u64, "box", "boxes");
                 self.notes
@@ -153,6 +157,7 @@ impl Writer for CropWriter<'_> {
             }
         };
         for labelled in &image.boxes {
+            self.crowds += u64::from(labelled.flags.is_crowd);
             self.cut(&crop, image, labelled, out)?;
         }
         Ok(())
@@ -168,6 +173,12 @@ impl Writer for CropWriter<'_> {
                 out.put(&format!("{split}/{folder}/.empty"), b"")?;
                 empty += 1;
             }
+        }
+        if self.crowds > 0 {
+            notes.push(format!(
+                "crops: {} for a crowd (iscrowd, group_of) and cut out like all others",
+                counted(self.crowds, "box is", "boxes are")
+            ));
         }
         if empty > 0 {
             notes.push(format!(
@@ -189,7 +200,7 @@ impl CropWriter<'_> {
     ) -> Result<(), Error> {
         let [x, y, w, h] = region(b, image, self.options);
         let fault = |cause: String| Error::new(format!("{}: cannot be cut: {cause}", image.file));
-        let (bytes, suffix) = crop.cut([x, y, w, h]).map_err(fault)?;
+        let (bytes, suffix) = crop.cut(upright([x, y, w, h], image)).map_err(fault)?;
         let part = self.dataset.part(image);
         let split = self.dataset.parts("train")[part];
         let folder = &self.folders[b.class];
@@ -212,6 +223,17 @@ impl CropWriter<'_> {
         ];
         put_rows(out, TABLE, [row])
     }
+}
+
+/// A part of the stored image as it lies on the upright one.
+fn upright([x, y, w, h]: [i64; 4], image: &DatasetImage) -> [i64; 4] {
+    let size = [image.width, image.height].map(f64::from);
+    let corner = |x: i64, y: i64| {
+        let (point, _) = upright_point(image.drawn_in, [x as f64, y as f64], size);
+        point.map(|side| side as i64)
+    };
+    let ([ax, ay], [cx, cy]) = (corner(x, y), corner(x + w, y + h));
+    [ax.min(cx), ay.min(cy), (ax - cx).abs(), (ay - cy).abs()]
 }
 
 /// The part of an image that is cut out, in whole pixels; if it is to be square, a part of it may lie outside.

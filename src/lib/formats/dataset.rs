@@ -141,6 +141,8 @@ pub struct DatasetImage<'a> {
     pub media_type: &'static str,
     /// EXIF orientation of the file, 1 to 8. Boxes are on the stored pixels and ignore it.
     pub orientation: u8,
+    /// The EXIF orientation in which its boxes were drawn, 1 to 8: what people saw as upright. 0 or 1: the stored pixels.
+    pub drawn_in: u8,
     /// Images of one group never go to different splits.
     pub group: Text<'a>,
     /// One of [`Dataset::splits`], if there are any.

@@ -71,6 +71,8 @@ impl Format for Iiif {
                 .map(|base| base.trim_end_matches('/')),
             stems: file_names::stems(dataset),
             written: HashSet::new(),
+            pointed: 0,
+            sure: 0,
             elsewhere: 0,
             same: 0,
         }))
@@ -83,6 +85,10 @@ struct PageWriter<'a> {
     stems: file_names::Names,
     /// Hashes of canvases and their annotations.
     written: HashSet<u64>,
+    /// How many boxes have a line or points.
+    pointed: u64,
+    /// How many boxes have a confidence.
+    sure: u64,
     /// How many images are on no canvas.
     elsewhere: u64,
     /// How many images have the annotations of another on their canvas.
@@ -106,6 +112,11 @@ impl Writer for PageWriter<'_> {
             self.same += 1;
             return Ok(());
         }
+        for b in &image.boxes {
+            let has = |name| u64::from(b.attributes.contains_key(name));
+            self.pointed += has("baseline").max(has("keypoints"));
+            self.sure += has("confidence");
+        }
         let path = format!("annotations/{}.json", self.stems.of(&image.file));
         let id = match self.base {
             Some(base) => format!("{base}/{path}"),
@@ -115,9 +126,15 @@ impl Writer for PageWriter<'_> {
             item["id"] = format!("{id}#{n}").into();
         }
         let n = items.len().to_string();
-        let page = json!({
-            "@context": "http://iiif.io/api/presentation/3/context.json", "id": id, "type": "AnnotationPage", "items": items,
-        });
+        const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
+        const GRANULARITY: &str = "http://iiif.io/api/extension/text-granularity/context.json";
+        let context = match image.boxes.iter().any(|b| granularity(b).is_some()) {
+            // The context of the API is the last.
+            true => json!([GRANULARITY, CONTEXT]),
+            false => json!(CONTEXT),
+        };
+        let page =
+            json!({ "@context": context, "id": id, "type": "AnnotationPage", "items": items });
         out.put(&path, &ascii_json::pretty(&page))?;
         let manifest = image.source.manifest.as_deref().unwrap_or_default();
         put_rows(out, TABLE, [[manifest, &on.canvas, &path, &n]])
@@ -128,9 +145,18 @@ impl Writer for PageWriter<'_> {
         let mut notes = Vec::new();
         if self.elsewhere > 0 {
             notes.push(format!(
-                "iiif: {} left out: not a whole image on a canvas with a size",
+                "iiif: {} left out: a part of an image, or on no canvas with a size",
                 counted(self.elsewhere, "image", "images")
             ));
+        }
+        for (n, what) in [
+            (self.pointed, "a line or points, which are left out"),
+            (self.sure, "a confidence, which is left out"),
+        ] {
+            if n > 0 {
+                let boxes = counted(n, "box has", "boxes have");
+                notes.push(format!("iiif: {boxes} {what}"));
+            }
         }
         if self.same > 0 {
             notes.push(format!(
@@ -186,7 +212,18 @@ fn annotation(dataset: &Dataset, image: &DatasetImage, on: &OnCanvas, b: &Datase
             ],
         }),
     };
-    json!({ "id": "", "type": "Annotation", "motivation": motivation, "body": body, "target": target })
+    let mut annotation = json!({ "id": "", "type": "Annotation", "motivation": motivation, "body": body, "target": target });
+    if let Some(granularity) = granularity(b) {
+        annotation["textGranularity"] = granularity.into();
+    }
+    annotation
+}
+
+/// The unit of text that a box is, where it is one of the Text Granularity Extension.
+fn granularity<'a>(b: &'a DatasetBox) -> Option<&'a str> {
+    const LEVELS: [&str; 6] = ["page", "block", "paragraph", "line", "word", "glyph"];
+    let level = b.attributes.get("granularity")?.as_str()?;
+    LEVELS.contains(&level).then_some(level)
 }
 
 /// A box as a media fragment. Both ends are rounded, so that neighbours stay neighbours.

@@ -1,9 +1,10 @@
 //! `lines`: every line of text cut out, with its text beside it, as trainers of text recognition read them.
 //!
 //! `NAME.png` and `NAME.gt.txt` are for Tesseract, kraken and OCR-D; `gt.txt` in each split (name, tab, text) for TrOCR and its
-//! relatives, `SPLIT.txt` (path, tab, text) and `characters.txt` for PaddleOCR. What is a line, `text_tree` says. A crop is the
+//! relatives, `SPLIT.txt` (path, tab, text) and `characters.txt` for PaddleOCR, `SPLIT.files` (paths, for `ketos train -f path -t`) for kraken. What is a line, `text_tree` says. A crop is the
 //! box rounded outwards to whole pixels; what is outside the outline is painted over. With `--rectify` columns follow the
-//! baseline, so that a curved line becomes straight. Lines without a text are left out.
+//! baseline, so that a curved line becomes straight. Lines without a text, or with the text of several, are left out. What EXIF
+//! turns is cut out upright: a text is read from left to right, whatever way its pixels are stored.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use super::sink::{Sink, put_rows};
 use super::text_tree::Level;
 use crate::contracts;
 use crate::error::Error;
-use crate::pixels::{Crop, LineShape};
+use crate::pixels::{Crop, LineShape, upright_point};
 use crate::summary::counted;
 
 /// The format `lines`: a picture and a text per line.
@@ -46,8 +47,9 @@ impl Format for Lines {
             false => "",
         };
         format!(
-            "lines with text, the box rounded outwards to whole pixels, {outside}{way}; NAME.gt.txt is the text of NAME.png, \
-             gt.txt and SPLIT.txt list names and texts with a tab between, lines.csv leads to boxes and images"
+            "lines with text, the box rounded outwards to whole pixels, {outside}{way}, upright where EXIF turns the image (x, y, w, h are on the \
+             stored pixels); NAME.gt.txt is the text of NAME.png, \
+             gt.txt and SPLIT.txt list names and texts with a tab between, SPLIT.files paths alone, lines.csv leads to boxes and images"
         )
     }
 
@@ -86,6 +88,7 @@ impl Format for Lines {
         for split in dataset.parts("train") {
             out.append(&format!("{split}.txt"), b"")?;
             out.append(&format!("{split}/gt.txt"), b"")?;
+            out.append(&format!("{split}.files"), b"")?;
         }
         Ok(Box::new(LineWriter {
             dataset,
@@ -93,6 +96,8 @@ impl Format for Lines {
             stems: file_names::stems(dataset),
             characters: BTreeSet::new(),
             textless: 0,
+            several: 0,
+            partly: 0,
             deep: 0,
             written: 0,
             notes: Vec::new(),
@@ -108,6 +113,10 @@ struct LineWriter<'a> {
     characters: BTreeSet<char>,
     /// How many lines have no text.
     textless: u64,
+    /// How many boxes, of which nothing says that they are one line, have a text of several.
+    several: u64,
+    /// How many lines are cut off by the edge of the image, with texts that may say more than is seen.
+    partly: u64,
     /// How many images with lines have more than 8 bits per sample.
     deep: u64,
     written: u64,
@@ -120,13 +129,18 @@ impl Writer for LineWriter<'_> {
         let (lines, textless): (Vec<&DatasetBox>, Vec<_>) =
             lines.partition(|b| b.text().is_some_and(|text| !text.trim().is_empty()));
         self.textless += textless.len() as u64;
+        let (several, lines): (Vec<&DatasetBox>, Vec<_>) =
+            lines.into_iter().partition(|b| has_several_lines(b));
+        self.several += several.len() as u64;
+        let is_partly = |b: &&&DatasetBox| b.flags.is_truncated;
+        self.partly += lines.iter().filter(is_partly).count() as u64;
         if lines.is_empty() {
             return Ok(());
         }
         let depth = self.dataset.facts.get(image.index()).depth;
         self.deep += u64::from(depth > 8);
         let crop = match Crop::open(&image.read()?) {
-            Ok(crop) => crop,
+            Ok(crop) => crop.upright(image.drawn_in),
             Err(cause) => {
                 let n = counted(lines.len() as u64, "line", "lines");
                 self.notes
@@ -144,6 +158,7 @@ impl Writer for LineWriter<'_> {
         for split in self.dataset.parts("train") {
             out.close(&format!("{split}.txt"))?;
             out.close(&format!("{split}/gt.txt"))?;
+            out.close(&format!("{split}.files"))?;
         }
         let characters = self.characters.iter().filter(|c| !c.is_control());
         let list: String = characters.flat_map(|c| [*c, '\n']).collect();
@@ -156,6 +171,20 @@ impl Writer for LineWriter<'_> {
                 "lines without text are",
             );
             notes.push(format!("lines: {left_out} left out"));
+        }
+        if self.several > 0 {
+            let several = counted(
+                self.several,
+                "box with a text of several lines is",
+                "boxes with a text of several lines are",
+            );
+            notes.push(format!("lines: {several} left out"));
+        }
+        if self.partly > 0 {
+            let partly = counted(self.partly, "line is", "lines are");
+            notes.push(format!(
+                "lines: {partly} truncated: their texts may say more than can be seen; --where 'box.truncated!=true' of recto-digest leaves out those that the source calls so"
+            ));
         }
         if self.deep > 0 {
             let deep = counted(self.deep, "image has", "images have");
@@ -186,7 +215,7 @@ impl LineWriter<'_> {
             LineMask::Black => Some([0; 3]),
             LineMask::None => None,
         };
-        let (png, size) = match crop.line(&shape(b), outside, self.options.rectify) {
+        let (png, size) = match crop.line(&shape(b, image), outside, self.options.rectify) {
             Ok(cut) => cut,
             Err(cause) => {
                 self.notes.push(format!(
@@ -228,6 +257,7 @@ impl LineWriter<'_> {
             &format!("{split}.txt"),
             format!("{file}\t{text}\n").as_bytes(),
         )?;
+        out.append(&format!("{split}.files"), format!("{file}\n").as_bytes())?;
         let sides = [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height];
         let [x, y, w, h] = sides.map(|v| ((v * 1000.0).round() / 1000.0).to_string());
         let [width, height] = size.map(|side| side.to_string());
@@ -252,13 +282,40 @@ impl LineWriter<'_> {
     }
 }
 
-fn shape(b: &DatasetBox) -> LineShape {
+/// Whether the text of a box has a line end between words, and nothing says that the box is one line.
+fn has_several_lines(b: &DatasetBox) -> bool {
+    let granularity = b.attributes.get("granularity").and_then(|v| v.as_str());
+    if granularity == Some("line") {
+        return false;
+    }
+    let text = b.text().unwrap_or_default().trim();
+    text.contains([
+        '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
+    ])
+}
+
+/// A line on the upright image.
+fn shape(b: &DatasetBox, image: &DatasetImage) -> LineShape {
+    let size = [image.width, image.height].map(f64::from);
+    let upright = |point: &[f64; 2]| upright_point(image.drawn_in, *point, size).0;
+    let [a, c] = [[b.bbox.x, b.bbox.y], [b.bbox.right(), b.bbox.bottom()]].map(|p| upright(&p));
     let disjoint = b.outline.as_ref().map(Outline::disjoint);
     let rings = disjoint.iter().flat_map(|outline| outline.rings());
     LineShape {
-        bbox: [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height],
-        rings: rings.map(|ring| ring.points().to_vec()).collect(),
-        baseline: contracts::baseline(&b.attributes).unwrap_or_default(),
+        bbox: [
+            a[0].min(c[0]),
+            a[1].min(c[1]),
+            (a[0] - c[0]).abs(),
+            (a[1] - c[1]).abs(),
+        ],
+        rings: rings
+            .map(|ring| ring.points().iter().map(upright).collect())
+            .collect(),
+        baseline: contracts::baseline(&b.attributes)
+            .unwrap_or_default()
+            .iter()
+            .map(upright)
+            .collect(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the pixels of an image lie on its canvas. Pure.
 
 use crate::contracts::BBox;
+use crate::pixels::upright_point;
 
 /// The place of an image on the canvas of a IIIF manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,12 +12,15 @@ pub struct OnCanvas {
     pub area: BBox,
     /// How many quarter turns it is turned there, clockwise.
     pub quarters: u8,
+    /// The EXIF orientation in which it is shown there; 0 or 1: as it is stored.
+    pub orientation: u8,
 }
 
 impl OnCanvas {
-    /// The place on the canvas of a point of an image of a size.
-    pub fn point(&self, [x, y]: [f64; 2], [width, height]: [u32; 2]) -> [f64; 2] {
-        let (u, v) = (x / f64::from(width), y / f64::from(height));
+    /// The place on the canvas of a point of a stored image of a size.
+    pub fn point(&self, point: [f64; 2], size: [u32; 2]) -> [f64; 2] {
+        let ([x, y], [width, height]) = upright_point(self.orientation, point, size.map(f64::from));
+        let (u, v) = (x / width, y / height);
         let (right, down) = match self.quarters {
             1 => (1.0 - v, u),
             2 => (1.0 - u, 1.0 - v),
@@ -36,12 +40,12 @@ impl OnCanvas {
     }
 
     /// Units of the canvas for a pixel of an image of a size, the smaller of both directions.
-    pub fn scale(&self, [width, height]: [u32; 2]) -> f64 {
-        let sides = match self.quarters % 2 {
+    pub fn scale(&self, size: [u32; 2]) -> f64 {
+        let (_, [width, height]) = upright_point(self.orientation, [0.0; 2], size.map(f64::from));
+        let [w, h] = match self.quarters % 2 {
             0 => [width, height],
             _ => [height, width],
         };
-        let [w, h] = sides.map(f64::from);
         (self.area.width / w).min(self.area.height / h)
     }
 }
@@ -67,6 +71,7 @@ mod tests {
                 canvas,
                 area,
                 quarters,
+                orientation: 1,
             };
             let found = on.bbox(&b, [100, 50]);
             let is_close = found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9);

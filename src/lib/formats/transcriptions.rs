@@ -150,6 +150,12 @@ impl Writer for TranscriptionWriter<'_> {
                 "a text that is not that of its words: ALTO has the words; -f page writes both",
             ),
             (
+                lost.regions,
+                "region has",
+                "regions have",
+                "a text that is not that of its lines, and left out, since ALTO has texts of words only; -f page writes it",
+            ),
+            (
                 lost.borders,
                 "border of a page is",
                 "borders of pages are",

@@ -6,7 +6,7 @@
 
 use super::ascii_json;
 use super::contents::Contents;
-use super::dataset::{Dataset, DatasetImage};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, place_image};
@@ -103,6 +103,8 @@ impl Format for Yolo {
             rows: String::new(),
             bridged: 0,
             enlarged: 0,
+            crowds: 0,
+            dropped: 0,
         }))
     }
 }
@@ -116,6 +118,10 @@ struct YoloWriter<'a> {
     bridged: u64,
     /// How many rectangles are not the smallest, since that would leave the image.
     enlarged: u64,
+    /// How many boxes stand for a crowd.
+    crowds: u64,
+    /// How many boxes have another outline than an equal box of their class.
+    dropped: u64,
 }
 
 impl Writer for YoloWriter<'_> {
@@ -137,7 +143,9 @@ impl Writer for YoloWriter<'_> {
                 u64::from(self.format == Yolo::Turned && yolo_rows::is_enlarged(image, labelled));
             let outline = labelled.outline.as_ref();
             self.bridged += u64::from(outline.is_some_and(yolo_rows::has_bridges));
+            self.crowds += u64::from(labelled.flags.is_crowd);
         }
+        self.dropped += equal_boxes(&image.boxes);
         out.put(&format!("labels/{split}/{stem}.txt"), self.rows.as_bytes())
     }
 
@@ -145,6 +153,20 @@ impl Writer for YoloWriter<'_> {
         out.close(file_names::SOURCES)?;
         Ok(self.notes())
     }
+}
+
+/// How many boxes are equal to another of their class and have another outline.
+fn equal_boxes(boxes: &[DatasetBox]) -> u64 {
+    let key = |b: &DatasetBox| {
+        let sides = [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height];
+        (b.class, sides.map(f64::to_bits))
+    };
+    let outlined = boxes.iter().filter(|b| b.outline.is_some());
+    let mut outlined: Vec<&DatasetBox> = outlined.collect();
+    outlined.sort_by_key(|b| key(b));
+    let is_dropped =
+        |pair: &&[&DatasetBox]| key(pair[0]) == key(pair[1]) && pair[0].outline != pair[1].outline;
+    outlined.windows(2).filter(is_dropped).count() as u64
 }
 
 /// The names that Ultralytics uses: `train`, `val` and `test`.
@@ -224,6 +246,17 @@ impl YoloWriter<'_> {
                 (true, self.enlarged),
                 ["rectangle is", "rectangles are"],
                 "larger than the outline needs, since the smallest one leaves the image, and Ultralytics drops such",
+            ),
+            (
+                (true, self.crowds),
+                ["box stands", "boxes stand"],
+                "for a crowd (iscrowd, group_of), and the rows do not say so; Ultralytics' own converter leaves such out, \
+                 and so does `recto-digest --where box.iscrowd!=true`",
+            ),
+            (
+                (true, self.dropped),
+                ["outline has", "outlines have"],
+                "the same box as another of the class: Ultralytics keeps one of such rows",
             ),
             (
                 (true, small),

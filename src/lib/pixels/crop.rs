@@ -7,6 +7,7 @@ use image::{
 
 use super::decode::{decode, to_eight_bit, to_png};
 use super::header::sniff;
+use super::orientation::upright;
 
 /// A decoded image of which parts are cut out.
 #[derive(Debug)]
@@ -37,6 +38,15 @@ impl Crop {
             image: if is_held { image } else { to_eight_bit(&image) },
             is_jpeg: sniff(bytes) == Some("image/jpeg"),
         })
+    }
+
+    /// The image turned as its EXIF orientation says.
+    #[must_use]
+    pub fn upright(self, orientation: u8) -> Self {
+        Crop {
+            image: upright(self.image, orientation),
+            ..self
+        }
     }
 
     /// An image that is decoded already.

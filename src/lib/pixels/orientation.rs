@@ -12,6 +12,30 @@ pub fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
     image
 }
 
+/// Where a point of the stored image, of `[width, height]` pixels, lies on the upright one, and the size of that.
+pub fn upright_point(
+    orientation: u8,
+    [x, y]: [f64; 2],
+    [width, height]: [f64; 2],
+) -> ([f64; 2], [f64; 2]) {
+    let (right, bottom) = (width - x, height - y);
+    let point = match orientation {
+        2 => [right, y],
+        3 => [right, bottom],
+        4 => [x, bottom],
+        5 => [y, x],
+        6 => [bottom, x],
+        7 => [bottom, right],
+        8 => [y, right],
+        _ => [x, y],
+    };
+    let size = match orientation {
+        5..=8 => [height, width],
+        _ => [width, height],
+    };
+    (point, size)
+}
+
 /// The same file without EXIF orientation. Files other than JPEG, PNG, TIFF and WebP stay as they are.
 pub fn without_orientation(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {

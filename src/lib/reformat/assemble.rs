@@ -123,12 +123,7 @@ pub fn assemble(
             .map(|at| member(&survey, at, of[at]))
             .collect();
         let assigned = split::assign(&members, &names, split);
-        for (&group, &split) in of.iter().zip(&assigned.of) {
-            let place = assigned.names[usize::from(split)].clone();
-            made.groups
-                .entry(names[group as usize].clone())
-                .or_insert(place);
-        }
+        made.groups = undivided(&names, &of, &assigned);
         made.dataset.splits.clone_from(&assigned.names);
         made.notes.extend(leaks(&assigned, &survey.facts));
         made.assigned = Some(assigned);
@@ -141,6 +136,22 @@ pub fn assemble(
     made.dataset.rights = std::mem::take(&mut survey.rights);
     put_in_order(survey, kept, &names, &of, &mut made);
     made
+}
+
+/// The split of each group whose images are all in one.
+fn undivided(names: &[String], of: &[u32], assigned: &Assigned) -> BTreeMap<String, String> {
+    let mut one: BTreeMap<u32, Option<u16>> = BTreeMap::new();
+    for (&group, &split) in of.iter().zip(&assigned.of) {
+        let known = one.entry(group).or_insert(Some(split));
+        if *known != Some(split) {
+            *known = None;
+        }
+    }
+    let place = |(group, split): (u32, Option<u16>)| {
+        let split = &assigned.names[usize::from(split?)];
+        Some((names[group as usize].clone(), split.clone()))
+    };
+    one.into_iter().filter_map(place).collect()
 }
 
 /// A note about files that are equal, byte for byte, and in different splits.

@@ -71,9 +71,21 @@ fn splits(made: &Made, total: &PartCount) -> String {
         );
     }
     if !order.is_empty() {
+        let divided = made
+            .assembled
+            .assigned
+            .as_ref()
+            .map_or(0, |assigned| assigned.divided);
+        let groups = match divided {
+            0 => "Images of one group are in one split.".to_owned(),
+            n => format!(
+                "Images of one group are in one split, but for {} whose images the source or an earlier set puts in several.",
+                counted(n as u64, "group", "groups")
+            ),
+        };
         let _ = write!(
             text,
-            "\nImages of one group are in one split. The seed is {}.\n",
+            "\n{groups} The seed is {}.\n",
             made.options.splits.seed
         );
     }

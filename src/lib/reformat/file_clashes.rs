@@ -23,6 +23,25 @@ pub fn note(dataset: &Dataset, formats: &[&dyn Format]) -> Option<String> {
     (!clashing.is_empty()).then(|| first_few(&what, &clashing))
 }
 
+/// What is said of files that differ only in their endings, where readers tell images apart by their names without these; none if
+/// there are none.
+pub fn note_stems(dataset: &Dataset, formats: &[&dyn Format]) -> Option<String> {
+    if !formats.iter().any(|format| format.name() == "coco") {
+        return None;
+    }
+    let stem = |file: &str| number(file.rsplit_once('.').map_or(file, |(stem, _)| stem));
+    let mut stems: Vec<u64> = dataset.facts.iter().map(|facts| stem(facts.file)).collect();
+    stems.sort_unstable();
+    let shared = stems.chunk_by(|a, b| a == b).filter(|all| all.len() > 1);
+    let shared: Vec<u64> = shared.map(|all| all[0]).collect();
+    let files = dataset.facts.iter().map(|facts| facts.file);
+    let alike =
+        files.filter(|file| !shared.is_empty() && shared.binary_search(&stem(file)).is_ok());
+    let alike: Vec<String> = alike.map(|file| format!("`{file}`")).collect();
+    let what = "coco: file names that differ only in their endings, which datumaro refuses; -f yolo, voc and hf write other names";
+    (!alike.is_empty()).then(|| first_few(what, &alike))
+}
+
 /// The files whose names are the same as those of another but for case and composition, or that Windows cannot hold.
 fn clashing<'a>(files: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
     let mut numbers: Vec<u64> = files.clone().map(number).collect();

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::box_to_pixels::Mapping;
-use super::place::Placed;
-use crate::contracts::BorrowedImage;
+use super::place::{Placed, PlacedBox};
+use crate::contracts::{BorrowedImage, unread_points};
 use crate::pixels::Header;
 
 /// A count, and the first few in code-point order, whatever the order in which they came.
@@ -59,6 +59,7 @@ pub struct ImageNotes {
     deep: Few,
     transparent: Few,
     cmyk: Few,
+    unread: Few,
     /// Images that lost all their boxes.
     pub emptied: Few,
     clipped: u64,
@@ -114,6 +115,15 @@ impl ImageNotes {
         }
     }
 
+    /// Adds the boxes whose lines or points cannot be read.
+    pub fn of_points(&mut self, image: &str, boxes: &[PlacedBox]) {
+        for b in boxes {
+            if let Some(name) = unread_points(&b.attributes) {
+                self.unread.add(&format!("{image}, box {}: {name}", b.id));
+            }
+        }
+    }
+
     /// Adds what is to be said of the boxes of an image.
     pub fn of_boxes(&mut self, placed: &Placed) {
         self.clipped += u64::from(placed.clipped);
@@ -135,6 +145,7 @@ impl ImageNotes {
             (&mut self.deep, other.deep),
             (&mut self.transparent, other.transparent),
             (&mut self.cmyk, other.cmyk),
+            (&mut self.unread, other.unread),
             (&mut self.emptied, other.emptied),
         ] {
             list.join(more);
@@ -187,6 +198,10 @@ impl ImageNotes {
             (
                 "CMYK, which trainers refuse or convert in different ways; `recto-download --format png` writes RGB",
                 &self.cmyk,
+            ),
+            (
+                "`keypoints` that are no [x, y, visibility, …] or `baseline` that is no [[x, y], [x, y], …], left as they are",
+                &self.unread,
             ),
             (emptied, &self.emptied),
         ];

@@ -52,6 +52,14 @@ fn values<'a>(image: &'a BorrowedImage, key: &str) -> Vec<&'a str> {
     texts.filter(|text| !text.is_empty()).collect()
 }
 
+/// What is wrong with the values of a key of which an image may have only one; none if nothing is.
+pub fn several(image: &BorrowedImage, key: &str) -> Option<String> {
+    let mut values = values(image, key);
+    values.sort_unstable();
+    values.dedup();
+    (values.len() > 1).then(|| format!("has several values: {}", values.join(", ")))
+}
+
 /// The most groups that an image stands between.
 const MOST_LINKED: usize = 256;
 

@@ -79,7 +79,14 @@ impl Stage for Options {
     }
 
     fn run(&self) -> Result<Summary, Error> {
-        reformat(self)
+        let Some(jobs) = self.jobs else {
+            return reformat(self);
+        };
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs.into());
+        let threads = threads
+            .build()
+            .map_err(|e| Error::new("threads cannot be started").because(e))?;
+        threads.install(|| reformat(self))
     }
 }
 

@@ -75,6 +75,9 @@ pub struct Options {
     /// counts: add a row with the sum of every column
     #[arg(long)]
     pub total: bool,
+    /// Threads that read and cut images; the output is the same with any number [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
     /// Write the list of records that were left out to FILE [default: rejects.csv in the folder, OUTPUT.rejects.csv
     /// beside a file]
     #[arg(long, value_name = "FILE")]

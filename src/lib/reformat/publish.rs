@@ -51,10 +51,14 @@ impl Set<'_> {
     pub fn publish(&self, mut assembled: Assembled, summary: &mut Summary) -> Result<(), Error> {
         let options = self.format_options();
         assembled.dataset.told = self.told(summary);
+        summary.notes.extend(self.note_points(&assembled.dataset));
+        let lacks_val = self.note_val(&assembled.dataset, summary);
         match self.single {
             true => self.publish_file(&mut assembled, &options, summary)?,
             false => self.publish_folder(&mut assembled, &options, summary)?,
         }
+        let hints = lacks_val.into_iter().chain(summary.hint.take());
+        summary.hint = hints.reduce(|a, b| format!("{a}; {b}"));
         let dataset = &assembled.dataset;
         let total = part_count(dataset.facts.iter());
         let names: Vec<&str> = self.formats.iter().map(|format| format.name()).collect();
@@ -66,8 +70,6 @@ impl Set<'_> {
             self.options.output.display(),
             names.join(", ")
         );
-        summary.notes.extend(self.note_points(dataset));
-        self.note_val(dataset, summary);
         Ok(())
     }
 
@@ -166,6 +168,8 @@ impl Set<'_> {
         }
         let clashes = file_clashes::note(&assembled.dataset, &self.plain_formats());
         summary.notes.extend(clashes);
+        let stems = file_clashes::note_stems(&assembled.dataset, &self.plain_formats());
+        summary.notes.extend(stems);
         let (notes, owners) = self.write_formats(assembled, options, &mut out)?;
         assembled.owners = owners;
         summary.notes.extend(notes);
@@ -380,8 +384,8 @@ impl Set<'_> {
         })
     }
 
-    /// Says that a format that needs images for validation has none, and how to get some.
-    fn note_val(&self, dataset: &Dataset, summary: &mut Summary) {
+    /// Says that a format that needs images for validation has none; gives what helps.
+    fn note_val(&self, dataset: &Dataset, summary: &mut Summary) -> Option<String> {
         let needs = self.formats.iter().find(|format| format.info().needs_val);
         let is_val = |name: &&String| {
             let known = ["val", "valid", "validation", "dev"];
@@ -389,30 +393,24 @@ impl Set<'_> {
         };
         let place = dataset.splits.iter().position(|name| is_val(&name));
         let has_val = place.is_some_and(|part| dataset.facts_of(part).next().is_some());
-        let Some(format) = needs.filter(|_| !has_val) else {
-            return;
-        };
+        let format = needs.filter(|_| !has_val)?;
         let name = format.name();
         if self.options.no_val {
             summary.notes.push(format!(
                 "{name}: data.yaml names the training images for validation (--no-val): metrics will be those of what was learnt"
             ));
-            return;
+            return None;
         }
         summary.is_incomplete = true;
         summary.notes.push(format!(
             "{name}: there are no images for validation, which its trainers need: data.yaml has no `val`, and they will refuse it"
         ));
-        let command = format!(
+        Some(format!(
             "`recto-reformat {} -f {name} -o {} --split train=0.8,val=0.1,test=0.1` splits the images; --no-val names those for \
              training",
             self.options.localizations.display(),
             self.options.output.display()
-        );
-        summary.hint = Some(match summary.hint.take() {
-            Some(hint) => format!("{command}; {hint}"),
-            None => command,
-        });
+        ))
     }
 }
 

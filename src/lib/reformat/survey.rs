@@ -241,7 +241,9 @@ fn look<'a>(
     rules: &SurveyRules,
 ) -> Looked<'a> {
     let entry = rules.map.find(&image.id);
+    let undecided = rules.split_by.and_then(|key| keys::several(&image, key));
     let file = match entry {
+        _ if undecided.is_some() => Err(("split", undecided.unwrap_or_default())),
         None => Err((
             "id",
             "not downloaded: the image map does not list it".to_owned(),
@@ -285,6 +287,7 @@ fn found<'a>(
     let id = image.id;
     let mut placed = place::place(image.localizations, mapping, header, names, &rules.boxes);
     placed.count();
+    notes.of_points(&id, &placed.boxes);
     if placed.boxes.is_empty() && !placed.concepts.is_empty() {
         notes.emptied.add(&id);
     }

@@ -145,7 +145,9 @@ impl Images<'_> {
         let dataset = &assembled.dataset;
         let facts = dataset.facts.get(at);
         let header = header(&facts);
-        let on_canvas = on_canvas(&image, &header);
+        let mapping = place::mapping(&image, &header, &self.boxes);
+        let drawn_in = mapping.map_or(header.orientation, |mapping| mapping.orientation);
+        let on_canvas = on_canvas(&image, drawn_in);
         let class = |class: u32| assembled.classes[class as usize];
         let mut number = facts.boxes_before;
         let boxes = boxes.into_iter().filter_map(|placed| {
@@ -173,6 +175,7 @@ impl Images<'_> {
             channels: header.channels,
             media_type: header.media_type,
             orientation: header.orientation,
+            drawn_in,
             group: dataset.groups[facts.group as usize].as_str().into(),
             split: split(dataset, &facts),
             url: url(&image.image),
@@ -220,13 +223,12 @@ fn uncut(image: &DatasetImage, cause: &str) -> Error {
     .hint("run `recto-download --verify` to see which files are damaged")
 }
 
-/// Where an image lies on its canvas. A part of an image is on it too, but nothing says where, and what EXIF turns is not
-/// where the canvas shows it.
-fn on_canvas(image: &BorrowedImage, header: &Header) -> Option<OnCanvas> {
+/// Where an image lies on its canvas. A part of an image is on it too, but nothing says where.
+fn on_canvas(image: &BorrowedImage, orientation: u8) -> Option<OnCanvas> {
     let canvas = image.source.canvas.as_ref();
     let canvas = canvas.filter(|id| id.starts_with("https://") || id.starts_with("http://"))?;
     let is_part = (image.image.service.as_ref()).is_some_and(|service| service.region.is_some());
-    if is_part || header.orientation > 1 {
+    if is_part {
         return None;
     }
     let (area, rotation) = match (image.painted, image.frame) {
@@ -242,6 +244,7 @@ fn on_canvas(image: &BorrowedImage, header: &Header) -> Option<OnCanvas> {
         canvas: canvas.to_string(),
         area,
         quarters: quarters.rem_euclid(4.0) as u8,
+        orientation,
     })
 }
 

@@ -12,20 +12,20 @@ use image::DynamicImage;
 
 pub use container::is_avif;
 #[cfg(feature = "avif")]
+pub use container::measure;
+#[cfg(feature = "avif")]
 pub use decoder::decode;
 
 #[cfg(not(feature = "avif"))]
 const UNSUPPORTED: &str = "this program was built without AVIF (cargo feature `avif`)";
 
-/// `[width, height]` in pixels, upright, and the number of channels, from the start of a file.
+/// Reads the header of a file.
 ///
 /// # Errors
-/// The start declares no image that this program decodes.
-pub fn measure(start: &[u8]) -> Result<([u32; 2], u8), String> {
-    #[cfg(not(feature = "avif"))]
-    return Err(UNSUPPORTED.into());
-    #[cfg(feature = "avif")]
-    container::measure(start)
+/// Always: AVIF is not supported.
+#[cfg(not(feature = "avif"))]
+pub fn measure(_: &[u8]) -> Result<([u32; 2], u8), String> {
+    Err(UNSUPPORTED.into())
 }
 
 /// Decodes a file.

@@ -8,11 +8,13 @@ use unicode_normalization::UnicodeNormalization;
 use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
 use crate::files;
+use crate::sources::boxes;
 
-/// Reads a list of classes: a name on each line, or the `dataset.json` of an earlier set.
+/// Reads a list of classes: a name on each line, the `data.yaml` of a set for YOLO, the `classes.csv` of crops, or the
+/// `dataset.json` of an earlier set.
 ///
 /// # Errors
-/// The file cannot be read, names no class, or one twice.
+/// The file cannot be read, names no class, one twice, or gives numbers that are not 0, 1, 2…
 pub fn read(path: &Path) -> Result<Vec<String>, Error> {
     let name = path.display().to_string();
     let bytes = files::read(path)?;
@@ -27,10 +29,12 @@ pub fn read(path: &Path) -> Result<Vec<String>, Error> {
                 .collect()
         }
         _ => {
-            let text = str::from_utf8(bytes)
-                .map_err(|e| Error::new(format!("{name}: is not UTF-8")).because(e))?;
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            lines.map(|line| line.nfc().collect()).collect()
+            let names = match ending(path).as_str() {
+                "yaml" | "yml" => numbered(&name, bytes)?,
+                "csv" | "tsv" => of_table(&name, bytes)?,
+                _ => lines(&name, bytes)?,
+            };
+            names.iter().map(|name| name.nfc().collect()).collect()
         }
     };
     let mut seen = BTreeSet::new();
@@ -41,6 +45,79 @@ pub fn read(path: &Path) -> Result<Vec<String>, Error> {
             .hint("a list has the name of a class on each line")),
         None => Ok(names),
     }
+}
+
+/// The ending of a file name, in lower case.
+fn ending(path: &Path) -> String {
+    let ending = path.extension().unwrap_or_default();
+    ending.to_string_lossy().to_lowercase()
+}
+
+/// A name on each line. What labelme writes first in its lists are no classes.
+fn lines(name: &str, bytes: &[u8]) -> Result<Vec<String>, Error> {
+    const NO_CLASSES: [&str; 2] = ["__ignore__", "_background_"];
+    let text = str::from_utf8(bytes)
+        .map_err(|e| Error::new(format!("{name}: is not UTF-8")).because(e))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = lines.filter(|line| !NO_CLASSES.contains(line));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+/// The names of a `data.yaml`, by their numbers.
+fn numbered(name: &str, bytes: &[u8]) -> Result<Vec<String>, Error> {
+    let document =
+        boxes::read_classes(name, bytes).map_err(|why| Error::new(format!("{name}: {why}")))?;
+    in_a_row(name, document.classes)
+}
+
+/// Names in the order of their numbers, which must be 0, 1, 2…
+fn in_a_row(name: &str, classes: Vec<(String, String)>) -> Result<Vec<String>, Error> {
+    let numbers = classes
+        .into_iter()
+        .map(|(number, class)| match number.parse::<usize>() {
+            Ok(number) => Ok((number, class)),
+            Err(_) => Err(Error::new(format!(
+                "{name}: the class `{class}` has the number `{number}`, which is not a whole number"
+            ))),
+        });
+    let mut classes = numbers.collect::<Result<Vec<_>, _>>()?;
+    classes.sort();
+    let misplaced = classes
+        .iter()
+        .enumerate()
+        .find(|(place, (number, _))| place != number);
+    match misplaced {
+        None => Ok(classes.into_iter().map(|(_, class)| class).collect()),
+        Some((place, (number, class))) => Err(Error::new(format!(
+            "{name}: the class `{class}` has the number {number}, and {place} was expected"
+        ))
+        .hint("the ids of classes in a set are 0, 1, 2…: list them in a file with a name on each line")),
+    }
+}
+
+/// The names of a table with the columns `id` and `class`, as `-f crops` writes it.
+fn of_table(name: &str, bytes: &[u8]) -> Result<Vec<String>, Error> {
+    let cannot =
+        |e: csv::Error| Error::new(format!("{name}: cannot be read as a table")).because(e);
+    let mut table = csv::Reader::from_reader(bytes);
+    let header = table.headers().map_err(cannot)?.clone();
+    let column = |wanted: &str| header.iter().position(|found| found.trim() == wanted);
+    let (Some(id), Some(class)) = (column("id"), column("class")) else {
+        let found: Vec<&str> = header.iter().collect();
+        let what = format!(
+            "{name}:1: the columns are {}; `id` and `class` were expected",
+            found.join(",")
+        );
+        return Err(
+            Error::new(what).hint("a list in a text file has the name of a class on each line")
+        );
+    };
+    let rows = table.records().map(|row| {
+        let row = row.map_err(cannot)?;
+        let cell = |column: usize| row.get(column).map(files::plain_cell).unwrap_or_default();
+        Ok((cell(id).trim().to_owned(), cell(class).trim().to_owned()))
+    });
+    in_a_row(name, rows.collect::<Result<Vec<_>, Error>>()?)
 }
 
 /// All classes: those of the list, in its order, then the others by code point; and those others.

@@ -1,5 +1,7 @@
 //! What people should know of how the splits came out, with the option that helps. Pure.
 
+use std::collections::BTreeMap;
+
 use super::earlier::Earlier;
 use super::{Assigned, Splits, train};
 use crate::formats::Dataset;
@@ -27,8 +29,34 @@ pub fn notes(
             counted(assigned.divided as u64, "group is", "groups are")
         ));
     }
+    notes.extend(alike(&assigned.names));
     notes.extend(lacking(dataset, splits));
     notes
+}
+
+/// Splits of different names that mean the same: trainers, Windows and macOS take some of them for one.
+fn alike(names: &[String]) -> Option<String> {
+    let meaning = |name: &str| {
+        let lower = name.to_lowercase();
+        let same = SAME.iter().find(|names| names.contains(&lower.as_str()));
+        same.map_or(lower, |names| names[0].to_owned())
+    };
+    let mut by_meaning: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in names {
+        let quoted = format!("`{name}`");
+        by_meaning.entry(meaning(name)).or_default().push(quoted);
+    }
+    by_meaning.retain(|_, names| names.len() > 1);
+    let all: Vec<String> = by_meaning
+        .values()
+        .map(|names| names.join(" and "))
+        .collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "splits whose names mean the same: {}; give them one name in the metadata that --split-by reads",
+            all.join(", ")
+        )
+    })
 }
 
 /// What the earlier set says of other images, or twice.
