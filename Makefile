@@ -64,7 +64,7 @@ bench-digest: ## harvests of many manifests, time and memory; BENCH= options of 
 	$(PYTHON) scripts/bench_digest.py target/release $(BENCH)
 
 bench-scale: ## each stage on sets of up to a million images, time and memory; BENCH= options of scripts/bench_scale.py
-	cargo build --locked --release --bin recto-digest --bin recto-extract --bin recto-download --bin recto-shard
+	cargo build --locked --release --bin recto-digest --bin recto-extract --bin recto-download --bin recto-shard --example read_set
 	$(PYTHON) scripts/bench_scale.py target/release $(BENCH)
 
 bench-serve: ## recto-serve beside other image servers; PYTHON= as scripts/bench_serve.py says, BENCH= its options

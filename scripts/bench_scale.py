@@ -8,9 +8,14 @@ stages together. --boxes: so many on each image. --lines: sets are JSON Lines in
 
 Prints a row per stage and set: size of what is read, wall time, CPU time, MB read per second of CPU, and peak memory (maximum
 resident set size) in all and per image. `digest` reads a table without boxes; `extract` a digest; `plan` is `recto-download
---dry-run`; `shard` is `recto-shard plan -n 16`.
+--dry-run`; `shard` is `recto-shard plan -n 16`; `read` is examples/read_set.rs, which reads a set and does nothing with it, where it is built
+(`cargo build --release --example read_set`).
 """
 import argparse, json, os, pathlib, shutil, subprocess, time
+
+
+# Reads a set and does nothing with it.
+READER = "examples/read_set"
 
 
 def run(command, folder):
@@ -61,6 +66,8 @@ def measure(programs, folder, images, boxes, lines):
         ("plan", localizations, ["recto-download", localizations, "images", "--dry-run", "--quiet"]),
         ("shard", localizations, ["recto-shard", "plan", localizations, "-n", "16", "-o", "plan"]),
     ]
+    if (programs / READER).exists():
+        stages.append(("read", localizations, [READER, localizations]))
     for name, read, (program, *arguments) in stages:
         size = (folder / read).stat().st_size
         wall, cpu, peak = run([programs / program, *arguments], folder)
