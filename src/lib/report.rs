@@ -154,6 +154,11 @@ pub fn run<Options: Stage>(options: &Options) -> Exit {
 
 /// Prints how a command ended that is no stage: its output to standard output, what it did to standard error.
 pub fn end(name: &'static str, ended: Result<Summary, Error>) -> Exit {
+    end_in(name, ended, Style::Auto)
+}
+
+/// The same, in the style of [`Common::progress`].
+pub fn end_in(name: &'static str, ended: Result<Summary, Error>, style: Style) -> Exit {
     let (summary, error) = parts(ended.and_then(print_output));
     let end = End {
         stage: name,
@@ -161,7 +166,9 @@ pub fn end(name: &'static str, ended: Result<Summary, Error>) -> Exit {
         summary: &summary,
         error: error.as_ref(),
     };
-    if error.is_some() || !summary.done.is_empty() {
+    if style == Style::Json {
+        say(&end.event());
+    } else if error.is_some() || !summary.done.is_empty() {
         say(&end.message());
     }
     end.exit

@@ -99,6 +99,17 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
         run(&work, "extract", &["--help"], &[]).exits(0);
     }
     let work = folder("[extract]\nreprot = \"x\"\n");
+    let ran = run(
+        &work,
+        "extract",
+        &["digest.json", "--progress", "json"],
+        &[],
+    );
+    let event: serde_json::Value = serde_json::from_str(ran.exits(1).stderr().trim()).unwrap();
+    assert_eq!(
+        (&event["event"], &event["exit"]),
+        (&"end".into(), &1.into())
+    );
     run(&work, "extract", &["digest.json"], &[]).says(&["did you mean `report`?"]);
 }
 

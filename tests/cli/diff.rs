@@ -452,7 +452,22 @@ fn what_cannot_be_compared_is_refused_with_words() {
         )
         .write("text.txt", "text")
         .write("folder/1.png", picture(4, 3, 1, image::ImageFormat::Png));
-    let cases: [(&[&str], i32, &str); 6] = [
+    lay_out(
+        &work,
+        &two_images()[..1],
+        &[("a", "a.png", picture(100, 80, 1, image::ImageFormat::Png))],
+    );
+    for (format, out) in [("coco", "coco"), ("voc", "voc"), ("coco,csv", "both")] {
+        let call = ["localizations.json", "-f", format, "-o", out];
+        work.run("reformat", &call).exits(0);
+    }
+    let cases: [(&[&str], i32, &str); 8] = [
+        (
+            &["coco", "voc"],
+            2,
+            "coco is in coco, voc is in voc: only training sets of one format",
+        ),
+        (&["voc", "both"], 2, "both is in coco,csv"),
         (
             &["set.json", "digest.json"],
             2,

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args, Command};
 
 use crate::error::{Error, Exit};
+use crate::progress::Style;
 use crate::report::{self, Stage};
 use crate::{digest, download, extract, reformat, shard};
 
@@ -37,11 +38,12 @@ const ABOUT: &str = "Turn image archives on the web into training sets for objec
 pub fn program<Options: Stage>(name: &'static str) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let command = stage_command::<Options>(name, &arguments);
+    let style = style(&arguments);
     match with_settings(Options::NAME, &command, arguments) {
         Ok(arguments) => {
             run_stage::<Options>(&command.get_matches_from(named(name, arguments))).into()
         }
-        Err(error) => report::end(Options::NAME, Err(error)).into(),
+        Err(error) => report::end_in(Options::NAME, Err(error), style).into(),
     }
 }
 
@@ -62,9 +64,10 @@ pub fn main() -> ExitCode {
         .find(|(name, _)| arguments.first().is_some_and(|first| first == name));
     if let Some((name, command)) = stage {
         let own = arguments.split_off(1);
+        let style = style(&own);
         match with_settings(name, &command, own) {
             Ok(own) => arguments.extend(own),
-            Err(error) => return report::end(name, Err(error)).into(),
+            Err(error) => return report::end_in(name, Err(error), style).into(),
         }
     }
     let matches = command.get_matches_from(named("recto", arguments));
@@ -83,6 +86,15 @@ fn is_worker(arguments: &[OsString]) -> bool {
         .map(|first| first.to_string_lossy())
         .unwrap_or_default();
     first.starts_with("--pdf=") || first.starts_with("--decode=")
+}
+
+/// The style that arguments ask for, before they are parsed.
+fn style(arguments: &[OsString]) -> Style {
+    let is_json = |pair: &[OsString]| pair[0] == "--progress" && pair[1] == "json";
+    match arguments.windows(2).any(is_json) || arguments.iter().any(|a| a == "--progress=json") {
+        true => Style::Json,
+        false => Style::Auto,
+    }
 }
 
 /// Arguments of a stage, and before them what recto.toml and the environment say of it.

@@ -27,7 +27,7 @@ use run::Run;
 /// Compares two digests, sets, folders or datasets.
 ///
 /// # Errors
-/// One cannot be read, they are of different kinds, or a list cannot be written.
+/// One cannot be read, they are of different kinds or formats, or a list cannot be written.
 pub fn diff(options: &Options) -> Result<Compared, Error> {
     let (a, b) = (Input::open(&options.a)?, Input::open(&options.b)?);
     if a.kind() != b.kind() {
@@ -39,6 +39,22 @@ pub fn diff(options: &Options) -> Result<Compared, Error> {
             b.kind().name()
         );
         return Err(Error::usage(what));
+    }
+    if let (Input::Dataset(_, old), Input::Dataset(_, new)) = (&a, &b)
+        && !old
+            .format
+            .split(',')
+            .any(|format| new.format.split(',').any(|other| other == format))
+    {
+        // What one format says and another cannot would be taken for a difference.
+        let what = format!(
+            "{} is in {}, {} is in {}: only training sets of one format can be compared",
+            options.a.display(),
+            old.format,
+            options.b.display(),
+            new.format
+        );
+        return Err(Error::usage(what).hint("the localizations that they were made from can be"));
     }
     Run::new(options, &a, &b).run()
 }
