@@ -38,6 +38,7 @@ fn the_demo_harvests_what_it_draws() {
         "coco/dataset.json",
         "yolo/data.yaml",
         "digest.json",
+        "train_letters.py",
     ] {
         assert!(work.exists(&format!("a folder/{file}")), "{file}");
     }

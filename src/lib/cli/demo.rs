@@ -41,11 +41,15 @@ impl Task for Options {
     }
 }
 
+/// Trains a detector on a set, with packages of PyPI.
+const TRAINER: &[u8] = include_bytes!("../../../scripts/demo_train.py");
+
 /// Draws the archive and serves it until the program ends: with at most 1000 pixels a side, which it does not declare, as some
 /// real servers do not.
 fn start(options: &Options) -> Result<SocketAddr, Error> {
     let archive = options.folder.join("archive");
     check_seed(&archive.join("seed"), options)?;
+    files::write(&options.folder.join("train_letters.py"), TRAINER)?;
     report::say(&format!(
         "demo: drawing an archive in {}",
         archive.display()
@@ -93,6 +97,7 @@ fn check_seed(noted: &Path, options: &Options) -> Result<(), Error> {
         "images",
         "localizations.json",
         "sheet.png",
+        "train_letters.py",
         "yolo",
     ];
     let mut others = made.iter().map(|name| options.folder.join(name));
@@ -175,7 +180,10 @@ fn made(folder: &Path) -> Summary {
                 "images/",
                 "the images at full size; image_map.json lists them",
             ),
-            line("coco/ yolo/", "training sets"),
+            line(
+                "coco/ yolo/",
+                "training sets; train_letters.py trains a small detector on coco",
+            ),
             line("digest.json", "the images and annotations of the archive"),
             line(
                 "localizations.json",
