@@ -14,6 +14,7 @@ mod tiles;
 mod told;
 mod tools;
 mod transcriptions;
+mod workers;
 
 use std::collections::BTreeMap;
 

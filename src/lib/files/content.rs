@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,6 +62,16 @@ impl Content {
             Some((offset, length)) if offset.saturating_add(length) <= of_file => Ok(length),
             Some(_) => Err(io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+
+    /// When the file that holds them was changed, in nanoseconds since 1970; none if that is not known.
+    pub fn modified(&self) -> Option<i64> {
+        if is_in_store(&self.path) {
+            return None;
+        }
+        let file = std::fs::metadata(&self.path).ok()?;
+        let seconds = file.mtime().checked_mul(1_000_000_000)?;
+        seconds.checked_add(file.mtime_nsec())
     }
 
     /// Opens them to be read. What is in an object store is copied first, to a file without a name.

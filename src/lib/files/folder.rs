@@ -95,14 +95,15 @@ impl Folder {
         };
         let ended = open.file.into_inner();
         ended.map_err(|e| cannot_write(&self.target.join(path), e.into_error()))?;
-        self.record(path, open.bytes, open.sha256.finalize().into())
+        let sha256 = open.sha256.finalize().into();
+        self.record(path, open.bytes, sha256).map(drop)
     }
 
     /// Writes a whole file.
     ///
     /// # Errors
     /// As for [`Folder::append`].
-    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<WrittenFile, Error> {
         let mut file = self.create_file(path)?;
         let written = file.write_all(bytes);
         written.map_err(|e| cannot_write(&self.target.join(path), e))?;
@@ -119,7 +120,7 @@ impl Folder {
         path: &str,
         source: &Content,
         sha256: Option<[u8; 32]>,
-    ) -> Result<(), Error> {
+    ) -> Result<WrittenFile, Error> {
         self.add(path, source, true, sha256)
     }
 
@@ -132,7 +133,7 @@ impl Folder {
         path: &str,
         source: &Content,
         sha256: Option<[u8; 32]>,
-    ) -> Result<(), Error> {
+    ) -> Result<WrittenFile, Error> {
         self.add(path, source, false, sha256)
     }
 
@@ -142,7 +143,7 @@ impl Folder {
         source: &Content,
         is_link: bool,
         sha256: Option<[u8; 32]>,
-    ) -> Result<(), Error> {
+    ) -> Result<WrittenFile, Error> {
         let unreadable = |e| Error::new(format!("{source}: cannot be read")).because(e);
         let Some(source) = source.whole_file() else {
             let mut bytes = source.open().map_err(unreadable)?;
@@ -169,7 +170,7 @@ impl Folder {
         self.record(path, bytes, sha256)
     }
 
-    fn copy_from(&mut self, path: &str, source: &mut dyn Read) -> Result<(), Error> {
+    fn copy_from(&mut self, path: &str, source: &mut dyn Read) -> Result<WrittenFile, Error> {
         let mut file = self.create_file(path)?;
         let written = copy(source, &mut file);
         let (bytes, sha256) = written.map_err(|e| cannot_write(&self.target.join(path), e))?;
@@ -233,12 +234,14 @@ impl Folder {
         open.iter().try_for_each(|path| self.close(path))
     }
 
-    fn record(&mut self, path: &str, bytes: u64, sha256: [u8; 32]) -> Result<(), Error> {
-        self.written.push(WrittenFile {
+    fn record(&mut self, path: &str, bytes: u64, sha256: [u8; 32]) -> Result<WrittenFile, Error> {
+        let file = WrittenFile {
             path: path.into(),
             bytes,
             sha256,
-        })
+        };
+        self.written.push(file.clone())?;
+        Ok(file)
     }
 
     fn create_file(&mut self, path: &str) -> Result<File, Error> {
@@ -276,6 +279,17 @@ impl Drop for Folder {
         // After publishing, this name holds the folder that was replaced, or nothing.
         let _ = fs::remove_dir_all(&self.temporary);
     }
+}
+
+/// Removes a folder that helped to build `target`, with all that is in it. It loses its name in one step, so that no half of it
+/// stays under that; what a killed run leaves, the next [`Folder`] of the target removes.
+///
+/// # Errors
+/// It cannot be renamed or removed.
+pub fn remove_helper(folder: &Path, target: &Path) -> Result<(), Error> {
+    let aside = sibling(target, &owner::mark());
+    let removed = fs::rename(folder, &aside).and_then(|()| fs::remove_dir_all(&aside));
+    removed.map_err(|e| cannot_write(folder, e))
 }
 
 fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {

@@ -27,7 +27,7 @@ mod written;
 pub use atomic::{Atomic, rehearse, write, write_through};
 pub use content::{Content, Window};
 pub use csv_rows::write_csv_through;
-pub use folder::{Folder, files_below, is_same_file, may_replace};
+pub use folder::{Folder, files_below, is_same_file, may_replace, remove_helper};
 pub use hash::{
     hash_number, hex, hex_digest, hex_digest_of, sha256, sha256_of_file, sha256_of_hex,
 };

@@ -40,6 +40,7 @@ impl Format for Coco {
             is_detection: true,
             holds_points: true,
             holds_images: true,
+            has_picture_files: true,
             keeps_names: true,
             ..FormatInfo::default()
         }

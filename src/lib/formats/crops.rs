@@ -8,6 +8,7 @@
 use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::lazy_crop::LazyCrop;
 use super::sink::{Sink, put_rows};
 use crate::error::Error;
 use crate::files::{SafeName, hex_digest};
@@ -25,6 +26,7 @@ impl Format for Crops {
         FormatInfo {
             name: "crops",
             about: "every box cut out, in a folder of its class per split, for classifiers",
+            has_picture_files: true,
             ..FormatInfo::default()
         }
     }
@@ -147,18 +149,25 @@ impl Writer for CropWriter<'_> {
         if image.boxes.is_empty() {
             return Ok(());
         }
-        let crop = match Crop::open(&image.read()?) {
-            Ok(crop) => crop.upright(image.drawn_in),
-            Err(cause) => {
-                let n = counted(image.boxes.len() as u64, "box", "boxes");
-                self.notes
-                    .push(format!("crops: {}: {n} left out: {cause}", image.file));
-                return Ok(());
-            }
-        };
+        let mut crop = LazyCrop::of(image);
         for labelled in &image.boxes {
+            let file = self.file(image, labelled);
+            if out.made(&file)?.is_none() {
+                let crop = match crop.get()? {
+                    Ok(crop) => crop,
+                    Err(cause) => {
+                        let n = counted(image.boxes.len() as u64, "box", "boxes");
+                        self.notes
+                            .push(format!("crops: {}: {n} left out: {cause}", image.file));
+                        return Ok(());
+                    }
+                };
+                let cut = crop.cut(upright(region(labelled, image, self.options), image));
+                let fault = |cause| Error::new(format!("{}: cannot be cut: {cause}", image.file));
+                out.picture(&file, &cut.map_err(fault)?)?;
+            }
             self.crowds += u64::from(labelled.flags.is_crowd);
-            self.cut(&crop, image, labelled, out)?;
+            self.list(image, labelled, &file, out)?;
         }
         Ok(())
     }
@@ -191,25 +200,28 @@ impl Writer for CropWriter<'_> {
 }
 
 impl CropWriter<'_> {
-    fn cut(
+    /// Where the crop of a box is.
+    fn file(&self, image: &DatasetImage, b: &DatasetBox) -> String {
+        let split = self.dataset.parts("train")[self.dataset.part(image)];
+        let folder = &self.folders[b.class];
+        let suffix = Crop::suffix(image.media_type);
+        format!("{split}/{folder}/{}_{}.{suffix}", image.number, b.number)
+    }
+
+    /// Adds a crop to the table.
+    fn list(
         &mut self,
-        crop: &Crop,
         image: &DatasetImage,
         b: &DatasetBox,
+        file: &str,
         out: &mut dyn Sink,
     ) -> Result<(), Error> {
-        let [x, y, w, h] = region(b, image, self.options);
-        let fault = |cause: String| Error::new(format!("{}: cannot be cut: {cause}", image.file));
-        let (bytes, suffix) = crop.cut(upright([x, y, w, h], image)).map_err(fault)?;
         let part = self.dataset.part(image);
         let split = self.dataset.parts("train")[part];
-        let folder = &self.folders[b.class];
         self.written[part][b.class] = true;
-        let file = format!("{split}/{folder}/{}_{}.{suffix}", image.number, b.number);
-        out.put(&file, &bytes)?;
-        let [x, y, w, h] = [x, y, w, h].map(|v| v.to_string());
+        let [x, y, w, h] = region(b, image, self.options).map(|v| v.to_string());
         let row = [
-            &file,
+            file,
             &self.dataset.classes[b.class],
             split,
             &image.group,

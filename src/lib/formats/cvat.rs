@@ -35,6 +35,7 @@ impl Format for Cvat {
             about: "CVAT for images 1.1: annotations.xml with boxes and polygons, beside images/",
             is_detection: true,
             holds_images: true,
+            has_picture_files: true,
             ..FormatInfo::default()
         }
     }

@@ -159,10 +159,19 @@ pub struct DatasetImage<'a> {
     pub metadata: Metadata<Text<'a>>,
     /// Classes of the image as a whole.
     pub labels: Vec<String>,
-    /// The bytes of its file, where it was cut out of the file at `path`.
-    pub cut: Option<Vec<u8>>,
+    /// What its file is of the downloaded one; none: all of it.
+    pub cut: Option<Cut>,
     /// Boxes, in the order of the source; empty for an image without boxes.
     pub boxes: Vec<DatasetBox<'a>>,
+}
+
+/// A part of a downloaded file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// One that a worker has cut, for whoever wants a file of it ([`Sink::made`](super::sink::Sink::made)).
+    ByWorker,
 }
 
 /// One box on an image, not empty and inside the image.
@@ -214,8 +223,13 @@ impl DatasetImage<'_> {
     /// # Errors
     /// The file cannot be read.
     pub fn read(&self) -> Result<Vec<u8>, Error> {
-        if let Some(cut) = &self.cut {
-            return Ok(cut.clone());
+        match &self.cut {
+            None => {}
+            Some(Cut::Bytes(bytes)) => return Ok(bytes.clone()),
+            Some(Cut::ByWorker) => {
+                let what = format!("{}: is not among what workers have made", self.file);
+                return Err(Error::new(what).hint("run the workers (--shard) again"));
+            }
         }
         let bytes = self.content.read().map_err(|e| {
             Error::new(format!("{}: cannot be read", self.content))

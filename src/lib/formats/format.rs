@@ -70,6 +70,8 @@ pub struct FormatInfo {
     pub is_detection: bool,
     /// Whether it holds image files, so that an EXIF orientation is removed from its copies.
     pub holds_images: bool,
+    /// Whether it writes pictures as files of their own, which workers can make (`--shard`).
+    pub has_picture_files: bool,
     /// Whether its tools are known to write into image files: these are copied then, unless links are asked for.
     pub is_written_into: bool,
     /// Whether it can hold lines and points of boxes.

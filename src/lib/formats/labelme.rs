@@ -29,6 +29,7 @@ impl Format for Labelme {
             about: "a JSON document of labelme 5 beside each image, and labels.txt",
             is_detection: true,
             holds_images: true,
+            has_picture_files: true,
             ..FormatInfo::default()
         }
     }

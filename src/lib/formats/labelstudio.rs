@@ -42,6 +42,7 @@ impl Format for LabelStudio {
             about: "tasks for Label Studio with rectangles, polygons and texts, and their labelling interface",
             is_detection: true,
             holds_images: true,
+            has_picture_files: true,
             keeps_names: true,
             ..FormatInfo::default()
         }

@@ -12,13 +12,14 @@ use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::lazy_crop::LazyCrop;
 use super::line_mask::LineMask;
 use super::outline::Outline;
 use super::sink::{Sink, put_rows};
 use super::text_tree::Level;
 use crate::contracts;
 use crate::error::Error;
-use crate::pixels::{Crop, LineShape, upright_point};
+use crate::pixels::{self, Crop, LineShape, upright_point};
 use crate::summary::counted;
 
 /// The format `lines`: a picture and a text per line.
@@ -32,6 +33,7 @@ impl Format for Lines {
         FormatInfo {
             name: "lines",
             about: "every line of text cut out, with its text, for text recognition",
+            has_picture_files: true,
             ..FormatInfo::default()
         }
     }
@@ -139,18 +141,30 @@ impl Writer for LineWriter<'_> {
         }
         let depth = self.dataset.facts.get(image.index()).depth;
         self.deep += u64::from(depth > 8);
-        let crop = match Crop::open(&image.read()?) {
-            Ok(crop) => crop.upright(image.drawn_in),
-            Err(cause) => {
-                let n = counted(lines.len() as u64, "line", "lines");
-                self.notes
-                    .push(format!("lines: {}: {n} left out: {cause}", image.file));
-                return Ok(());
+        let mut crop = LazyCrop::of(image);
+        let n = lines.len() as u64;
+        for line in lines {
+            let file = self.file(image, line);
+            let size = match out.made(&file)? {
+                Some(made) => {
+                    let header = pixels::measure(&made)?;
+                    Some([header.width, header.height])
+                }
+                None => match crop.get()? {
+                    Ok(crop) => self.cut(crop, image, line, (&file, out))?,
+                    Err(cause) => {
+                        let n = counted(n, "line", "lines");
+                        self.notes
+                            .push(format!("lines: {}: {n} left out: {cause}", image.file));
+                        return Ok(());
+                    }
+                },
+            };
+            if let Some(size) = size {
+                self.list(image, line, size, out)?;
             }
-        };
-        lines
-            .into_iter()
-            .try_for_each(|line| self.cut(&crop, image, line, out))
+        }
+        Ok(())
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
@@ -203,48 +217,56 @@ impl Writer for LineWriter<'_> {
 }
 
 impl LineWriter<'_> {
+    /// Where the picture of a line is.
+    fn file(&self, image: &DatasetImage, b: &DatasetBox) -> String {
+        let split = self.dataset.parts("train")[self.dataset.part(image)];
+        format!("{split}/{}.png", self.name(image, b))
+    }
+
+    fn name(&self, image: &DatasetImage, b: &DatasetBox) -> String {
+        format!("{}_{}", self.stems.of(&image.file), b.number)
+    }
+
+    /// Writes the picture of a line; its size in pixels, or none if it cannot be cut.
     fn cut(
         &mut self,
         crop: &Crop,
         image: &DatasetImage,
         b: &DatasetBox,
-        out: &mut dyn Sink,
-    ) -> Result<(), Error> {
+        (file, out): (&str, &mut dyn Sink),
+    ) -> Result<Option<[u32; 2]>, Error> {
         let outside = match self.options.line_mask {
             LineMask::White => Some([255; 3]),
             LineMask::Black => Some([0; 3]),
             LineMask::None => None,
         };
-        let (png, size) = match crop.line(&shape(b, image), outside, self.options.rectify) {
-            Ok(cut) => cut,
+        match crop.line(&shape(b, image), outside, self.options.rectify) {
+            Ok((png, size)) => out.picture(file, &png).map(|()| Some(size)),
             Err(cause) => {
                 self.notes.push(format!(
                     "lines: {}, {}: left out: {cause}",
                     image.file, b.id
                 ));
-                return Ok(());
+                Ok(None)
             }
-        };
-        self.list(image, b, &png, size, out)
+        }
     }
 
-    /// Writes a line with its text, and into the lists.
+    /// Writes the text of a line, and both into the lists.
     fn list(
         &mut self,
         image: &DatasetImage,
         b: &DatasetBox,
-        png: &[u8],
         size: [u32; 2],
         out: &mut dyn Sink,
     ) -> Result<(), Error> {
         let split = self.dataset.parts("train")[self.dataset.part(image)];
-        let name = format!("{}_{}", self.stems.of(&image.file), b.number);
+        let name = self.name(image, b);
         // Lists have a line for each.
         let text = one_line(b.text().unwrap_or_default());
         self.characters.extend(text.chars());
         self.written += 1;
         let file = format!("{split}/{name}.png");
-        out.put(&file, png)?;
         out.put(
             &format!("{split}/{name}.gt.txt"),
             format!("{text}\n").as_bytes(),

@@ -22,6 +22,7 @@ pub mod iiif;
 mod keypoints;
 pub mod labelme;
 pub mod labelstudio;
+mod lazy_crop;
 mod line_mask;
 pub mod lines;
 mod on_canvas;
@@ -48,7 +49,7 @@ mod yolo_rows;
 
 pub use ascii_json::pretty as pretty_ascii_json;
 pub use contents::{Contents, Kind, Member, Place};
-pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, Told};
+pub use dataset::{Cut, Dataset, DatasetBox, DatasetImage, Flags, Told};
 pub use facts::{Facts, ImageFacts, NewFacts};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
 pub use line_mask::LineMask;

@@ -25,6 +25,7 @@ impl Format for Roboflow {
             about: "COCO in RF-DETR's layout: train/, valid/ and test/, each with its images",
             is_detection: true,
             holds_images: true,
+            has_picture_files: true,
             ..FormatInfo::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::dataset::{Dataset, DatasetImage};
+use super::dataset::{Cut, Dataset, DatasetImage};
 use crate::error::Error;
 use crate::files::{self, Content};
 
@@ -41,6 +41,20 @@ pub trait Sink {
         source: &Content,
         sha256: Option<[u8; 32]>,
     ) -> Result<(), Error>;
+    /// Puts the picture for `path` in place that a worker has made, and says where its bytes are; none: it is to be made.
+    ///
+    /// # Errors
+    /// The picture is not what its worker wrote, or cannot be put in place.
+    fn made(&mut self, _path: &str) -> Result<Option<Content>, Error> {
+        Ok(None)
+    }
+    /// Writes a picture that was made, as a whole file.
+    ///
+    /// # Errors
+    /// The file cannot be created or written.
+    fn picture(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.put(path, bytes)
+    }
     /// Writes a whole file.
     ///
     /// # Errors
@@ -62,11 +76,13 @@ pub fn place_image(
     dataset: &Dataset,
     out: &mut dyn Sink,
 ) -> Result<(), Error> {
+    if !dataset.placed || out.made(path)?.is_some() {
+        return Ok(());
+    }
     match (&picture.cut, picture.orientation) {
-        _ if !dataset.placed => Ok(()),
-        (Some(cut), _) => out.put(path, cut),
-        (_, 0 | 1) => out.image(path, &picture.content, picture.sha256),
-        _ => out.put(path, &picture.read()?),
+        (Some(Cut::Bytes(cut)), _) => out.picture(path, cut),
+        (None, 0 | 1) => out.image(path, &picture.content, picture.sha256),
+        _ => out.picture(path, &picture.read()?),
     }
 }
 

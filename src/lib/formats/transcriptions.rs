@@ -38,6 +38,7 @@ impl Format for Transcription {
             name,
             about,
             holds_images: true,
+            has_picture_files: true,
             holds_points: true,
             ..FormatInfo::default()
         }

@@ -38,6 +38,7 @@ impl Format for Voc {
             holds_ranks: true,
             is_detection: true,
             holds_images: true,
+            has_picture_files: true,
             ..FormatInfo::default()
         }
     }

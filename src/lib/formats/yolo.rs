@@ -43,6 +43,7 @@ impl Format for Yolo {
             about,
             is_detection: true,
             holds_images: true,
+            has_picture_files: true,
             is_written_into: true,
             needs_val: true,
             ..FormatInfo::default()

@@ -19,6 +19,9 @@ pub struct Crop {
 /// Maximum pixels of an image of which parts are cut out: 2^30.
 const MOST_PIXELS: u64 = 1 << 30;
 
+/// The type of images whose parts are JPEGs, too; those of all others are PNGs.
+const JPEG: &str = "image/jpeg";
+
 /// The quality of JPEGs: losses are hardly visible.
 const QUALITY: u8 = 95;
 
@@ -36,7 +39,7 @@ impl Crop {
         );
         Ok(Crop {
             image: if is_held { image } else { to_eight_bit(&image) },
-            is_jpeg: sniff(bytes) == Some("image/jpeg"),
+            is_jpeg: sniff(bytes) == Some(JPEG),
         })
     }
 
@@ -96,11 +99,19 @@ impl Crop {
         }))
     }
 
-    /// The part `[x, y, width, height]` as a file, and its suffix. What lies outside the image is black.
+    /// The suffix of files with parts of an image of this type.
+    pub fn suffix(media_type: &str) -> &'static str {
+        match media_type {
+            JPEG => "jpg",
+            _ => "png",
+        }
+    }
+
+    /// The part `[x, y, width, height]` as a file. What lies outside the image is black.
     ///
     /// # Errors
     /// The part is empty or too large.
-    pub fn cut(&self, [x, y, width, height]: [i64; 4]) -> Result<(Vec<u8>, &'static str), String> {
+    pub fn cut(&self, [x, y, width, height]: [i64; 4]) -> Result<Vec<u8>, String> {
         let side = |v: i64| u32::try_from(v).map_err(|_| "part is empty or too large".to_owned());
         let (w, h) = (side(width)?, side(height)?);
         let (left, top) = (x.max(0) as u32, y.max(0) as u32);
@@ -119,7 +130,7 @@ impl Crop {
             }
         };
         if !self.is_jpeg {
-            return Ok((to_png(&part)?, "png"));
+            return to_png(&part);
         }
         let part = match part {
             grey @ DynamicImage::ImageLuma8(_) => grey,
@@ -129,6 +140,6 @@ impl Crop {
         JpegEncoder::new_with_quality(&mut bytes, QUALITY)
             .write_image(part.as_bytes(), w, h, part.color().into())
             .map_err(|e| e.to_string())?;
-        Ok((bytes, "jpg"))
+        Ok(bytes)
     }
 }

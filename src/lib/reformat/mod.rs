@@ -27,6 +27,7 @@ mod negatives;
 mod options;
 mod output;
 mod owners;
+pub mod parts;
 mod place;
 mod publish;
 mod release;
@@ -94,6 +95,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let formats = options.formats();
     let single = is_single(&formats, &options.output)?;
     refuse_overwriting(options, single)?;
+    let shard = parts::make::shard(options, &formats, single)?;
     let (earlier, splits) = options.splits.read()?;
     let listed = options.classes.classes.as_deref().map(classes::list::read);
     let records = ImageRecords::open(&options.localizations)?;
@@ -146,7 +148,10 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         images,
         alike,
     };
-    set.publish(assembled, summary)
+    match shard {
+        Some(shard) => parts::make::make(&set, assembled, shard, summary),
+        None => set.publish(assembled, summary),
+    }
 }
 
 /// Refuses a set without images, or without those that its tools need.

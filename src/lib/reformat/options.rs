@@ -11,6 +11,7 @@ use super::split::options::SplitOptions;
 use super::tiles::options::TileOptions;
 use crate::formats::{self, Format, LineMask};
 use crate::report::Common;
+use crate::workers::ShardChoice;
 
 /// Options of `recto-reformat`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
 #[derive(Debug, Clone, clap::Args)]
@@ -78,6 +79,13 @@ pub struct Options {
     /// Threads that read and cut images; the output is the same with any number [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// Only make the pictures of part I of N, I from 0, in OUTPUT.shards: tiles, crops, lines, copies. When all workers have
+    /// made theirs, the same command with --from-shards writes the set that one would write. auto: as recto-download --shard
+    #[arg(long, value_name = "I/N|auto", conflicts_with = "from_shards")]
+    pub shard: Option<ShardChoice>,
+    /// Write the set from the parts that workers have made with --shard, and remove these
+    #[arg(long)]
+    pub from_shards: bool,
     /// Write the list of records that were left out to FILE [default: rejects.csv in the folder, OUTPUT.rejects.csv
     /// beside a file]
     #[arg(long, value_name = "FILE")]

@@ -6,10 +6,11 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::parts::made::MadeParts;
 use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
 use crate::files::{self, Atomic, Content, Folder, Scratch, Span, WrittenFile};
-use crate::formats::Sink;
+use crate::formats::{DatasetImage, Sink};
 
 /// The file that shows that recto wrote a folder.
 pub const MARKER: &str = "dataset.json";
@@ -91,6 +92,8 @@ pub struct DatasetFolder {
     folder: Folder,
     kept: Kept,
     placing: Placing,
+    /// What workers have made, if they have.
+    parts: Option<MadeParts>,
     /// Folder of the format that is being written, with `/` at its end; empty if there is only one format.
     below: String,
     is_csv_safe: bool,
@@ -108,9 +111,24 @@ impl DatasetFolder {
             folder: Folder::create(target)?,
             kept: Kept::beside(target),
             placing: Placing::None,
+            parts: None,
             below: String::new(),
             is_csv_safe,
         })
+    }
+
+    /// Takes pictures from what workers have made.
+    pub fn take_from(&mut self, parts: MadeParts) {
+        self.parts = Some(parts);
+    }
+
+    /// Goes on to the next image: its pictures are taken if workers have made them.
+    ///
+    /// # Errors
+    /// What they have made is of another image.
+    pub fn go_to(&mut self, image: &DatasetImage) -> Result<(), Error> {
+        let parts = self.parts.as_mut();
+        parts.map_or(Ok(()), |parts| parts.go_to(image))
     }
 
     /// Writes below a folder from now on, and places images so.
@@ -179,7 +197,7 @@ impl Sink for DatasetFolder {
     }
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.folder.put(&self.full(path), bytes)
+        self.folder.put(&self.full(path), bytes).map(drop)
     }
 
     fn keep(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
@@ -192,6 +210,20 @@ impl Sink for DatasetFolder {
         self.kept.give(&path, |bytes| folder.append(&path, bytes))
     }
 
+    fn made(&mut self, path: &str) -> Result<Option<Content>, Error> {
+        let path = self.full(path);
+        let made = match &mut self.parts {
+            Some(parts) => parts.take(&path)?,
+            None => None,
+        };
+        let Some((picture, sha256)) = made else {
+            return Ok(None);
+        };
+        // The part loses its name for it when the set is there.
+        self.folder.link(&path, &picture, Some(sha256))?;
+        Ok(Some(picture))
+    }
+
     fn image(
         &mut self,
         path: &str,
@@ -200,8 +232,8 @@ impl Sink for DatasetFolder {
     ) -> Result<(), Error> {
         let path = self.full(path);
         match self.placing {
-            Placing::Link => self.folder.link(&path, source, sha256),
-            Placing::Copy => self.folder.copy(&path, source, sha256),
+            Placing::Link => self.folder.link(&path, source, sha256).map(drop),
+            Placing::Copy => self.folder.copy(&path, source, sha256).map(drop),
             Placing::None => Ok(()),
         }
     }

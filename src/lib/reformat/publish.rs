@@ -13,11 +13,12 @@ use super::near_duplicates;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
 use super::owners::Owners;
+use super::parts::made::MadeParts;
 use super::release::{self, Release};
 use super::similar_images::AlikePair;
 use super::split::options::NearDuplicates;
 use super::tiles;
-use super::write::Images;
+use super::write::{Images, Share};
 use crate::annotation_files::AnnotationFiles;
 use crate::error::Error;
 use crate::formats::{
@@ -87,7 +88,18 @@ impl Set<'_> {
         }
     }
 
-    fn format_options(&self) -> FormatOptions {
+    /// All images. Tiles that workers have cut are cut again only for formats that have no files of them.
+    fn share(&self, assembled: &Assembled) -> Share {
+        let mut formats = self.formats.iter().map(|format| format.info());
+        let needs_pixels = formats.any(|info| info.holds_images && !info.has_picture_files);
+        Share {
+            images: 0..assembled.records.len(),
+            cuts: !self.options.from_shards || needs_pixels,
+        }
+    }
+
+    /// What formats are told.
+    pub fn format_options(&self) -> FormatOptions {
         let options = self.options;
         FormatOptions {
             supercategory: options.classes.supercategory.clone(),
@@ -136,8 +148,10 @@ impl Set<'_> {
         let mut out = SingleFile::create(output, self.options.common.csv_safe);
         for format in &self.formats {
             let mut writer = format.begin(&assembled.dataset, options, &mut out)?;
-            self.images
-                .each(assembled, &folder, |image| writer.image(&image, &mut out))?;
+            let all = self.share(assembled);
+            self.images.each(assembled, &all, &folder, |image| {
+                writer.image(&image, &mut out)
+            })?;
             summary.notes.extend(writer.finish(&mut out)?);
         }
         let rejects = self.options.rejects.clone();
@@ -162,6 +176,9 @@ impl Set<'_> {
         let own: Vec<&Path> = own.into_iter().flatten().collect();
         let mut out =
             DatasetFolder::create(&self.options.output, &own, self.options.common.csv_safe)?;
+        if self.options.from_shards {
+            out.take_from(MadeParts::open(self.options, assembled)?);
+        }
         assembled.dataset.placed = self.options.images != Some(Placing::None);
         if assembled.dataset.facts.are_packed() && !assembled.dataset.placed {
             summary.notes.push(NAMES_ONLY.into());
@@ -201,6 +218,10 @@ impl Set<'_> {
             report::write_rejects(&rejects, &summary.rejects, &self.options.common)?;
         }
         out.publish()?;
+        if self.options.from_shards {
+            let removed = MadeParts::remove(self.options);
+            summary.notes.extend(removed.err().map(|e| e.line()));
+        }
         summary.hint = where_rejects_are(summary, &rejects);
         Ok(())
     }
@@ -329,7 +350,7 @@ impl Set<'_> {
     }
 
     /// The folder of a format: there is one for each if there are several.
-    fn below(&self, format: &dyn Format) -> &'static str {
+    pub fn below(&self, format: &dyn Format) -> &'static str {
         match self.formats.len() {
             1 => "",
             _ => format.name(),
@@ -351,14 +372,17 @@ impl Set<'_> {
             writers.push(format.begin(&assembled.dataset, options, out)?);
         }
         let folder = files::folder_of(&self.options.image_map);
-        self.images.each(assembled, folder, |image: DatasetImage| {
-            for (format, writer) in self.formats.iter().zip(&mut writers) {
-                out.go_below(self.below(*format), self.options.placing(*format));
-                writer.image(&image, out)?;
-            }
-            out.go_below("", Placing::None);
-            tables.add(&image, out)
-        })?;
+        let all = self.share(assembled);
+        self.images
+            .each(assembled, &all, folder, |image: DatasetImage| {
+                out.go_to(&image)?;
+                for (format, writer) in self.formats.iter().zip(&mut writers) {
+                    out.go_below(self.below(*format), self.options.placing(*format));
+                    writer.image(&image, out)?;
+                }
+                out.go_below("", Placing::None);
+                tables.add(&image, out)
+            })?;
         out.go_below("", Placing::None);
         let owners = tables.finish(out)?;
         let mut notes = Vec::new();

@@ -1,5 +1,6 @@
 //! The second pass over the images: reads the boxes of each image that stays, and hands it to the formats.
 
+use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -16,7 +17,7 @@ use crate::contracts::{
 };
 use crate::error::Error;
 use crate::files::Content;
-use crate::formats::{Dataset, DatasetBox, DatasetImage, ImageFacts, OnCanvas};
+use crate::formats::{Cut, Dataset, DatasetBox, DatasetImage, ImageFacts, OnCanvas};
 use crate::pixels::{Header, TileCutter};
 
 /// Where images and their boxes come from.
@@ -32,6 +33,15 @@ pub struct Images<'a> {
     pub tiles: Option<TileRules>,
 }
 
+/// What is made of which images.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// Their places in the dataset; the tiles of an image are in it together.
+    pub images: Range<usize>,
+    /// Whether tiles are cut here; otherwise workers have cut them.
+    pub cuts: bool,
+}
+
 /// An image of the dataset, and which part of its file it is if it is a tile.
 type Made<'a> = (DatasetImage<'a>, Option<TilePlace>);
 
@@ -39,13 +49,14 @@ type Made<'a> = (DatasetImage<'a>, Option<TilePlace>);
 const AT_ONCE: usize = 64;
 
 impl Images<'_> {
-    /// Calls `take` for each image of a dataset, in order. Files are below `folder`.
+    /// Calls `take` for each image of a share of a dataset, in order. Files are below `folder`.
     ///
     /// # Errors
     /// The localizations cannot be read, or `take` fails.
     pub fn each(
         &self,
         assembled: &Assembled,
+        share: &Share,
         folder: &Path,
         mut take: impl FnMut(DatasetImage) -> Result<(), Error>,
     ) -> Result<(), Error> {
@@ -57,13 +68,18 @@ impl Images<'_> {
         }
         // The tiles of an image follow each other.
         let is_first = |at: &usize| *at == 0 || records[at - 1] != records[*at];
-        let firsts = (0..records.len()).filter(is_first);
+        let firsts = share.images.clone().filter(is_first);
         let firsts = firsts.map(|at| records[at] as usize);
         self.records.visit_blocks(firsts, |block| {
             let made = block.make(|record, image| {
                 self.images(image, places[record] as usize, assembled, folder)
             })?;
             for mut made in made {
+                if !share.cuts {
+                    made.iter_mut().for_each(leave_to_worker);
+                    made.into_iter().try_for_each(|(image, _)| take(image))?;
+                    continue;
+                }
                 let Some(cutter) = cutter(&made, assembled)? else {
                     made.into_iter().try_for_each(|(image, _)| take(image))?;
                     continue;
@@ -203,6 +219,11 @@ fn cutter(made: &[Made], assembled: &Assembled) -> Result<Option<TileCutter>, Er
     Ok(Some(cutter))
 }
 
+/// Leaves a tile to the worker that has cut it.
+fn leave_to_worker((image, place): &mut Made) {
+    image.cut = place.map(|_| Cut::ByWorker);
+}
+
 fn cut(
     image: &mut DatasetImage,
     place: Option<TilePlace>,
@@ -210,7 +231,7 @@ fn cut(
 ) -> Result<(), Error> {
     if let Some(place) = place {
         let bytes = cutter.cut(place.at).map_err(|cause| uncut(image, &cause))?;
-        image.cut = Some(bytes);
+        image.cut = Some(Cut::Bytes(bytes));
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::download::summary::{reject, write_map};
 use crate::error::Error;
 use crate::files::{self, Content};
 use crate::http::id_without_secrets;
+use crate::reformat::parts::mark::is_of_parts;
 use crate::report::Common;
 use crate::summary::{Reject, Summary, counted};
 
@@ -209,6 +210,7 @@ fn folders(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
         };
         parts = paths.filter(is_shard).collect();
     }
+    refuse_parts_of_reformat(options)?;
     parts.sort();
     parts.dedup();
     let output = files::real(&options.output_dir);
@@ -228,6 +230,23 @@ fn folders(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
         ))
         .hint("name the folders of the workers after it")),
         false => Ok(parts),
+    }
+}
+
+/// Refuses what `recto-reformat --shard` wrote: pictures of a training set, which are no downloads.
+fn refuse_parts_of_reformat(options: &MergeOptions) -> Result<(), Error> {
+    let mut folders = std::iter::once(&options.output_dir).chain(&options.folders);
+    match folders.find(|folder| is_of_parts(folder)) {
+        None => Ok(()),
+        Some(folder) => {
+            let what = format!(
+                "{}: was written by recto-reformat --shard",
+                folder.display()
+            );
+            Err(Error::new(what).hint(
+                "the same recto-reformat with --from-shards instead of --shard writes the set",
+            ))
+        }
     }
 }
 

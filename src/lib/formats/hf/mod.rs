@@ -32,6 +32,7 @@ impl Format for Hf {
             about: "Hugging Face's image folder: images and metadata.jsonl per split",
             is_detection: true,
             holds_images: true,
+            has_picture_files: true,
             ..FormatInfo::default()
         }
     }
