@@ -2,6 +2,7 @@
 //! smaller, sharper or more compressed.
 
 use image::imageops::FilterType;
+use serde::{Deserialize, Serialize};
 
 use super::decode::decode;
 use super::header::measure_bytes;
@@ -14,7 +15,7 @@ const SIDE: u32 = 16;
 const MOST_PIXELS: u64 = 1 << 28;
 
 /// What an image looks like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// A bit per low frequency: whether it is stronger than most.
     pub bits: u64,

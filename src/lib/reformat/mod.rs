@@ -48,6 +48,7 @@ pub use classes::options::ClassOptions;
 pub use negatives::Negatives;
 pub use options::Options;
 pub use output::Placing;
+use parts::looks::{Looks, Wanted};
 use similar_images::AlikePair;
 use split::SplitRules;
 pub use split::options::{NearDuplicates, SplitOptions, Stratify};
@@ -62,6 +63,7 @@ use crate::files;
 use crate::formats::{Dataset, Format};
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
+use crate::workers::Shard;
 
 /// Writes a training set.
 ///
@@ -106,7 +108,8 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.notes = notes;
     let names = ClassNames::new(&naming);
     let tiles = tile_rules(options, &formats, single)?;
-    let rules = survey_rules(options, &input, &map, tiles);
+    let looks = looks(options, &map, shard)?;
+    let rules = survey_rules(options, &input, &map, &looks, tiles);
     let mut survey = survey::survey(&records, &names, &rules)?;
     let (ids, image_files) = map.into_parts();
     survey.set_ids(ids);
@@ -118,15 +121,8 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         earlier: earlier.as_ref(),
         ..split_rules(options, &survey, &alike)
     });
-    let set_rules = SetRules {
-        split,
-        listed: listed.transpose()?.unwrap_or_default(),
-        least_boxes: options.classes.min_count,
-        negatives: options.boxes.negatives,
-        seed: options.splits.seed,
-        is_detection: formats.iter().any(|format| format.info().is_detection),
-        unboxed: options.boxes.unboxed,
-    };
+    let listed = listed.transpose()?.unwrap_or_default();
+    let set_rules = set_rules(options, &formats, split, listed);
     let assembled = assembled(options, &formats, survey, &names, &set_rules, summary);
     refuse_unusable(options, &formats, &assembled.dataset, summary)?;
     if let Some(assigned) = &assembled.assigned {
@@ -188,6 +184,23 @@ fn refuse_without_train(formats: &[&dyn Format], dataset: &Dataset) -> Result<()
     Err(Error::new(what).hint(hint))
 }
 
+fn set_rules<'a>(
+    options: &Options,
+    formats: &[&dyn Format],
+    split: Option<SplitRules<'a>>,
+    listed: Vec<String>,
+) -> SetRules<'a> {
+    SetRules {
+        split,
+        listed,
+        least_boxes: options.classes.min_count,
+        negatives: options.boxes.negatives,
+        seed: options.splits.seed,
+        is_detection: formats.iter().any(|format| format.info().is_detection),
+        unboxed: options.boxes.unboxed,
+    }
+}
+
 /// How groups are distributed, apart from names and places.
 fn split_rules(options: &Options, survey: &Survey, alike: &[AlikePair]) -> SplitRules<'static> {
     SplitRules {
@@ -227,10 +240,26 @@ fn tile_rules(
     }
 }
 
+/// What is known about files before the survey: what workers have found out.
+fn looks(options: &Options, map: &ImageFiles, shard: Option<Shard>) -> Result<Looks, Error> {
+    let finds_alike = options.splits.near_duplicates != NearDuplicates::Off;
+    let wanted = Wanted {
+        hash: options.splits.is_split() || finds_alike,
+        fingerprint: finds_alike,
+    };
+    let looks = Looks::new(wanted, &options.output);
+    let folder = files::folder_of(&options.image_map);
+    match options.from_shards || shard.is_some() {
+        true => looks.share(map, folder, &options.output, shard),
+        false => Ok(looks),
+    }
+}
+
 fn survey_rules<'a>(
     options: &'a Options,
     input: &'a str,
     map: &'a ImageFiles,
+    looks: &'a Looks,
     tiles: Option<TileRules>,
 ) -> SurveyRules<'a> {
     SurveyRules {
@@ -241,10 +270,8 @@ fn survey_rules<'a>(
         least_image_side: options.boxes.min_image,
         group_by: &options.splits.group_by,
         split_by: options.splits.split_by.as_deref(),
-        finds_equal: options.splits.is_split()
-            || options.splits.near_duplicates != NearDuplicates::Off,
+        looks,
         tiles,
-        finds_alike: options.splits.near_duplicates != NearDuplicates::Off,
         counts_concepts: options.splits.stratify.is_some(),
     }
 }

@@ -8,6 +8,7 @@ use super::classes::names::{ClassNames, Fate};
 use super::image_notes::ImageNotes;
 use super::keys;
 use super::measure::{self, ImageFile};
+use super::parts::looks::{Looks, Wanted};
 use super::place::{self, BoxRules, Placed, PlacedBox};
 use super::secrets;
 use super::tiles::cut::TileRules;
@@ -35,12 +36,10 @@ pub struct SurveyRules<'a> {
     pub group_by: &'a [String],
     /// The key whose value names the split of an image.
     pub split_by: Option<&'a str>,
-    /// Whether files are hashed, to find those that are equal.
-    pub finds_equal: bool,
+    /// What is known about files, and what is to be found out: those that are equal or look alike.
+    pub looks: &'a Looks,
     /// How images are cut into tiles, if they are.
     pub tiles: Option<TileRules>,
-    /// Whether images are decoded, to find those that look alike.
-    pub finds_alike: bool,
     /// Whether the boxes of each concept are counted on every image, to share them out among splits.
     pub counts_concepts: bool,
 }
@@ -48,8 +47,7 @@ pub struct SurveyRules<'a> {
 impl SurveyRules<'_> {
     /// Whether more is held of each image than its facts.
     fn needs_particulars(&self) -> bool {
-        self.finds_equal
-            || self.finds_alike
+        self.looks.wanted() != Wanted::default()
             || self.counts_concepts
             || self.split_by.is_some()
             || self.tiles.is_some()
@@ -299,7 +297,7 @@ fn found<'a>(
     }
     let particulars = rules.needs_particulars().then(|| Particulars {
         official: grouped.official.as_deref().map(Into::into),
-        ..particulars(&file, &placed, rules)
+        ..particulars((entry, &file), &placed, rules)
     });
     let facts = facts(entry, &file, &placed);
     // Freed by the thread that made them, which costs far less.
@@ -365,14 +363,17 @@ fn facts(entry: u32, file: &ImageFile, placed: &Placed) -> NewFacts {
     }
 }
 
-fn particulars(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> Particulars {
-    let hash = || file.content.sha256_bytes().ok();
-    let look = || pixels::fingerprint(&file.content).ok();
+fn particulars(
+    (entry, file): (u32, &ImageFile),
+    placed: &Placed,
+    rules: &SurveyRules,
+) -> Particulars {
+    let look = rules.looks.look(entry, rules.map.file(entry), file);
     let concepts = || occurrences(placed.concepts.iter().copied()).into();
     Particulars {
         concepts: rules.counts_concepts.then(concepts).unwrap_or_default(),
-        sha256: rules.finds_equal.then(hash).flatten(),
-        fingerprint: rules.finds_alike.then(look).flatten(),
+        sha256: look.sha256,
+        fingerprint: look.fingerprint,
         tiles: rules
             .tiles
             .map(|tiles| Box::new(tiled(file, placed, tiles))),

@@ -117,7 +117,7 @@ impl MadeParts {
         let (parts, count) = found(&folder)?;
         let mut wanted = PartMark::of(options, assembled, Shard { index: 0, count })?;
         let mut left = Vec::new();
-        for part in (0..count).rev().filter(|part| parts.contains(part)) {
+        for &part in &parts {
             let path = folder.join(mark::part_name(part, count));
             let made = PartMark::in_folder(&path)?;
             wanted.part = part;
@@ -128,6 +128,7 @@ impl MadeParts {
             left.push(path);
         }
         refuse_missing(&folder, &parts, count)?;
+        left.reverse();
         Ok(MadeParts {
             left,
             part: PathBuf::new(),
@@ -232,8 +233,8 @@ fn found(folder: &Path) -> Result<(BTreeSet<u64>, u64), Error> {
             Some((part, of)) => {
                 parts.insert((of, part));
             }
-            // One that a worker builds.
-            None if name.starts_with('.') => {}
+            // The dot is of one that a worker builds.
+            None if name.starts_with('.') || name == mark::LOOKS => {}
             None => {
                 let what = format!(
                     "{}: holds {name}, which is no part of a set",

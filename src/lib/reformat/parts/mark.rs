@@ -100,6 +100,9 @@ pub fn folder_of_parts(output: &Path) -> PathBuf {
     output.with_file_name(name)
 }
 
+/// The name of the folder beside them with what was found out about files.
+pub const LOOKS: &str = "looks";
+
 /// The name of a part's folder.
 pub fn part_name(part: u64, of: u64) -> String {
     format!("{part}-of-{of}")
