@@ -306,6 +306,25 @@ def slurm(trial):
     assert not trial.waiting(), f"status --failed: {trial.waiting()}"
     trial.merge()
     trial.told.append("one task preempted, one killed and submitted again, one put itself back after 75")
+    training_set(trial)
+
+
+def training_set(trial):
+    """A training set by an array and the job after it: byte for byte that of one machine."""
+    options = ["localizations.json", "-f", "voc,yolo", "--split", "train=0.7,val=0.3"]
+    trial.run(["recto-reformat", *options, "-o", "set-alone"], codes=[3])
+    limits = {"SBATCH_TIMELIMIT": "5", "SBATCH_MEM_PER_NODE": "100", "SBATCH_OUTPUT": "reformat-%j.log"}
+    trial.run([EXAMPLES / "reformat.sh", SHARDS, *options, "-o", "set"], env=limits)
+    trial.until(lambda: (trial.folder / "set" / "dataset.json").exists(), "the set is there")
+    found, wanted = (files_of(trial.folder / name) for name in ("set", "set-alone"))
+    differ = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    assert wanted and not differ, f"a training set by workers: {differ} differ"
+    trial.until(lambda: not (trial.folder / "set.shards").exists(), "its parts are removed")
+    trial.told.append(f"a training set by {SHARDS} tasks")
+
+
+def files_of(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def ended(trial, job):

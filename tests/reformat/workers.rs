@@ -175,8 +175,9 @@ fn sound() -> Workdir {
 
 #[test]
 fn what_workers_have_made_is_neither_read_nor_made_again() {
-    let cases: [(&str, &[&str]); 4] = [
+    let cases: [(&str, &[&str]); 5] = [
         ("yolo", &["--tiles", "64", "--no-val"]),
+        ("voc,webdataset,parquet,tf", &["--tiles", "64"]),
         ("crops", &[]),
         ("lines", &[]),
         (

@@ -122,11 +122,11 @@ impl DatasetFolder {
         self.parts = Some(parts);
     }
 
-    /// Goes on to the next image: its pictures are taken if workers have made them.
+    /// Goes on to the next image: its tile is the one, and its pictures are those that workers have made, if they have.
     ///
     /// # Errors
     /// What they have made is of another image.
-    pub fn go_to(&mut self, image: &DatasetImage) -> Result<(), Error> {
+    pub fn go_to(&mut self, image: &mut DatasetImage) -> Result<(), Error> {
         let parts = self.parts.as_mut();
         parts.map_or(Ok(()), |parts| parts.go_to(image))
     }

@@ -88,13 +88,11 @@ impl Set<'_> {
         }
     }
 
-    /// All images. Tiles that workers have cut are cut again only for formats that have no files of them.
+    /// All images. Tiles are not cut where workers have cut them.
     fn share(&self, assembled: &Assembled) -> Share {
-        let mut formats = self.formats.iter().map(|format| format.info());
-        let needs_pixels = formats.any(|info| info.holds_images && !info.has_picture_files);
         Share {
             images: 0..assembled.records.len(),
-            cuts: !self.options.from_shards || needs_pixels,
+            cuts: !self.options.from_shards,
         }
     }
 
@@ -374,8 +372,8 @@ impl Set<'_> {
         let folder = files::folder_of(&self.options.image_map);
         let all = self.share(assembled);
         self.images
-            .each(assembled, &all, folder, |image: DatasetImage| {
-                out.go_to(&image)?;
+            .each(assembled, &all, folder, |mut image: DatasetImage| {
+                out.go_to(&mut image)?;
                 for (format, writer) in self.formats.iter().zip(&mut writers) {
                     out.go_below(self.below(*format), self.options.placing(*format));
                     writer.image(&image, out)?;

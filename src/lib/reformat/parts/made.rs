@@ -11,7 +11,7 @@ use super::mark::{self, PartMark};
 use crate::contracts::DatasetEntry;
 use crate::error::Error;
 use crate::files::{self, Content};
-use crate::formats::DatasetImage;
+use crate::formats::{Cut, DatasetImage};
 use crate::reformat::assemble::Assembled;
 use crate::reformat::options::Options;
 use crate::workers::Shard;
@@ -36,6 +36,11 @@ impl PartImage {
     pub const FILE: &str = "images.jsonl";
     /// The folder of the pictures.
     pub const PICTURES: &str = "pictures";
+
+    /// Where a part keeps a tile for formats that hold it within other files.
+    pub fn tile(image: &DatasetImage) -> String {
+        format!(".tiles/{}", image.number)
+    }
 
     /// The line about an image.
     pub fn of(image: &DatasetImage, source: &Source, pictures: Vec<DatasetEntry>) -> Self {
@@ -138,11 +143,11 @@ impl MadeParts {
         })
     }
 
-    /// Goes on to the next image.
+    /// Goes on to the next image, and gives it its tile if the worker has kept that.
     ///
     /// # Errors
     /// The list of its part cannot be read, or is about another image.
-    pub fn go_to(&mut self, image: &DatasetImage) -> Result<(), Error> {
+    pub fn go_to(&mut self, image: &mut DatasetImage) -> Result<(), Error> {
         let line = self.next_line()?;
         let made: Option<PartImage> = serde_json::from_str(&line).ok();
         let Some(made) = made.filter(|made| made.file == *image.file) else {
@@ -168,6 +173,12 @@ impl MadeParts {
             .into_iter()
             .map(|made| (made.path.clone(), made))
             .collect();
+        if let Some((tile, _)) = self.take(&PartImage::tile(image))? {
+            let bytes = tile
+                .read()
+                .map_err(|e| Error::new(format!("{tile}: cannot be read")).because(e))?;
+            image.cut = Some(Cut::Bytes(bytes));
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::share;
 use crate::contracts::DatasetEntry;
 use crate::error::Error;
 use crate::files::{self, Content, Folder, WrittenFile};
-use crate::formats::{DatasetImage, Format, Sink, Writer};
+use crate::formats::{Cut, DatasetImage, Format, Sink, Writer};
 use crate::reformat::assemble::Assembled;
 use crate::reformat::options::Options;
 use crate::reformat::output::Placing;
@@ -43,7 +43,10 @@ pub fn shard(
         )
         .map_err(|e| e.hint("name a file"));
     }
-    if !formats.iter().any(|format| is_divided(options, *format)) {
+    let is_divided = |format: &&dyn Format| is_divided(options, *format);
+    let keeps_tiles =
+        options.tiles.tiles.is_some() && formats.iter().any(|format| holds_tiles(*format));
+    if !keeps_tiles && !formats.iter().any(is_divided) {
         let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
         let what = match options.images {
             Some(Placing::None) => format!(
@@ -68,6 +71,12 @@ pub fn shard(
 fn is_divided(options: &Options, format: &dyn Format) -> bool {
     let info = format.info();
     info.has_picture_files && (!info.holds_images || options.placing(format) != Placing::None)
+}
+
+/// Whether a format holds images within other files.
+fn holds_tiles(format: &dyn Format) -> bool {
+    let info = format.info();
+    info.holds_images && !info.has_picture_files
 }
 
 /// Makes a part.
@@ -135,10 +144,15 @@ fn write(
         ));
     }
     let map_folder = files::folder_of(&set.options.image_map);
+    let keeps_tiles = set.formats.iter().any(|format| holds_tiles(*format));
     let mut made = 0;
     set.images
         .each(assembled, share, map_folder, |mut image: DatasetImage| {
             out.begin(&mut image)?;
+            if let (true, Some(Cut::Bytes(tile))) = (keeps_tiles, &image.cut) {
+                out.go_below("", Placing::None);
+                out.picture(&PartImage::tile(&image), tile)?;
+            }
             for (format, writer) in &mut writers {
                 out.go_below(set.below(*format), set.options.placing(*format));
                 writer.image(&image, out)?;
