@@ -13,7 +13,7 @@ use super::near_duplicates;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
 use super::owners::Owners;
-use super::parts::made::MadeParts;
+use super::parts::found;
 use super::release::{self, Release};
 use super::similar_images::AlikePair;
 use super::split::options::NearDuplicates;
@@ -175,7 +175,7 @@ impl Set<'_> {
         let mut out =
             DatasetFolder::create(&self.options.output, &own, self.options.common.csv_safe)?;
         if self.options.from_shards {
-            out.take_from(MadeParts::open(self.options, assembled)?);
+            out.take_from(found::find(self.options, assembled)?);
         }
         assembled.dataset.placed = self.options.images != Some(Placing::None);
         if assembled.dataset.facts.are_packed() && !assembled.dataset.placed {
@@ -217,7 +217,7 @@ impl Set<'_> {
         }
         out.publish()?;
         if self.options.from_shards {
-            let removed = MadeParts::remove(self.options);
+            let removed = found::remove(self.options);
             summary.notes.extend(removed.err().map(|e| e.line()));
         }
         summary.hint = where_rejects_are(summary, &rejects);

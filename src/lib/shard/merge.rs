@@ -18,7 +18,7 @@ use crate::download::summary::{reject, write_map};
 use crate::error::Error;
 use crate::files::{self, Content};
 use crate::http::id_without_secrets;
-use crate::reformat::parts::mark::is_of_parts;
+use crate::reformat::parts::place::is_of_parts;
 use crate::report::Common;
 use crate::summary::{Reject, Summary, counted};
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::mark;
+use super::place;
 use crate::contracts::ImageFiles;
 use crate::error::Error;
 use crate::files::{self, Content, Scratch, Span};
@@ -144,7 +144,7 @@ impl Lists {
     /// Some hundreds of lists, so that workers that begin together hardly ever do the same.
     fn of(map: &ImageFiles, output: &Path, wanted: Wanted) -> Self {
         Lists {
-            folder: mark::folder_of_parts(output).join(mark::LOOKS),
+            folder: place::folder_of_parts(output).join(place::LOOKS),
             wanted,
             files: map.len(),
             in_list: (map.len() / 1024).clamp(8, 4096),

@@ -1,20 +1,16 @@
 //! `--from-shards`: what workers have made of the images, taken image after image into the set.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::mark::{self, PartMark};
 use crate::contracts::DatasetEntry;
 use crate::error::Error;
 use crate::files::{self, Content};
 use crate::formats::{Cut, DatasetImage};
-use crate::reformat::assemble::Assembled;
-use crate::reformat::options::Options;
-use crate::workers::Shard;
 
 /// An image of a part, and the pictures that were made of it: a line of the part's list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,34 +109,16 @@ pub struct MadeParts {
 }
 
 impl MadeParts {
-    /// Finds the parts of the set that a command makes.
-    ///
-    /// # Errors
-    /// Some are missing, or were made otherwise.
-    pub fn open(options: &Options, assembled: &Assembled) -> Result<Self, Error> {
-        let folder = mark::folder_of_parts(&options.output);
-        let (parts, count) = found(&folder)?;
-        let mut wanted = PartMark::of(options, assembled, Shard { index: 0, count })?;
-        let mut left = Vec::new();
-        for &part in &parts {
-            let path = folder.join(mark::part_name(part, count));
-            let made = PartMark::in_folder(&path)?;
-            wanted.part = part;
-            if let Some(difference) = made.difference(&wanted) {
-                let what = format!("{}: {difference}", path.display());
-                return Err(Error::new(what).hint(again(part, count)));
-            }
-            left.push(path);
-        }
-        refuse_missing(&folder, &parts, count)?;
-        left.reverse();
-        Ok(MadeParts {
-            left,
+    /// Those in these folders, in the order of the set.
+    pub fn new(mut folders: Vec<PathBuf>) -> Self {
+        folders.reverse();
+        MadeParts {
+            left: folders,
             part: PathBuf::new(),
             list: None,
             pictures: HashMap::new(),
             seen: Content::default(),
-        })
+        }
     }
 
     /// Goes on to the next image, and gives it its tile if the worker has kept that.
@@ -225,81 +203,4 @@ impl MadeParts {
             ),
         }
     }
-
-    /// Removes all parts, when the set is there.
-    ///
-    /// # Errors
-    /// They cannot be removed.
-    pub fn remove(options: &Options) -> Result<(), Error> {
-        files::remove_helper(&mark::folder_of_parts(&options.output), &options.output)
-    }
-}
-
-/// The parts in a folder, and how many there should be.
-fn found(folder: &Path) -> Result<(BTreeSet<u64>, u64), Error> {
-    let mut parts: BTreeSet<(u64, u64)> = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        match mark::named_part(&name) {
-            Some((part, of)) => {
-                parts.insert((of, part));
-            }
-            // The dot is of one that a worker builds.
-            None if name.starts_with('.') || name == mark::LOOKS => {}
-            None => {
-                let what = format!(
-                    "{}: holds {name}, which is no part of a set",
-                    folder.display()
-                );
-                return Err(Error::new(what).hint("move it away: the folder is removed in the end"));
-            }
-        }
-    }
-    let counts: BTreeSet<u64> = parts.iter().map(|(of, _)| *of).collect();
-    let numbers = parts.iter().map(|(_, part)| *part).collect();
-    match Vec::from_iter(counts)[..] {
-        [count] => Ok((numbers, count)),
-        [] => Err(Error::new(format!(
-            "{}: there are no parts of the set",
-            folder.display()
-        ))
-        .hint(
-            "the same command with --shard 0/4, --shard 1/4 … instead of --from-shards makes them",
-        )),
-        [first, second, ..] => Err(Error::new(format!(
-            "{}: holds parts of {first} and parts of {second}",
-            folder.display()
-        ))
-        .hint("remove those that are not of this set")),
-    }
-}
-
-/// Refuses a set of which parts are missing: workers may still be at them.
-fn refuse_missing(folder: &Path, parts: &BTreeSet<u64>, count: u64) -> Result<(), Error> {
-    let missing = (0..count).filter(|part| !parts.contains(part));
-    let missing: Vec<String> = missing.map(|part| part.to_string()).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let (parts, are) = match missing.len() {
-        1 => ("part", "is"),
-        _ => ("parts", "are"),
-    };
-    let what = format!(
-        "{}: {parts} {} of {count} {are} missing",
-        folder.display(),
-        missing.join(", ")
-    );
-    Err(Error::new(what)
-        .hint(format!(
-            "these workers have not ended, or are to be run again: --shard {}/{count}",
-            missing[0]
-        ))
-        .temporary(true))
-}
-
-fn again(part: u64, count: u64) -> String {
-    format!(
-        "run this worker again, with --shard {part}/{count} and these options, or give the options that it had"
-    )
 }

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use super::mark::{self, PartMark};
+use super::made::{PartImage, Source};
+use super::mark::PartMark;
+use super::place;
 use super::share;
 use crate::contracts::DatasetEntry;
 use crate::error::Error;
@@ -12,10 +14,9 @@ use crate::formats::{Cut, DatasetImage, Format, Sink, Writer};
 use crate::reformat::assemble::Assembled;
 use crate::reformat::options::Options;
 use crate::reformat::output::Placing;
-use crate::reformat::parts::made::{PartImage, Source};
 use crate::reformat::publish::Set;
 use crate::reformat::write::Share;
-use crate::summary::{Rejects, Summary, counted};
+use crate::summary::{Summary, counted};
 use crate::workers::Shard;
 
 /// Which part is to be made, if only one is; refuses what cannot be made in parts.
@@ -32,39 +33,49 @@ pub fn shard(
         (None, true) => "--from-shards",
         (Some(_), _) => "--shard",
     };
-    let fault = |what: &str| Err(Error::usage(format!("{option}: {what}")));
+    match undivided(options, formats, single) {
+        Some((what, hint)) => Err(Error::usage(format!("{option}: {what}")).hint(hint)),
+        None => {
+            let shard = options.shard.map(|choice| choice.resolved(None));
+            shard.transpose()
+        }
+    }
+}
+
+/// Why a set cannot be made in parts, and what helps.
+fn undivided(
+    options: &Options,
+    formats: &[&'static dyn Format],
+    single: bool,
+) -> Option<(String, &'static str)> {
     if single {
-        return fault("a single file is not made in parts")
-            .map_err(|e| e.hint("name a folder with -o, or leave the option out"));
+        let hint = "name a folder with -o, or leave the option out";
+        return Some(("a single file is not made in parts".into(), hint));
     }
     if files::is_dash(&options.localizations) {
-        return fault(
-            "every worker reads the set, and so does the last step: standard input is read once",
-        )
-        .map_err(|e| e.hint("name a file"));
+        let what =
+            "every worker reads the set, and so does the last step: standard input is read once";
+        return Some((what.into(), "name a file"));
     }
-    let is_divided = |format: &&dyn Format| is_divided(options, *format);
-    let keeps_tiles =
-        options.tiles.tiles.is_some() && formats.iter().any(|format| holds_tiles(*format));
-    if !keeps_tiles && !formats.iter().any(is_divided) {
-        let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
-        let what = match options.images {
-            Some(Placing::None) => format!(
-                "with --images none there is nothing of {} that workers could make",
-                names.join(", ")
-            ),
-            _ => format!(
-                "{}: has no pictures in files of their own, which is what workers make",
-                names.join(", ")
-            ),
-        };
-        return fault(&what)
-            .map_err(|e| e.hint("write the set with the same command without this option"));
+    let is_cut = options.tiles.tiles.is_some();
+    let mut formats_divided = formats
+        .iter()
+        .filter(|format| is_divided(options, **format) || is_cut && holds_tiles(**format));
+    if formats_divided.next().is_some() {
+        return None;
     }
-    options
-        .shard
-        .map(|choice| choice.resolved(None))
-        .transpose()
+    let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+    let names = names.join(", ");
+    let what = match options.images {
+        Some(Placing::None) => {
+            format!("with --images none there is nothing of {names} that workers could make")
+        }
+        _ => format!("{names}: has no pictures in files of their own, which is what workers make"),
+    };
+    Some((
+        what,
+        "write the set with the same command without this option",
+    ))
 }
 
 /// Whether workers make something of a format.
@@ -92,8 +103,8 @@ pub fn make(
     let options = set.options;
     let mark = PartMark::of(options, &assembled, shard)?;
     let folder =
-        mark::folder_of_parts(&options.output).join(mark::part_name(shard.index, shard.count));
-    files::may_replace(&folder, PartMark::FILE, || Ok(Box::new(|_| true)))?;
+        place::folder_of_parts(&options.output).join(place::part_name(shard.index, shard.count));
+    files::may_replace(&folder, place::MARK, || Ok(Box::new(|_| true)))?;
     assembled.dataset.placed = options.images != Some(Placing::None);
     let share = Share {
         images: share::images_of(shard, &assembled),
@@ -108,7 +119,6 @@ pub fn make(
         read: share.images.len() as u64,
         ..Summary::default()
     };
-    summary.rejects = Rejects::default();
     summary.count("pictures", made);
     summary.done = format!(
         "part {}/{}: {} of {}, {} in {}",
@@ -224,7 +234,7 @@ impl PartFolder {
     fn publish(mut self, mark: &PartMark) -> Result<(), Error> {
         self.folder.close(PartImage::FILE)?;
         self.folder
-            .put(PartMark::FILE, &files::to_json(mark, PartMark::FILE)?)?;
+            .put(place::MARK, &files::to_json(mark, place::MARK)?)?;
         self.folder.publish()
     }
 

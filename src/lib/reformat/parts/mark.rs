@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::place;
 use crate::contracts::{DatasetInput, name_of};
 use crate::error::Error;
 use crate::files;
@@ -34,9 +35,6 @@ pub struct PartMark {
 }
 
 impl PartMark {
-    /// The name of its file.
-    pub const FILE: &str = "part.json";
-
     /// That of a part of the set that a command makes.
     ///
     /// # Errors
@@ -58,7 +56,7 @@ impl PartMark {
     /// # Errors
     /// It cannot be read.
     pub fn in_folder(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(PartMark::FILE);
+        let path = folder.join(place::MARK);
         let what = |cause| format!("{}: cannot be read: {cause}", path.display());
         let bytes = std::fs::read(&path).map_err(|e| Error::new(what(e.to_string())))?;
         serde_json::from_slice(&bytes).map_err(|e| Error::new(what(e.to_string())))
@@ -91,38 +89,6 @@ impl PartMark {
             )
         })
     }
-}
-
-/// The folder of all parts of a set: beside it.
-pub fn folder_of_parts(output: &Path) -> PathBuf {
-    let mut name = output.file_name().unwrap_or_default().to_owned();
-    name.push(".shards");
-    output.with_file_name(name)
-}
-
-/// The name of the folder beside them with what was found out about files.
-pub const LOOKS: &str = "looks";
-
-/// The name of a part's folder.
-pub fn part_name(part: u64, of: u64) -> String {
-    format!("{part}-of-{of}")
-}
-
-/// Which part a folder of this name holds: its number, and how many there are.
-pub fn named_part(name: &str) -> Option<(u64, u64)> {
-    let (part, of) = name.split_once("-of-")?;
-    let (part, of) = (part.parse().ok()?, of.parse().ok()?);
-    (part < of && part_name(part, of) == name).then_some((part, of))
-}
-
-/// Whether a folder is a part of a set, or holds such parts.
-pub fn is_of_parts(folder: &Path) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut folders = std::iter::once(folder.to_owned()).chain(entries.map(|entry| entry.path()));
-    folders.any(|folder| {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        named_part(&name).is_some() && folder.join(PartMark::FILE).is_file()
-    })
 }
 
 /// The choices of the user that may decide what pictures there are: all, without where things are, and without those that only
@@ -236,19 +202,6 @@ mod tests {
         ];
         for (made, here, wanted) in cases {
             assert_eq!(different_choice(&lines(made), &lines(here)), wanted);
-        }
-    }
-
-    #[test]
-    fn parts_are_known_by_their_names() {
-        let cases = [
-            ("0-of-4", Some((0, 4))),
-            ("4-of-4", None),
-            ("00-of-4", None),
-            ("x", None),
-        ];
-        for (name, wanted) in cases {
-            assert_eq!(named_part(name), wanted, "{name}");
         }
     }
 }
