@@ -108,7 +108,16 @@ fn any_number_of_workers_make_the_set_that_one_makes() {
         ("voc", &[]),
         (
             "crops",
-            &[split, &["--crop-margin", "0.2", "--crop-square"]],
+            &[
+                split,
+                &[
+                    "--crop-margin",
+                    "0.2",
+                    "--crop-square",
+                    "--exif-boxes",
+                    "turned",
+                ],
+            ],
         ),
         ("crops", &[&["--images", "none"]]),
         ("lines", &[&["--rectify"], split]),

@@ -103,6 +103,7 @@ fn choices(options: &Options) -> Vec<String> {
         rejects: None,
         previous: None,
         common: Common::default(),
+        jobs: None,
         shard: None,
         from_shards: false,
         ..options.clone()
@@ -118,7 +119,7 @@ fn choices(options: &Options) -> Vec<String> {
 /// The first choice that is not the same, as it is called on the command line, with both values if they are short.
 fn different_choice(made: &[String], here: &[String]) -> String {
     let same = made.iter().zip(here).take_while(|(a, b)| a == b).count();
-    fn member(line: &String) -> Option<(&str, &str)> {
+    fn member(line: &str) -> Option<(&str, &str)> {
         let (name, value) = line.trim().trim_end_matches(',').split_once(": ")?;
         let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         is_name.then_some((name, value))
@@ -127,7 +128,7 @@ fn different_choice(made: &[String], here: &[String]) -> String {
     let at = |lines: &[String]| {
         lines
             .get(same)
-            .and_then(member)
+            .and_then(|line| member(line))
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
     };
     match (at(made), at(here)) {
@@ -139,7 +140,7 @@ fn different_choice(made: &[String], here: &[String]) -> String {
         _ => {
             let before = here.iter().take(same + 1).rev();
             let name = before
-                .filter_map(member)
+                .filter_map(|line| member(line))
                 .map(|(name, _)| option(name))
                 .next();
             format!("{} is not the same", name.unwrap_or_default())
