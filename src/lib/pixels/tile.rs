@@ -12,13 +12,15 @@ use crate::jpeg::index::{Index, mcu_of};
 /// Maximum pixels of an image that is decoded: 2^30.
 const MOST_PIXELS: u64 = 1 << 30;
 
-/// The most bytes before the first scan of a JPEG: metadata and profiles.
-const MOST_START: u64 = 4 << 20;
+/// How many bytes of a JPEG are read up to its first scan: for most files the first is enough, with thumbnails and profiles the
+/// second.
+const STARTS: [u64; 2] = [1 << 16, 4 << 20];
 
 /// The grid on which tiles of a file must begin to be cut out without decoding, in pixels; none for files of which none can
 /// be.
 pub fn lossless_grid(image: &Content) -> Option<[u32; 2]> {
-    mcu_of(&image.start(MOST_START))
+    let mut starts = STARTS.into_iter();
+    starts.find_map(|most| mcu_of(&image.start(most)))
 }
 
 /// An image of which tiles are cut out.
