@@ -161,22 +161,25 @@ impl Set<'_> {
         Ok(())
     }
 
+    /// Begins the folder, with what workers have made if they have.
+    fn begin_folder(&self, assembled: &Assembled) -> Result<DatasetFolder, Error> {
+        let common = &self.options.common;
+        let own = [common.report.as_deref(), self.options.rejects.as_deref()];
+        let own: Vec<&Path> = own.into_iter().flatten().collect();
+        let mut out = DatasetFolder::create(&self.options.output, &own, common.csv_safe)?;
+        if self.options.from_shards {
+            out.take_from(found::find(self.options, assembled)?);
+        }
+        Ok(out)
+    }
+
     fn publish_folder(
         &self,
         assembled: &mut Assembled,
         options: &FormatOptions,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        let own = [
-            self.options.common.report.as_deref(),
-            self.options.rejects.as_deref(),
-        ];
-        let own: Vec<&Path> = own.into_iter().flatten().collect();
-        let mut out =
-            DatasetFolder::create(&self.options.output, &own, self.options.common.csv_safe)?;
-        if self.options.from_shards {
-            out.take_from(found::find(self.options, assembled)?);
-        }
+        let mut out = self.begin_folder(assembled)?;
         assembled.dataset.placed = self.options.images != Some(Placing::None);
         if assembled.dataset.facts.are_packed() && !assembled.dataset.placed {
             summary.notes.push(NAMES_ONLY.into());
