@@ -115,7 +115,12 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
 
 #[test]
 fn values_that_are_not_valid_are_said_with_their_place() {
-    let cases: [(&str, &[(&str, &str)], &[&str]); 4] = [
+    type Case = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static [&'static str],
+    );
+    let cases: [Case; 4] = [
         (
             "[extract]\n\npoint-size = \"big\"\n",
             &[],

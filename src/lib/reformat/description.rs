@@ -15,7 +15,7 @@ use crate::contracts::{
 };
 use crate::error::Error;
 use crate::files::{self, WrittenFile};
-use crate::formats::{Format, FormatOptions};
+use crate::formats::{Format, FormatOptions, LineMask};
 use crate::summary::Summary;
 
 /// What was made, and how.
@@ -176,8 +176,7 @@ pub fn command(options: &Options) -> String {
     line.word(&name_of(&options.localizations));
     line.word("-f");
     line.word(&options.format.join(",").to_lowercase());
-    let given = of_splits(options).into_iter().chain(of_boxes(options));
-    for (option, value) in given.chain(of_classes(options)) {
+    for (option, value) in given(options) {
         if let Some(value) = value {
             line.option(option, &value);
         }
@@ -187,6 +186,12 @@ pub fn command(options: &Options) -> String {
 
 /// An option, and its value if it is not the usual one; empty for one without a value.
 type Given = (&'static str, Option<String>);
+
+/// All options that decide what is written.
+fn given(options: &Options) -> impl Iterator<Item = Given> {
+    let parts = [of_splits, of_boxes, of_classes, of_formats];
+    parts.into_iter().flat_map(|part| part(options))
+}
 
 fn of_splits(options: &Options) -> Vec<Given> {
     let splits = &options.splits;
@@ -199,6 +204,10 @@ fn of_splits(options: &Options) -> Vec<Given> {
         ("group-by", list(&splits.group_by)),
         ("stratify", word(splits.stratify)),
         ("near-duplicates", word(near)),
+        (
+            "near-duplicates-distance",
+            unusual(splits.near_duplicates_distance, 6).filter(|_| near.is_some()),
+        ),
     ]
 }
 
@@ -215,6 +224,14 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("min-box", number(boxes.min_box)),
         ("min-image", number(boxes.min_image.into())),
         ("exif-boxes", word(boxes.exif_boxes)),
+        ("tiles", options.tiles.tiles.map(|side| side.to_string())),
+        ("overlap", unusual(options.tiles.overlap, 0)),
+        ("min-visible", unusual(options.tiles.min_visible, 0.25)),
+    ]
+}
+
+fn of_formats(options: &Options) -> Vec<Given> {
+    vec![
         ("images", word(options.images)),
         ("no-croissant", flag(options.no_croissant)),
         ("published", options.published.map(|date| date.to_string())),
@@ -222,8 +239,17 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("no-val", flag(options.no_val)),
         ("voc-inclusive", flag(options.voc_inclusive)),
         ("crop-margin", number(options.crop_margin)),
-        ("iiif-base", options.iiif_base.clone()),
         ("crop-square", flag(options.crop_square)),
+        ("rectify", flag(options.rectify)),
+        (
+            "line-mask",
+            word(Some(options.line_mask).filter(|mask| *mask != LineMask::default())),
+        ),
+        ("keypoints", options.keypoints.map(|n| n.to_string())),
+        ("shard-mb", unusual(options.shard_mb, 256)),
+        ("iiif-base", options.iiif_base.clone()),
+        ("sheet-images", unusual(options.sheet_images, 24)),
+        ("total", flag(options.total)),
     ]
 }
 
@@ -241,6 +267,11 @@ fn of_classes(options: &Options) -> Vec<Given> {
         ("min-count", number(classes.min_count as f64)),
         ("classes", file(&classes.classes)),
     ]
+}
+
+/// A value that is not the usual one.
+fn unusual<T: PartialEq + ToString>(value: T, usual: T) -> Option<String> {
+    (value != usual).then(|| value.to_string())
 }
 
 fn flag(is: bool) -> Option<String> {
@@ -261,4 +292,60 @@ fn list(list: &[String]) -> Option<String> {
 
 fn word(value: Option<impl std::fmt::Debug>) -> Option<String> {
     value.map(|value| format!("{value:?}").to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Stage as _;
+
+    /// With the command in its description a set can be made again: no option is forgotten in it but those that say where files
+    /// are and how the program works.
+    #[test]
+    fn every_option_that_decides_what_is_written_is_in_the_command() {
+        const OTHERS: [&str; 14] = [
+            "csv-safe",
+            "format",
+            "from-shards",
+            "image-map",
+            "jobs",
+            "output",
+            "partial-ok",
+            "progress",
+            "quiet",
+            "rejects",
+            "report",
+            "shard",
+            "help",
+            "version",
+        ];
+        let options = Options::parse(["l.json", "-f", "coco", "-o", "set"]).unwrap();
+        let known: Vec<&str> = given(&options).map(|(option, _)| option).collect();
+        let command = <Options as clap::Args>::augment_args(clap::Command::new("reformat"));
+        for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+            let is_known = known.contains(&option) || OTHERS.contains(&option);
+            assert!(is_known, "--{option} is not in the command of dataset.json");
+        }
+        assert!(
+            given(&options).all(|(_, value)| value.is_none()),
+            "the usual is not told"
+        );
+        assert_eq!(
+            command_of(&["--tiles", "64", "--overlap", "8"]),
+            "--tiles 64 --overlap 8"
+        );
+        assert_eq!(
+            command_of(&["--total", "--keypoints", "3"]),
+            "--keypoints 3 --total"
+        );
+    }
+
+    fn command_of(more: &[&str]) -> String {
+        let line = [&["l.json", "-f", "coco", "-o", "set"], more].concat();
+        let command = command(&Options::parse(line).unwrap());
+        let rest = command
+            .strip_prefix("recto-reformat l.json -f coco ")
+            .unwrap();
+        rest.to_owned()
+    }
 }
