@@ -11,9 +11,9 @@ use crate::contracts::{Frame, LocalizedImage};
 use crate::files::{Content, Window};
 use crate::pixels;
 use crate::pixels::pdf::is_pdf;
-use crate::pixels::source::{self, start_of};
+use crate::pixels::source::{SourceInfo, start_of};
 use crate::serve::image::pdf::{self, PdfSettings};
-use crate::serve::image_record::{FileFacts, ImageRecord, Page, measure, open_within, stamp};
+use crate::serve::image_record::{FileFacts, ImageRecord, Page, measure_pages, open_within, stamp};
 
 /// Looks at files before they are served.
 #[derive(Debug)]
@@ -113,18 +113,15 @@ impl Prober {
     }
 
     fn sizes(&self, file: &Window) -> Result<Vec<[u32; 2]>, String> {
-        let pages = source::count_pages(file)?;
-        if pages == 1 {
-            return Ok(vec![self.size(file, None)?]);
-        }
-        let first = vec![self.size(file, Some(Page::Tiff(1)))?];
+        let mut pages = measure_pages(file)?.map(|look| self.size(&look?));
+        let mut sizes = vec![pages.next().ok_or("it has no image")??];
         // A page that cannot be read ends the list: those before it are served.
-        let further = (2..=pages).map_while(|page| self.size(file, Some(Page::Tiff(page))).ok());
-        Ok(first.into_iter().chain(further).collect())
+        sizes.extend(pages.map_while(Result::ok));
+        Ok(sizes)
     }
 
-    fn size(&self, file: &Window, page: Option<Page>) -> Result<[u32; 2], String> {
-        let facts = FileFacts::new(&measure(file, page)?, 0, 0);
+    fn size(&self, look: &SourceInfo) -> Result<[u32; 2], String> {
+        let facts = FileFacts::new(look, 0, 0, 0);
         match facts.cost > self.most_cost {
             true => Err(format!(
                 "decoding it takes {} MiB of memory, the limit is {}; --memory sets it",
