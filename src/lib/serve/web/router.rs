@@ -20,7 +20,8 @@ use super::documents::Documents;
 use super::forwarded::Forwarded;
 use super::host::Host;
 use super::message::{
-    Body, Query, Request, Response, error_response, header_text, not_modified, redirect, uncached,
+    Body, Query, Request, Response, error_response, header_text, not_modified, other_wanted,
+    redirect, uncached,
 };
 use super::request_class::RequestClasses;
 use super::route::Route;
@@ -354,20 +355,7 @@ impl Router {
             .documents
             .get(&key, Coding::preferred(coding), make)
             .await;
-        let etag = response.header("etag");
-        match not_modified(&request, etag) {
-            Some(same) if response.status == 200 => {
-                let headers = response.headers.into_iter();
-                let kept = headers
-                    .filter(|(name, _)| !["content-type", "content-encoding"].contains(name));
-                let same = Response {
-                    headers: kept.collect(),
-                    ..same
-                };
-                (same, Bytes::new())
-            }
-            _ => (response, bytes),
-        }
+        conditional(response, bytes, &request)
     }
 
     async fn log_in(&self, auth: &Auth, call: &Call<'_>, body: Incoming) -> Response {
@@ -489,6 +477,30 @@ impl Router {
     }
 }
 
+/// A document, unless the client has it already, or wants another state of it.
+fn conditional(response: Response, bytes: Bytes, request: &Request) -> (Response, Bytes) {
+    if response.status != 200 {
+        return (response, bytes);
+    }
+    let etag = response.header("etag");
+    if let Some(refused) = other_wanted(request, etag, None) {
+        return with_text(refused);
+    }
+    match not_modified(request, etag) {
+        Some(same) => {
+            let headers = response.headers.into_iter();
+            let kept =
+                headers.filter(|(name, _)| !["content-type", "content-encoding"].contains(name));
+            let same = Response {
+                headers: kept.collect(),
+                ..same
+            };
+            (same, Bytes::new())
+        }
+        None => (response, bytes),
+    }
+}
+
 /// Answers requests that only look something up. No clock, no disk, no pixels.
 fn respond(site: &Site, uris: &Uris, route: &Route, request: &Request) -> Response {
     match request.method {
@@ -560,6 +572,8 @@ fn request_of<'a>(call: &Call<'a>) -> Request<'a> {
         accept: header_text(headers, header::ACCEPT),
         if_none_match: header_text(headers, header::IF_NONE_MATCH),
         if_modified_since: header_text(headers, header::IF_MODIFIED_SINCE),
+        if_match: header_text(headers, header::IF_MATCH),
+        if_unmodified_since: header_text(headers, header::IF_UNMODIFIED_SINCE),
     }
 }
 
