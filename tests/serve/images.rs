@@ -63,6 +63,12 @@ fn what_cannot_be_had_is_refused_with_status_and_reason() {
         ("GET", "/iiif/3/a/full/max/0", 400, "region/size/rotation"),
         (
             "GET",
+            "/iiif/3/a/full/pct:100.0001/0/default.png",
+            400,
+            "`^` is needed to enlarge",
+        ),
+        (
+            "GET",
             "/iiif/3/a/full/201,/0/default.jpg",
             400,
             "`^` is needed",
