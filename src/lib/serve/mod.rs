@@ -135,7 +135,7 @@ fn stage(
         summary.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
-    let auth = authorization(options, config.auth)?;
+    let auth = authorization(options, config.auth)?.map(Arc::new);
     options.refuse_open_review(auth.is_some())?;
     let mut loaded = load(options, &prober)?;
     if let Some(id) = &options.urls.url {
@@ -147,9 +147,7 @@ fn stage(
         return prepare_all(options, loaded.catalogue, prepared, summary);
     }
     let classes = class_list(options, &loaded)?;
-    let reviews = reviews(options, &mut loaded.catalogue, summary)?;
-    let review_key = reviews.as_ref().map(ReviewFile::key);
-    let reviews = reviews.map(|file| Arc::new(Mutex::new(file)));
+    let (reviews, review_key) = reviews(options, &mut loaded.catalogue, summary)?;
     rescan::remember(options, &mut loaded.catalogue)?;
     report_start(options, summary);
     let prepared = prepared.folder().is_dir().then_some(prepared);
@@ -159,6 +157,7 @@ fn stage(
         pdf: config.pdf,
         renderer: renderer.clone(),
         reviews: reviews.clone(),
+        auth: auth.clone(),
     };
     let router = Router {
         request_classes: RequestClasses::new(config.requests),
@@ -174,15 +173,19 @@ fn stage(
     ended
 }
 
-/// The file of reviews, whose corrections are applied to the catalogue; none: corrections are not accepted.
+/// The file of reviews, whose corrections are applied to the catalogue, and what tells it from others; none: corrections are
+/// not accepted.
 fn reviews(
     options: &Options,
     catalogue: &mut Catalogue,
     summary: &mut Summary,
-) -> Result<Option<ReviewFile>, Error> {
-    let file = options.review.as_deref();
-    file.map(|file| ReviewFile::open(file, catalogue, summary))
-        .transpose()
+) -> Result<(Option<Arc<Mutex<ReviewFile>>>, Option<String>), Error> {
+    let Some(path) = &options.review else {
+        return Ok((None, None));
+    };
+    let file = ReviewFile::open(path, catalogue, summary)?;
+    let key = file.key().to_owned();
+    Ok((Some(Arc::new(Mutex::new(file))), Some(key)))
 }
 
 /// What boxes can be called.
@@ -199,7 +202,7 @@ fn router(
     classes: Classes,
     reviews: Option<Arc<Mutex<ReviewFile>>>,
     review_key: Option<String>,
-    auth: Option<Auth>,
+    auth: Option<Arc<Auth>>,
 ) -> Router {
     let of_documents = usize::try_from((options.memory << 20) / 16).unwrap_or(usize::MAX);
     let memory = renderer.memory.clone();

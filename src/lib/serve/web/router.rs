@@ -71,7 +71,7 @@ pub struct Router {
     /// What tells that file from those of other servers.
     pub review_key: Option<String>,
     /// The rules about who may see what; none: everybody may see everything.
-    pub auth: Option<Auth>,
+    pub auth: Option<Arc<Auth>>,
     /// What is set for classes of requests.
     pub request_classes: RequestClasses,
     /// The base of all URIs.
@@ -198,7 +198,7 @@ impl Router {
         uris: &Uris,
     ) -> Result<Permissions, Response> {
         // Browsers send OPTIONS without credentials.
-        let is_open = |auth: &&Auth| {
+        let is_open = |auth: &&Arc<Auth>| {
             head.method == Method::OPTIONS
                 || matches!(route, Route::Asset(_))
                 || auth.is_open(route)
@@ -246,7 +246,7 @@ impl Router {
     }
 
     fn metrics(&self) -> Response {
-        let auth = self.auth.as_ref().map(Auth::metrics);
+        let auth = self.auth.as_ref().map(|auth| auth.metrics());
         let text = self.renderer.metrics_text() + &auth.unwrap_or_default();
         uncached(text, metrics::CONTENT_TYPE)
     }
