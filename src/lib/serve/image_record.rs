@@ -27,6 +27,9 @@ const TILE: u32 = 512;
 pub struct ImageRecord {
     /// The identifier in its URIs, not encoded.
     pub id: String,
+    /// Its name in files of reviews, which stays the same whatever other files come: the path of a file in a folder, the id
+    /// of an image of a set.
+    pub name: String,
     /// The file with its pixels, or the part of one.
     pub content: Content,
     /// The folder that the file must lie in, links resolved; none: it may lie anywhere.
@@ -77,11 +80,11 @@ pub struct FileFacts {
     pub tile: u32,
     /// Bytes of memory that decoding takes; 0 where tiles are decoded one by one.
     pub cost: u64,
+    /// Bytes of memory that it takes once it is opened, approximately.
+    pub held: u64,
 }
 
 /// An image to render: as it was when the request was answered, whatever the catalogue says by then.
-    /// Bytes of memory that it takes once it is opened, approximately.
-    pub held: u64,
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The image.
@@ -170,6 +173,7 @@ impl ImageRecord {
     pub fn unmeasured(id: &str, about: LocalizedImage) -> Self {
         ImageRecord {
             id: id.to_owned(),
+            name: id.to_owned(),
             content: Content::default(),
             home: None,
             page: None,
@@ -245,21 +249,21 @@ impl FileFacts {
     /// The facts of a file with this header and stamp, of `length` bytes, last written at `modified`, in seconds since 1970.
     pub fn new(look: &SourceInfo, stamp: u64, length: u64, modified: i64) -> Self {
         let [width, height] = look.size.map(u64::from);
-        FileFacts {
-            size: look.size,
-            stamp,
-            modified,
         let held = match look.tile {
             Some(_) => 0,
             None if look.by_parts => length,
             None => width * height * u64::from(look.channels),
         };
+        FileFacts {
+            size: look.size,
+            stamp,
+            modified,
             tile: look.tile.unwrap_or(TILE),
+            held,
             cost: match look.tile {
                 Some(_) => 0,
                 // Read, but not decoded: about half a byte per pixel.
                 None if look.by_parts => width * height / 2,
-            held,
                 // Decoded, then turned or reduced to eight bits.
                 None => width * height * u64::from(look.channels) * 2,
             },

@@ -7,7 +7,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -147,7 +147,7 @@ fn stage(
         return prepare_all(options, loaded.catalogue, prepared, summary);
     }
     let classes = class_list(options, &loaded)?;
-    let (reviews, review_key) = reviews(options, &mut loaded.catalogue, summary)?;
+    let reviews = reviews(options, &mut loaded.catalogue, summary)?;
     rescan::remember(options, &mut loaded.catalogue)?;
     report_start(options, summary);
     let prepared = prepared.folder().is_dir().then_some(prepared);
@@ -161,9 +161,7 @@ fn stage(
     };
     let router = Router {
         request_classes: RequestClasses::new(config.requests),
-        ..router(
-            options, renderer, presets, classes, reviews, review_key, auth,
-        )
+        ..router(options, renderer, presets, classes, reviews, auth)
     };
     let runtime = runtime()?;
     let ended = runtime.block_on(run(options, router, rescan, announce));
@@ -173,19 +171,15 @@ fn stage(
     ended
 }
 
-/// The file of reviews, whose corrections are applied to the catalogue, and what tells it from others; none: corrections are
-/// not accepted.
+/// The file of reviews, whose corrections are applied to the catalogue; none: corrections are not accepted.
 fn reviews(
     options: &Options,
     catalogue: &mut Catalogue,
     summary: &mut Summary,
-) -> Result<(Option<Arc<Mutex<ReviewFile>>>, Option<String>), Error> {
-    let Some(path) = &options.review else {
-        return Ok((None, None));
-    };
-    let file = ReviewFile::open(path, catalogue, summary)?;
-    let key = file.key().to_owned();
-    Ok((Some(Arc::new(Mutex::new(file))), Some(key)))
+) -> Result<Option<Arc<Mutex<ReviewFile>>>, Error> {
+    let file = options.review.as_deref();
+    let file = file.map(|file| ReviewFile::open(file, catalogue, summary));
+    Ok(file.transpose()?.map(|file| Arc::new(Mutex::new(file))))
 }
 
 /// What boxes can be called.
@@ -201,11 +195,15 @@ fn router(
     presets: Presets,
     classes: Classes,
     reviews: Option<Arc<Mutex<ReviewFile>>>,
-    review_key: Option<String>,
     auth: Option<Arc<Auth>>,
 ) -> Router {
     let of_documents = usize::try_from((options.memory << 20) / 16).unwrap_or(usize::MAX);
     let memory = renderer.memory.clone();
+    let key_of = |file: &Mutex<ReviewFile>| {
+        let file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.key().to_owned()
+    };
+    let review_key = reviews.as_deref().map(key_of);
     Router {
         catalogue: renderer.catalogue.clone(),
         renderer,

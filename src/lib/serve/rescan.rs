@@ -113,6 +113,10 @@ pub fn remember(options: &Options, catalogue: &mut Catalogue) -> Result<(), Erro
     let Some(path) = &options.served else {
         return Ok(());
     };
+    if path.exists() && !path.is_file() {
+        let what = format!("{}: not a regular file", path.display());
+        return Err(Error::new(what).hint("--served writes a file and reads it again"));
+    }
     let served = catalogue::read_served(path)?;
     catalogue.remember_all(served, jiff::Timestamp::now());
     catalogue::write_served(path, catalogue)

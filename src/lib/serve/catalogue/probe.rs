@@ -98,6 +98,12 @@ impl Prober {
         })
     }
 
+    /// The id of the image in a file, or of its first page, from an earlier look.
+    pub fn known_id(&self, content: &Content) -> Option<&str> {
+        let records = self.known.get(content)?;
+        records.first().map(|record| record.id.as_str())
+    }
+
     /// What was found at a path, if the file has the same stamp still.
     fn known(&self, content: &Content, stamp: u64) -> Option<Probed> {
         let records = self.known.get(content)?;
@@ -147,6 +153,7 @@ impl Prober {
     ) -> Result<Vec<ImageRecord>, String> {
         let mut image = ImageRecord {
             id: cover.id.clone(),
+            name: cover.id.clone(),
             content,
             home,
             page: None,
