@@ -32,7 +32,11 @@ fn is_read(bytes: &[u8], path: &Path) -> bool {
     told(pixels::decode(bytes, MOST_PIXELS));
     let open = || Content::file(path.to_owned()).open().unwrap();
     told(source::inspect(&open(), 1));
-    told(source::count_pages(&open()));
+    if let Some(pages) = told(source::inspect_pages(&open())) {
+        for page in pages {
+            told(page);
+        }
+    }
     let is_read = told(ImageSource::open(open(), 1, MOST_PIXELS)).is_some_and(|source| {
         let [width, height] = source.size();
         let corner = [0, 0, width.min(20), height.min(20)];

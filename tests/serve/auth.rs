@@ -564,6 +564,17 @@ fn signed_tokens_are_taken_and_no_others() {
         let header = format!("authorization: Bearer {}\r\n", jwt(&claims, key));
         assert_eq!(server.ask("GET", &path, &header).status, status, "{claims}");
     }
+    // Keys that are withdrawn are not taken any more.
+    let renewed = "another key of thirty-two bytes!";
+    work.write("key", renewed);
+    crate::robust::signal(&server, "-HUP");
+    let status = |key: &str| {
+        let header = format!("authorization: Bearer {}\r\n", jwt(&good, key));
+        server.ask("GET", &path, &header).status
+    };
+    recto_testkit::wait_until(|| status(renewed) == 200);
+    assert_eq!(status(secret), 401);
+    let secret = renewed;
     let unsigned =
         jwt(&good, secret).replace(&base64(r#"{"alg":"HS256"}"#), &base64(r#"{"alg":"none"}"#));
     let header = format!("authorization: Bearer {unsigned}\r\n");
@@ -855,4 +866,36 @@ fn scripts_of_listed_sites_may_ask_with_cookies() {
     );
     assert_eq!(got.status, 204);
     assert!(got.headers["access-control-allow-headers"].contains("authorization"));
+}
+
+#[test]
+fn a_program_with_a_path_is_found_from_the_folder_of_the_configuration() {
+    let work = archive("");
+    work.write(
+        "conf/may.sh",
+        "#!/bin/sh\ncat > /dev/null\necho '{\"may\": \"full\"}'\n",
+    );
+    let script = work.path("conf/may.sh");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).unwrap();
+    let with = |command: &str| {
+        let text = format!(
+            "[auth]\n[[auth.rules]]\nmay = \"delegate\"\n[auth.delegate]\ncommand = [\"{command}\"]\n"
+        );
+        work.write("conf/recto.toml", text);
+    };
+    let args = ["set.json", "-c", "conf/recto.toml"];
+    with("./may.sh");
+    let server = Serving::start(&work, &args);
+    assert_eq!(server.get("/iiif/3/open/info.json").status, 200);
+    with("./none.sh");
+    work.run("serve", &[&args[..], &["--listen", "127.0.0.1:0"]].concat())
+        .exits(1)
+        .says(&["none.sh: no such program"]);
+    // What fails later is said too.
+    with("recto-no-such-program");
+    let server = Serving::start(&work, &args);
+    assert_eq!(server.get("/iiif/3/open/info.json").status, 404);
+    let (_, _, err) = server.stop();
+    assert!(err.contains("the delegate fails"), "{err}");
 }

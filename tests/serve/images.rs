@@ -63,6 +63,12 @@ fn what_cannot_be_had_is_refused_with_status_and_reason() {
         ("GET", "/iiif/3/a/full/max/0", 400, "region/size/rotation"),
         (
             "GET",
+            "/iiif/3/a/full/pct:100.0001/0/default.png",
+            400,
+            "`^` is needed to enlarge",
+        ),
+        (
+            "GET",
             "/iiif/3/a/full/201,/0/default.jpg",
             400,
             "`^` is needed",
@@ -446,5 +452,42 @@ fn a_box_above_the_region_is_answered_unless_told_to_be_strict() {
             .image("/iiif/2/a/full/!2000,3000/0/default.jpg")
             .width(),
         200
+    );
+}
+
+#[test]
+fn whoever_wants_one_state_of_an_image_gets_no_part_of_another() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures"]);
+    let path = "/iiif/3/a/full/max/0/default.png";
+    let first = server.get(path);
+    let (tag, date) = (&first.headers["etag"], &first.headers["last-modified"]);
+    let long_ago = "Mon, 01 Jan 2001 00:00:00 GMT";
+    let cases = [
+        (format!("if-match: {tag}"), 206),
+        (format!("if-match: \"x\", {tag}"), 206),
+        ("if-match: *".into(), 206),
+        ("if-match: \"x\"".into(), 412),
+        (
+            format!("if-match: {tag}\r\nif-unmodified-since: {long_ago}"),
+            206,
+        ),
+        (format!("if-unmodified-since: {date}"), 206),
+        (
+            "if-unmodified-since: Tue, 01 Jan 2999 00:00:00 GMT".into(),
+            206,
+        ),
+        (format!("if-unmodified-since: {long_ago}"), 412),
+        ("if-unmodified-since: yesterday".into(), 206),
+    ];
+    for (header, status) in cases {
+        let headers = format!("{header}\r\nrange: bytes=0-9\r\n");
+        assert_eq!(server.ask("GET", path, &headers).status, status, "{header}");
+    }
+    let info = "if-match: \"x\"\r\n";
+    assert_eq!(server.ask("GET", "/iiif/3/a/info.json", info).status, 412);
+    assert_eq!(
+        server.ask("HEAD", path, "").headers["accept-ranges"],
+        "bytes"
     );
 }

@@ -13,6 +13,7 @@ mod presentation;
 mod presets;
 mod redis;
 mod review;
+mod review_file;
 mod robust;
 mod running;
 mod sources;

@@ -10,7 +10,7 @@ fn digits(image: &str) -> String {
     recto::files::hex_digest(image.as_bytes(), 8)
 }
 
-fn send(server: &Serving, method: &str, path: &str, body: &Value) -> Got {
+pub fn send(server: &Serving, method: &str, path: &str, body: &Value) -> Got {
     let body = body.to_string();
     let headers = format!(
         "content-type: application/json\r\ncontent-length: {}\r\n",
@@ -19,7 +19,7 @@ fn send(server: &Serving, method: &str, path: &str, body: &Value) -> Got {
     server.ask_with(method, path, &headers, body.as_bytes())
 }
 
-fn told(got: &Got) -> Value {
+pub fn told(got: &Got) -> Value {
     let text = String::from_utf8_lossy(&got.body);
     assert_eq!(got.status, 200, "{text}");
     serde_json::from_str(&text).unwrap()

@@ -29,7 +29,7 @@ fn raw(server: &Serving, bytes: &str) -> String {
 }
 
 /// A named pipe, removed at the end: whoever opens it waits for ever.
-struct Pipe(PathBuf);
+pub struct Pipe(PathBuf);
 
 impl Drop for Pipe {
     fn drop(&mut self) {
@@ -37,14 +37,14 @@ impl Drop for Pipe {
     }
 }
 
-fn pipe(work: &Workdir, name: &str) -> Pipe {
+pub fn pipe(work: &Workdir, name: &str) -> Pipe {
     let path = work.path(name);
     let made = Command::new("mkfifo").arg(&path).status();
     assert!(made.unwrap().success());
     Pipe(path)
 }
 
-fn signal(server: &Serving, name: &str) {
+pub fn signal(server: &Serving, name: &str) {
     let id = server.child.id().to_string();
     let sent = Command::new("kill").args([name, &id]).status();
     assert!(sent.unwrap().success());

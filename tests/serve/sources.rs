@@ -1,5 +1,7 @@
 //! Files as they are found: tiled, turned, of many bits, of other colours.
 
+use std::io::Write as _;
+
 use image::{DynamicImage, Rgb, RgbImage};
 
 use crate::running::{self, Serving};
@@ -646,4 +648,74 @@ fn images_in_a_tar_file_are_served_as_files_are() {
     work.run("serve", &["set.json", "--image-map", "stored.json"])
         .exits(1)
         .says(&["s3://bucket/a.jpg is in an object store", "--image-map"]);
+}
+
+/// The most memory that a process took so far, in MiB.
+#[cfg(target_os = "linux")]
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<u64>().unwrap() >> 10
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_profile_that_inflates_to_more_than_any_profile_has_is_left_out() {
+    const INFLATED: usize = 400 << 20;
+    let mut profile = b"icc\0\0".to_vec();
+    let mut deflate = flate2::write::ZlibEncoder::new(&mut profile, flate2::Compression::best());
+    for _ in 0..INFLATED >> 20 {
+        deflate.write_all(&[0; 1 << 20]).unwrap();
+    }
+    deflate.finish().unwrap();
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 50, 40);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().unwrap();
+    writer
+        .write_chunk(png::chunk::ChunkType(*b"iCCP"), &profile)
+        .unwrap();
+    writer.write_image_data(&[77; 50 * 40 * 3]).unwrap();
+    writer.finish().unwrap();
+    assert!(png.len() < 1 << 20);
+    let (_work, server) = serving("a.png", png);
+    let image = server.image("/iiif/3/a/full/max/0/default.png").into_rgb8();
+    assert_eq!((image.dimensions(), image[(0, 0)].0), ((50, 40), [77; 3]));
+    let peak = peak(server.child.id());
+    assert!(peak < 200, "{peak} MiB");
+}
+
+#[test]
+fn all_pages_of_a_tiff_are_served() {
+    // If each page was looked for from the first on, this would take minutes.
+    const PAGES: usize = 3000;
+    let mut writer = Writer {
+        bytes: b"II\x2a\0\0\0\0\0".to_vec(),
+        big: false,
+    };
+    let (mut link, place) = (4, writer.bytes.len() as u64);
+    writer.bytes.extend([9; 64]);
+    for _ in 0..PAGES {
+        let one = |tag: u16, value: u64| (tag, vec![value]);
+        let tags = [
+            one(256, 8),
+            one(257, 8),
+            one(258, 8),
+            one(259, 1),
+            one(262, 1),
+            one(273, place),
+            one(277, 1),
+            one(278, 8),
+            one(279, 64),
+        ];
+        let (start, next) = writer.directory(&tags);
+        writer.link(link, start);
+        link = next;
+    }
+    let (_work, server) = serving("a.tif", writer.bytes);
+    let list = server.json("/pages/images.json");
+    assert_eq!(list["images"].as_array().map(Vec::len), Some(PAGES));
+    let last = server.image(&format!("/iiif/3/a%3B{PAGES}/full/max/0/default.png"));
+    assert_eq!(last.into_luma8()[(3, 3)].0, [9]);
 }

@@ -213,7 +213,9 @@ impl ImageRequest {
                 self.size
             )));
         }
-        if larger && version == Version::V3 && !self.upscale {
+        // Whatever it is rounded to (3.0 §4.2).
+        let is_over = matches!(self.size, Size::Percent(n) if n > 100.0);
+        if (larger || is_over) && version == Version::V3 && !self.upscale {
             let what = format!(
                 "size is {w} x {h}, the region is {} x {}",
                 region[0], region[1]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::correction::{Change, CorrectedBox, Correction, ImageChange, ReviewState};
+use super::correction::{Change, CorrectedBox, Correction, ImageChange, ReviewState, STATE};
 use super::review_file::LocatedCorrection;
 use crate::contracts::canvas::{annotation_of, id_on_image, is_same_canvas};
 use crate::contracts::{Localization, LocalizedImage};
@@ -33,9 +33,6 @@ impl Correctable for LocalizedImage {
         self.frame.map(|frame| [frame.width, frame.height])
     }
 }
-
-/// Keys of the metadata of an image that say how far its review is, who said so, and when.
-pub const STATE: [&str; 3] = ["review_state", "reviewed_by", "reviewed_at"];
 
 /// Positions of images in a set, by id and by group, which corrections do not change; and the boxes that corrections have
 /// removed, which may come back.

@@ -28,6 +28,9 @@ pub struct Correction {
 /// Attributes that say who made a box, when, and from what: no correction may claim them.
 const KEPT: [&str; 4] = ["annotation", "created", "creator", "modified"];
 
+/// Keys of the metadata of an image that say how far its review is, who said so, and when.
+pub const STATE: [&str; 3] = ["review_state", "reviewed_by", "reviewed_at"];
+
 /// What happens to a box or an image.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {

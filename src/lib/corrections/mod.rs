@@ -8,10 +8,11 @@ mod apply;
 mod correction;
 mod review_file;
 
-pub use apply::{Correctable, ImageIndex, STATE, apply, apply_all, held};
+pub use apply::{Correctable, ImageIndex, apply, apply_all, held};
 pub use correction::{
-    Change, CorrectedBox, Correction, ImageChange, ReviewState, checked, class_name,
+    Change, CorrectedBox, Correction, ImageChange, ReviewState, STATE, checked, class_name,
 };
 pub use review_file::{
     LocatedCorrection, from_digest, line, new_id, read, read_files, read_line, revision,
+    state_revision,
 };

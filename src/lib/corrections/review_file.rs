@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::correction::Correction;
-use crate::contracts::{Localization, Review};
+use super::correction::{Correction, STATE};
+use crate::contracts::{Localization, LocalizedImage, Review};
 use crate::error::Error;
 use crate::files;
 use crate::summary::Reject;
@@ -108,6 +108,14 @@ pub fn new_id(correction: &Correction, number: usize) -> String {
 pub fn revision(held: &Localization) -> String {
     const DIGITS: usize = 12;
     let text = serde_json::to_vec(held).expect("texts and numbers are JSON");
+    files::hex_digest(&text, DIGITS)
+}
+
+/// What tells what is said of an image as a whole, and by whom, from everything else that was said of it.
+pub fn state_revision(image: &LocalizedImage) -> String {
+    const DIGITS: usize = 12;
+    let said = STATE.map(|key| image.metadata.get(key));
+    let text = serde_json::to_vec(&said).expect("texts are JSON");
     files::hex_digest(&text, DIGITS)
 }
 

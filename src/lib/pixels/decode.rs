@@ -37,7 +37,9 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
         return tiff.full().region(whole, &colour::cmyk_to_rgb);
     }
     let mut reader = reader(Cursor::new(bytes))?;
-    reader.no_limits();
+    if reader.format() != Some(ImageFormat::Png) {
+        reader.no_limits();
+    }
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
     // A frame of a GIF may be larger than its image, and so may parts of other files: up to 17 GB from a few bytes.
     let mut limits = Limits::no_limits();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 
-use image::{ImageDecoder, ImageFormat, ImageReader};
+use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::baseline;
 use super::rare_jpeg::{RareJpeg, is_cmyk};
@@ -219,7 +219,12 @@ pub fn of_jpeg_tiles(input: &mut (impl BufRead + Seek)) -> Option<Header> {
     header
 }
 
-/// A reader that recognises the format by the first bytes. BigTIFF has a magic number of its own.
+/// The most bytes of the profile and the other metadata of a PNG, inflated: 1 MB of a file may stand for 1 GB. A longer
+/// profile is left out.
+const MOST_PNG_METADATA: u64 = 16 << 20;
+
+/// A reader that recognises the format by the first bytes. BigTIFF has a magic number of its own. Limits of PNG hold from its
+/// first chunk on, and only if they are set here; those of other types can be set later.
 ///
 /// # Errors
 /// The input cannot be read.
@@ -234,7 +239,15 @@ pub fn reader<R: BufRead + Seek>(mut input: R) -> Result<ImageReader<R>, String>
             reader.set_format(ImageFormat::Tiff);
             Ok(reader)
         }
-        false => reader.with_guessed_format().map_err(|e| e.to_string()),
+        false => {
+            let mut reader = reader.with_guessed_format().map_err(|e| e.to_string())?;
+            if reader.format() == Some(ImageFormat::Png) {
+                let mut limits = Limits::no_limits();
+                limits.max_alloc = Some(MOST_PNG_METADATA);
+                reader.limits(limits);
+            }
+            Ok(reader)
+        }
     }
 }
 

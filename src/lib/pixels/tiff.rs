@@ -12,7 +12,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::tiff_directory::{self, Store, tag};
+use super::tiff_directory::{self, PageDirectories, Store, tag};
 use crate::files::Window;
 
 /// Maximum number of levels: more than the largest image can be halved.
@@ -82,7 +82,18 @@ impl Tiff {
     /// # Errors
     /// The file cannot be read, or its tiles or strips are of a kind that is decoded only as a whole.
     pub fn open_readable(file: Window, page: u32) -> Result<Self, String> {
-        let tiff = Self::of(Store::File(file), page)?;
+        let store = Store::File(file);
+        let pages = tiff_directory::pages(&store)?;
+        let page = pages.get(page as usize - 1).ok_or("it has fewer pages")?;
+        Self::open_page(store, page)
+    }
+
+    /// The same for a page whose directories are known already.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_page(store: Store, page: &PageDirectories) -> Result<Self, String> {
+        let tiff = Self::of(store, page)?;
         let full = tiff.full();
         if full.jpeg.is_none() {
             full.region([0, 0, 1, 1], &|inks| inks.to_vec())?;
@@ -95,12 +106,12 @@ impl Tiff {
     /// # Errors
     /// The bytes are not a TIFF of a supported kind.
     pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, String> {
-        Self::of(Store::Bytes(bytes), 1)
+        let store = Store::Bytes(bytes);
+        let pages = tiff_directory::pages(&store)?;
+        Self::of(store, &pages[0])
     }
 
-    fn of(store: Store, page: u32) -> Result<Self, String> {
-        let pages = tiff_directory::pages(&store)?;
-        let page = pages.get(page as usize - 1).ok_or("it has fewer pages")?;
+    fn of(store: Store, page: &PageDirectories) -> Result<Self, String> {
         let main = &page.main;
         let is_bits = main.number(&store, tag::BITS_PER_SAMPLE, 1) < 8;
         let is_tiled = main.numbers(&store, tag::TILE_OFFSETS).is_some();

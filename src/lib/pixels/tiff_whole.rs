@@ -1,4 +1,4 @@
-//! Pages of TIFF that are decoded as a whole: how many a file has, and what is known about each.
+//! Pages of TIFF that are decoded as a whole, and what is known about each.
 
 use image::DynamicImage;
 
@@ -8,24 +8,13 @@ use super::tiff_plain;
 use crate::files::Window;
 use crate::summary::counted;
 
-/// The number of pages of an open file.
-///
-/// # Errors
-/// It is no TIFF.
-pub fn count_pages(file: Window) -> Result<u32, String> {
-    let pages = tiff_directory::pages(&Store::File(file))?;
-    Ok(u32::try_from(pages.len()).unwrap_or(u32::MAX))
-}
-
-/// `[width, height]` before EXIF orientation, channels, and orientation of a page; pages are numbered from 1.
+/// `[width, height]` before EXIF orientation, channels, and orientation of a page.
 ///
 /// # Errors
 /// Its kind is not supported.
-pub fn measure(file: Window, page: u32) -> Result<([u32; 2], u8, u8), String> {
-    let store = Store::File(file);
-    let page = page_of(&store, page)?;
-    let (size, channels) = tiff_plain::check(&store, &page.main)?;
-    Ok((size, channels, orientation(&store, &page)))
+pub fn measure(store: &Store, page: &PageDirectories) -> Result<([u32; 2], u8, u8), String> {
+    let (size, channels) = tiff_plain::check(store, &page.main)?;
+    Ok((size, channels, orientation(store, page)))
 }
 
 /// Decodes a page to 8 bits per channel in sRGB, and tells its EXIF orientation.
@@ -59,7 +48,11 @@ pub fn decode(file: Window, page: u32, most_pixels: u64) -> Result<(DynamicImage
     Ok((image, orientation(store, &page)))
 }
 
-fn page_of(store: &Store, page: u32) -> Result<PageDirectories, String> {
+/// The directories of a page; pages are numbered from 1.
+///
+/// # Errors
+/// The file is no TIFF, or has fewer pages.
+pub fn page_of(store: &Store, page: u32) -> Result<PageDirectories, String> {
     let mut pages = tiff_directory::pages(store)?;
     match (page as usize)
         .checked_sub(1)

@@ -27,6 +27,9 @@ const TILE: u32 = 512;
 pub struct ImageRecord {
     /// The identifier in its URIs, not encoded.
     pub id: String,
+    /// Its name in files of reviews, which stays the same whatever other files come: the path of a file in a folder, the id
+    /// of an image of a set.
+    pub name: String,
     /// The file with its pixels, or the part of one.
     pub content: Content,
     /// The folder that the file must lie in, links resolved; none: it may lie anywhere.
@@ -77,6 +80,8 @@ pub struct FileFacts {
     pub tile: u32,
     /// Bytes of memory that decoding takes; 0 where tiles are decoded one by one.
     pub cost: u64,
+    /// Bytes of memory that it takes once it is opened, approximately.
+    pub held: u64,
 }
 
 /// An image to render: as it was when the request was answered, whatever the catalogue says by then.
@@ -168,6 +173,7 @@ impl ImageRecord {
     pub fn unmeasured(id: &str, about: LocalizedImage) -> Self {
         ImageRecord {
             id: id.to_owned(),
+            name: id.to_owned(),
             content: Content::default(),
             home: None,
             page: None,
@@ -240,14 +246,20 @@ pub fn stamp(file: &Metadata) -> u64 {
 }
 
 impl FileFacts {
-    /// The facts of a file with this header and stamp, last written at `modified`, in seconds since 1970.
-    pub fn new(look: &SourceInfo, stamp: u64, modified: i64) -> Self {
+    /// The facts of a file with this header and stamp, of `length` bytes, last written at `modified`, in seconds since 1970.
+    pub fn new(look: &SourceInfo, stamp: u64, length: u64, modified: i64) -> Self {
         let [width, height] = look.size.map(u64::from);
+        let held = match look.tile {
+            Some(_) => 0,
+            None if look.by_parts => length,
+            None => width * height * u64::from(look.channels),
+        };
         FileFacts {
             size: look.size,
             stamp,
             modified,
             tile: look.tile.unwrap_or(TILE),
+            held,
             cost: match look.tile {
                 Some(_) => 0,
                 // Read, but not decoded: about half a byte per pixel.
@@ -266,8 +278,26 @@ impl FileFacts {
 /// Why the file cannot be served.
 pub fn measure(file: &Window, page: Option<Page>) -> Result<SourceInfo, String> {
     let page = page.map_or(1, |page| page.number());
-    let look =
-        source::inspect(file, page).map_err(|e| format!("not an image that can be read: {e}"))?;
+    within_limit(source::inspect(file, page))
+}
+
+/// What [`measure`] reads of each page of an image file, one after the other.
+///
+/// # Errors
+/// Why the file cannot be served.
+pub fn measure_pages(
+    file: &Window,
+) -> Result<impl Iterator<Item = Result<SourceInfo, String>> + '_, String> {
+    let pages = source::inspect_pages(file).map_err(|e| unreadable(&e))?;
+    Ok(pages.map(within_limit))
+}
+
+fn unreadable(why: &str) -> String {
+    format!("not an image that can be read: {why}")
+}
+
+fn within_limit(look: Result<SourceInfo, String>) -> Result<SourceInfo, String> {
+    let look = look.map_err(|e| unreadable(&e))?;
     let [width, height] = look.size;
     match u64::from(width) * u64::from(height) > MOST_PIXELS {
         true => Err(format!(

@@ -7,7 +7,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -135,7 +135,7 @@ fn stage(
         summary.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
-    let auth = authorization(options, config.auth)?;
+    let auth = authorization(options, config.auth)?.map(Arc::new);
     options.refuse_open_review(auth.is_some())?;
     let mut loaded = load(options, &prober)?;
     if let Some(id) = &options.urls.url {
@@ -148,8 +148,6 @@ fn stage(
     }
     let classes = class_list(options, &loaded)?;
     let reviews = reviews(options, &mut loaded.catalogue, summary)?;
-    let review_key = reviews.as_ref().map(ReviewFile::key);
-    let reviews = reviews.map(|file| Arc::new(Mutex::new(file)));
     rescan::remember(options, &mut loaded.catalogue)?;
     report_start(options, summary);
     let prepared = prepared.folder().is_dir().then_some(prepared);
@@ -159,12 +157,11 @@ fn stage(
         pdf: config.pdf,
         renderer: renderer.clone(),
         reviews: reviews.clone(),
+        auth: auth.clone(),
     };
     let router = Router {
         request_classes: RequestClasses::new(config.requests),
-        ..router(
-            options, renderer, presets, classes, reviews, review_key, auth,
-        )
+        ..router(options, renderer, presets, classes, reviews, auth)
     };
     let runtime = runtime()?;
     let ended = runtime.block_on(run(options, router, rescan, announce));
@@ -179,10 +176,10 @@ fn reviews(
     options: &Options,
     catalogue: &mut Catalogue,
     summary: &mut Summary,
-) -> Result<Option<ReviewFile>, Error> {
+) -> Result<Option<Arc<Mutex<ReviewFile>>>, Error> {
     let file = options.review.as_deref();
-    file.map(|file| ReviewFile::open(file, catalogue, summary))
-        .transpose()
+    let file = file.map(|file| ReviewFile::open(file, catalogue, summary));
+    Ok(file.transpose()?.map(|file| Arc::new(Mutex::new(file))))
 }
 
 /// What boxes can be called.
@@ -198,11 +195,15 @@ fn router(
     presets: Presets,
     classes: Classes,
     reviews: Option<Arc<Mutex<ReviewFile>>>,
-    review_key: Option<String>,
-    auth: Option<Auth>,
+    auth: Option<Arc<Auth>>,
 ) -> Router {
     let of_documents = usize::try_from((options.memory << 20) / 16).unwrap_or(usize::MAX);
     let memory = renderer.memory.clone();
+    let key_of = |file: &Mutex<ReviewFile>| {
+        let file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.key().to_owned()
+    };
+    let review_key = reviews.as_deref().map(key_of);
     Router {
         catalogue: renderer.catalogue.clone(),
         renderer,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 
+use super::auth::Auth;
 use super::catalogue::{self, Catalogue, Prober};
 use super::image::pdf::PdfSettings;
 use super::image::renderer::Renderer;
@@ -28,6 +29,8 @@ pub struct Rescan {
     pub renderer: Arc<Renderer>,
     /// The corrections, which are applied again.
     pub reviews: Option<Arc<Mutex<ReviewFile>>>,
+    /// Who may see what, by keys in files that are read again at SIGHUP.
+    pub auth: Option<Arc<Auth>>,
 }
 
 impl Rescan {
@@ -60,6 +63,9 @@ impl Rescan {
 
     /// Reads everything again and replaces the catalogue if anything changed.
     fn read_again(&self, is_told: bool) -> Result<(), Error> {
+        if let Some(auth) = self.auth.as_ref().filter(|_| is_told) {
+            auth.read_again()?;
+        }
         let prober = Prober::new(self.pdf, self.options.most_cost());
         let prober = prober.knowing(&self.renderer.catalogue.get());
         let loaded = load(&self.options, &prober)?;
@@ -107,6 +113,10 @@ pub fn remember(options: &Options, catalogue: &mut Catalogue) -> Result<(), Erro
     let Some(path) = &options.served else {
         return Ok(());
     };
+    if path.exists() && !path.is_file() {
+        let what = format!("{}: not a regular file", path.display());
+        return Err(Error::new(what).hint("--served writes a file and reads it again"));
+    }
     let served = catalogue::read_served(path)?;
     catalogue.remember_all(served, jiff::Timestamp::now());
     catalogue::write_served(path, catalogue)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::auth::permissions::Permissions;
+use super::auth::rules::Access;
 use super::catalogue::Catalogue;
 use super::image::cap::Cap;
 use super::image::preset::{self, Presets};
@@ -79,6 +80,14 @@ impl<'a> Site<'a> {
             max_age: 0,
             file: Err(FileError::Gone("files are not read here".into())),
         }
+    }
+
+    /// Whether the visitor may correct the image at a position: a correction applies to all images on its canvas, those
+    /// that are hidden from the visitor too.
+    pub fn may_review(&self, at: usize) -> bool {
+        let mut captures = self.catalogue.captures(at).iter();
+        let access = |at: &usize| (self.permissions).access(&self.catalogue.images[*at].about);
+        captures.all(|capture| access(capture) == Access::Review)
     }
 
     /// The position of the image of this name, or with the URI that the name leads to; none if it is hidden from the

@@ -7,6 +7,7 @@ use crate::files::Window;
 use crate::jpeg::index;
 use crate::pixels::header::{self, Header, rotated_size};
 use crate::pixels::tiff::{Tiff, is_tiff};
+use crate::pixels::tiff_directory::{self, PageDirectories, Store};
 use crate::pixels::tiff_whole;
 use crate::pixels::{avif, bmp, jp2};
 
@@ -29,15 +30,21 @@ pub fn has_wild_decoder(start: &[u8]) -> bool {
     jp2::is_jp2(start) || avif::is_avif(start)
 }
 
-/// The number of pages of an open file: only TIFFs have several.
+/// What [`inspect`] tells of each page of an open file, one after the other: only TIFFs have several. Their directories are
+/// walked through once.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn count_pages(file: &Window) -> Result<u32, String> {
-    match is_tiff(&start_of::<4>(file)?) {
-        true => Ok(tiff_whole::count_pages(file.again())?.max(1)),
-        false => Ok(1),
+pub fn inspect_pages(
+    file: &Window,
+) -> Result<Box<dyn Iterator<Item = Result<SourceInfo, String>> + '_>, String> {
+    if !is_tiff(&start_of::<4>(file)?) {
+        return Ok(Box::new(std::iter::once(inspect(file, 1))));
     }
+    let pages = tiff_directory::pages(&Store::File(file.again()))?;
+    Ok(Box::new(
+        pages.into_iter().map(|page| inspect_tiff(file, &page)),
+    ))
 }
 
 /// Reads the header of an open file, of the page with this number, from 1.
@@ -47,7 +54,8 @@ pub fn count_pages(file: &Window) -> Result<u32, String> {
 pub fn inspect(file: &Window, page: u32) -> Result<SourceInfo, String> {
     let start = start_of::<64>(file)?;
     if is_tiff(&start) {
-        return inspect_tiff(file, page);
+        let page = tiff_whole::page_of(&Store::File(file.again()), page)?;
+        return inspect_tiff(file, &page);
     }
     if jp2::is_jp2(&start) {
         return inspect_jp2(file.again());
@@ -105,8 +113,9 @@ pub fn is_large_jpeg(header: &Header) -> bool {
     header.media_type == "image/jpeg" && header.orientation == 1 && pixels >= LEAST_PIXELS
 }
 
-fn inspect_tiff(file: &Window, page: u32) -> Result<SourceInfo, String> {
-    if let Ok(tiff) = Tiff::open_readable(file.again(), page) {
+fn inspect_tiff(file: &Window, page: &PageDirectories) -> Result<SourceInfo, String> {
+    let store = || Store::File(file.again());
+    if let Ok(tiff) = Tiff::open_page(store(), page) {
         let full = tiff.full();
         return Ok(SourceInfo {
             size: rotated_size(full.size, tiff.orientation),
@@ -115,7 +124,7 @@ fn inspect_tiff(file: &Window, page: u32) -> Result<SourceInfo, String> {
             by_parts: false,
         });
     }
-    let (size, channels, orientation) = tiff_whole::measure(file.again(), page)?;
+    let (size, channels, orientation) = tiff_whole::measure(&store(), page)?;
     Ok(SourceInfo {
         size: rotated_size(size, orientation),
         // Decoded samples, and the same again as an image.

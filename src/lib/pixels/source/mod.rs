@@ -24,7 +24,7 @@ use crate::iiif::resolve::RenderPlan;
 use crate::jpeg::index::HuffmanTables;
 use crate::jpeg::pyramid::Photometric;
 use crate::jpeg::{Colour, Turn};
-pub use info::{SourceInfo, count_pages, has_wild_decoder, inspect, start_of};
+pub use info::{SourceInfo, has_wild_decoder, inspect, inspect_pages, start_of};
 use info::{is_large_jpeg, is_read_by_tiles};
 use jpeg::JpegSource;
 use large_jpeg::LargeJpeg;

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::{DynamicImage, ImageDecoder};
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -10,7 +10,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use crate::jpeg::{self, Info, JpegError};
 use crate::pixels::colour::ToSrgb;
 use crate::pixels::decode::decode;
-use crate::pixels::header::Header;
+use crate::pixels::header::{Header, reader};
 use crate::pixels::orientation::upright;
 use crate::pixels::render;
 
@@ -60,10 +60,12 @@ pub fn whole(
 }
 
 fn icc(bytes: &[u8]) -> Option<Vec<u8>> {
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .ok()?;
-    reader.into_decoder().ok()?.icc_profile().ok()?
+    reader(Cursor::new(bytes))
+        .ok()?
+        .into_decoder()
+        .ok()?
+        .icc_profile()
+        .ok()?
 }
 
 /// Decodes a CMYK JPEG by its profile; none for other files. Adobe stores inverted values: 0 is full ink.

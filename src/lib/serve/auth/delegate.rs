@@ -1,7 +1,9 @@
 //! The delegate, which decides about single images: a web service that is called by POST, or a program. If it fails, is
 //! too slow or answers something else, the image is hidden.
 
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -18,6 +20,7 @@ use crate::error::Error;
 use crate::http::header::HeaderMap;
 use crate::http::webhook::Webhook;
 use crate::serve::cache::memory::Cache;
+use crate::serve::notice;
 use crate::serve::web::message::header_text;
 use crate::serve::web::metrics;
 
@@ -27,6 +30,9 @@ const MOST_ANSWER: usize = 64 << 10;
 const BYTES_PER_DECISION: usize = 256;
 /// Bytes of memory for all cached decisions.
 const MOST_CACHED: usize = 16 << 20;
+
+/// For how many seconds it is not said again that it fails.
+const SAID_AGAIN: i64 = 600;
 
 /// The delegate, and its latest decisions.
 #[derive(Debug)]
@@ -38,6 +44,8 @@ pub struct Delegate {
     calls: Counter,
     /// Decisions that could not be obtained.
     failures: Counter,
+    /// When it was last said that it fails, in seconds since 1970: not for every image.
+    said: AtomicI64,
     /// Lists both.
     registry: Registry,
 }
@@ -52,9 +60,25 @@ struct Answer {
 impl Delegate {
     /// A delegate that has not been called yet.
     ///
+    /// A program whose name is a path is looked for from `folder`, the one of the configuration.
+    ///
     /// # Errors
-    /// No client for its URL can be set up.
-    pub fn new(settings: DelegateSettings) -> Result<Self, Error> {
+    /// No client for its URL can be set up, or there is no such program.
+    pub fn new(mut settings: DelegateSettings, folder: &Path) -> Result<Self, Error> {
+        if let Some(program) = settings
+            .command
+            .first_mut()
+            .filter(|name| name.contains('/'))
+        {
+            let path = folder.join(&program);
+            if !path.is_file() {
+                let what = format!("{}: no such program", path.display());
+                return Err(Error::new(what).hint(
+                    "`command` of the delegate names it, from the folder of the configuration",
+                ));
+            }
+            *program = path.to_string_lossy().into_owned();
+        }
         let timeout = Duration::from_secs_f64(settings.timeout);
         let webhook = settings.url.as_deref();
         let webhook = webhook.map(|url| Webhook::new(url, timeout)).transpose()?;
@@ -66,6 +90,7 @@ impl Delegate {
             decisions: Cache::new(MOST_CACHED),
             calls: metrics::new(list, "asked", "Calls of the delegate"),
             failures: metrics::new(list, "failed", "Decisions that could not be obtained"),
+            said: AtomicI64::new(0),
             registry,
         })
     }
@@ -112,8 +137,14 @@ impl Delegate {
                     .map(|(access, _)| access)
             }
         };
-        decision.unwrap_or_else(|_| {
+        decision.unwrap_or_else(|why| {
             self.failures.inc();
+            if now - self.said.load(Ordering::Relaxed) >= SAID_AGAIN {
+                self.said.store(now, Ordering::Relaxed);
+                notice::print(&format!(
+                    "the delegate fails, and images are hidden that it should decide about: {why}"
+                ));
+            }
             Access::Hidden
         })
     }

@@ -108,6 +108,14 @@ impl From<&Account> for Person {
 }
 
 impl Identities {
+    /// Reads the keys of tokens again, if they are in a file.
+    ///
+    /// # Errors
+    /// There is no key in it; those from before stay.
+    pub fn read_again(&self) -> Result<(), Error> {
+        self.issuer.as_ref().map_or(Ok(()), Issuer::read_again)
+    }
+
     /// Sets up what the configuration says; paths in it are relative to `folder`.
     ///
     /// # Errors

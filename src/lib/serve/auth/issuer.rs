@@ -1,8 +1,8 @@
 //! The keys of an identity provider: from a file, or from the URL at which it publishes them (JWKS). These are asked for again
 //! when a token names a key that is not among them, at most once a minute, and every hour, so that the provider may change them.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,8 +31,29 @@ pub struct Issuer {
 
 #[derive(Debug)]
 enum Keys {
-    File(Arc<Key>),
+    File(Box<KeyFile>),
     Published(Box<Published>),
+}
+
+/// A file with keys, and what was in it when it was last read.
+#[derive(Debug)]
+struct KeyFile {
+    path: PathBuf,
+    algorithm: jwt::Algorithm,
+    held: RwLock<Arc<Key>>,
+}
+
+impl KeyFile {
+    fn read(path: &Path, algorithm: jwt::Algorithm) -> Result<Arc<Key>, Error> {
+        let key = Key::read(algorithm, &files::read(path)?);
+        key.map(Arc::new)
+            .map_err(|why| Error::new(format!("{}: {why}", path.display())))
+    }
+
+    fn key(&self) -> Arc<Key> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.clone()
+    }
 }
 
 #[derive(Debug)]
@@ -68,16 +89,30 @@ impl Issuer {
             }
             false => {
                 let path = folder.join(&settings.key);
-                let key = Key::read(settings.algorithm, &files::read(&path)?);
-                Keys::File(Arc::new(
-                    key.map_err(|why| Error::new(format!("{}: {why}", path.display())))?,
-                ))
+                let key = KeyFile::read(&path, settings.algorithm)?;
+                Keys::File(Box::new(KeyFile {
+                    path,
+                    algorithm: settings.algorithm,
+                    held: RwLock::new(key),
+                }))
             }
         };
         Ok(Issuer {
             settings: settings.clone(),
             keys,
         })
+    }
+
+    /// Reads the keys again, if they are in a file: keys may be withdrawn.
+    ///
+    /// # Errors
+    /// The file holds no key for the algorithm; those from before stay.
+    pub fn read_again(&self) -> Result<(), Error> {
+        if let Keys::File(file) = &self.keys {
+            let key = KeyFile::read(&file.path, file.algorithm)?;
+            *file.held.write().unwrap_or_else(PoisonError::into_inner) = key;
+        }
+        Ok(())
     }
 
     /// Whose token it is at a time, in seconds since 1970.
@@ -87,7 +122,7 @@ impl Issuer {
     pub async fn verify(&self, token: &str, now: i64) -> Result<Bearer, &'static str> {
         let judge = |key: &Key| jwt::verify(token, key, &self.settings, now);
         let published = match &self.keys {
-            Keys::File(key) => return judge(key),
+            Keys::File(file) => return judge(&file.key()),
             Keys::Published(published) => published,
         };
         let judged = self

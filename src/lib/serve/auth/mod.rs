@@ -61,7 +61,7 @@ impl Auth {
     /// A key or a secret cannot be read, or the delegate cannot be called.
     pub fn open(settings: AuthSettings, folder: &Path) -> Result<Self, Error> {
         let delegate = settings.delegate.as_ref();
-        let delegate = delegate.map(|d| Delegate::new(d.get_ref().clone()));
+        let delegate = delegate.map(|d| Delegate::new(d.get_ref().clone(), folder));
         let rules = Rules {
             rules: settings.rules.iter().map(|r| r.get_ref().clone()).collect(),
             otherwise: settings.otherwise(),
@@ -74,6 +74,14 @@ impl Auth {
             buckets: settings.rate.as_ref().map(|r| Buckets::new(*r.get_ref())),
             settings,
         })
+    }
+
+    /// Reads files of keys again.
+    ///
+    /// # Errors
+    /// There is no key in it; those from before stay.
+    pub fn read_again(&self) -> Result<(), Error> {
+        self.identities.read_again()
     }
 
     /// The visitor who sends a request from an address; `now` is in milliseconds since 1970.

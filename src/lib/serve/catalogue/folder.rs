@@ -13,7 +13,7 @@ use super::probe::{self, Prober};
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
 use crate::files::{self, Content};
-use crate::summary::Reject;
+use crate::summary::{Reject, counted};
 
 /// The suffixes of files that are served.
 const SUFFIXES: [&str; 26] = [
@@ -51,7 +51,9 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
     let names = walk.names;
     let look = |name: &String| prober.probe(&Content::file(root.join(name)), home.as_deref());
     let probed: Vec<_> = names.par_iter().map(look).collect();
-    let ids = Ids::of(&names);
+    let had = |name: &String| prober.known_id(&Content::file(root.join(name)));
+    let ids = Ids::of(&names, had);
+    loaded.notes.extend(ids.note());
     let (mut images, mut full_names) = (Vec::new(), Vec::new());
     for (name, probed) in names.iter().zip(probed) {
         let found = probed.and_then(|probed| {
@@ -62,7 +64,13 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
             };
             let content = Content::file(root.join(name));
             let is_taken = |id: &str| ids.stems.contains_key(id);
-            let found = prober.records(about, content, home.clone(), &probed, is_taken)?;
+            let mut found = prober.records(about, content, home.clone(), &probed, is_taken)?;
+            for image in &mut found {
+                image.name = match image.page.map(|page| page.number()) {
+                    None | Some(1) => name.clone(),
+                    Some(number) => format!("{name};{number}"),
+                };
+            }
             full_names.extend(probe::further_names(name, id, &found, images.len()));
             let oddity = probed.oddity.map(|found| format!("{name} holds {found}"));
             loaded.notes.extend(oddity);
@@ -83,25 +91,54 @@ struct Ids<'a> {
     stems: HashMap<&'a str, u32>,
     /// What stands before `;` in names: a PDF of this name would have pages with such ids.
     marked: HashSet<&'a str>,
+    /// Of the names without suffix that several files have: the file whose id it was before the others came.
+    first: HashMap<&'a str, &'a str>,
 }
 
 impl<'a> Ids<'a> {
-    fn of(names: &'a [String]) -> Self {
+    /// The ids of files. `had` tells the id that one had before.
+    fn of<'p>(names: &'a [String], had: impl Fn(&'a String) -> Option<&'p str>) -> Self {
         let mut stems: HashMap<&str, u32> = HashMap::new();
         for name in names {
             *stems.entry(stem(name)).or_default() += 1;
         }
         let marked = stems.keys().filter_map(|stem| stem.rsplit_once(';'));
         let marked = marked.map(|(cover, _)| cover).collect();
-        Ids { stems, marked }
+        let shared = names.iter().filter(|name| stems[stem(name)] > 1);
+        let kept = shared.filter(|name| had(name) == Some(stem(name)));
+        let first = kept.map(|name| (stem(name), name.as_str())).collect();
+        Ids {
+            stems,
+            marked,
+            first,
+        }
     }
 
-    /// The id of a file. Two files that differ only by suffix keep it in their ids, so that neither hides the other. So
-    /// does a PDF beside an image whose name looks like a page of it.
+    /// The id of a file. Two files that differ only by suffix keep it in their ids, so that neither hides the other; but as
+    /// long as the server runs, the one that was there first has its id without suffix still. A PDF keeps the suffix too
+    /// beside an image whose name looks like a page of it.
     fn of_file<'n>(&self, name: &'n str, is_pdf: bool) -> &'n str {
         let stem = stem(name);
-        let is_alone = self.stems[stem] == 1 && !(is_pdf && self.marked.contains(stem));
-        if is_alone { stem } else { name }
+        let is_alone = self.stems[stem] == 1 || self.first.get(stem) == Some(&name);
+        match is_alone && !(is_pdf && self.marked.contains(stem)) {
+            true => stem,
+            false => name,
+        }
+    }
+
+    /// Says which names without suffix name no file, because several have them.
+    fn note(&self) -> Option<String> {
+        let shared = self.stems.iter().filter(|(_, count)| **count > 1);
+        let mut shared: Vec<&str> = shared.map(|(stem, _)| *stem).collect();
+        shared.sort_unstable();
+        let first = shared.first()?;
+        let others = match shared.len() - 1 {
+            0 => String::new(),
+            n => format!(" and {}", counted(n as u64, "other name", "other names")),
+        };
+        Some(format!(
+            "several files are called `{first}`{others} but for their suffixes; the suffix is part of their ids"
+        ))
     }
 }
 

@@ -77,6 +77,13 @@ impl Catalogue {
         self.groups.find(name)
     }
 
+    /// The positions of all images on the canvas of the image at a position, itself among them.
+    pub fn captures(&self, at: usize) -> &[usize] {
+        let group = self.group(&self.images[at].about.group);
+        let place = group.and_then(|group| Some(&group.canvases[group.place(at)?.canvas]));
+        place.map_or(&[], Vec::as_slice)
+    }
+
     /// Indexes the groups again whose images were changed: those of the given names.
     pub fn index_again<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         for name in names {

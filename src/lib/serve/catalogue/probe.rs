@@ -11,9 +11,9 @@ use crate::contracts::{Frame, LocalizedImage};
 use crate::files::{Content, Window};
 use crate::pixels;
 use crate::pixels::pdf::is_pdf;
-use crate::pixels::source::{self, start_of};
+use crate::pixels::source::{SourceInfo, start_of};
 use crate::serve::image::pdf::{self, PdfSettings};
-use crate::serve::image_record::{FileFacts, ImageRecord, Page, measure, open_within, stamp};
+use crate::serve::image_record::{FileFacts, ImageRecord, Page, measure_pages, open_within, stamp};
 
 /// Looks at files before they are served.
 #[derive(Debug)]
@@ -98,6 +98,12 @@ impl Prober {
         })
     }
 
+    /// The id of the image in a file, or of its first page, from an earlier look.
+    pub fn known_id(&self, content: &Content) -> Option<&str> {
+        let records = self.known.get(content)?;
+        records.first().map(|record| record.id.as_str())
+    }
+
     /// What was found at a path, if the file has the same stamp still.
     fn known(&self, content: &Content, stamp: u64) -> Option<Probed> {
         let records = self.known.get(content)?;
@@ -113,18 +119,15 @@ impl Prober {
     }
 
     fn sizes(&self, file: &Window) -> Result<Vec<[u32; 2]>, String> {
-        let pages = source::count_pages(file)?;
-        if pages == 1 {
-            return Ok(vec![self.size(file, None)?]);
-        }
-        let first = vec![self.size(file, Some(Page::Tiff(1)))?];
+        let mut pages = measure_pages(file)?.map(|look| self.size(&look?));
+        let mut sizes = vec![pages.next().ok_or("it has no image")??];
         // A page that cannot be read ends the list: those before it are served.
-        let further = (2..=pages).map_while(|page| self.size(file, Some(Page::Tiff(page))).ok());
-        Ok(first.into_iter().chain(further).collect())
+        sizes.extend(pages.map_while(Result::ok));
+        Ok(sizes)
     }
 
-    fn size(&self, file: &Window, page: Option<Page>) -> Result<[u32; 2], String> {
-        let facts = FileFacts::new(&measure(file, page)?, 0, 0);
+    fn size(&self, look: &SourceInfo) -> Result<[u32; 2], String> {
+        let facts = FileFacts::new(look, 0, 0, 0);
         match facts.cost > self.most_cost {
             true => Err(format!(
                 "decoding it takes {} MiB of memory, the limit is {}; --memory sets it",
@@ -150,6 +153,7 @@ impl Prober {
     ) -> Result<Vec<ImageRecord>, String> {
         let mut image = ImageRecord {
             id: cover.id.clone(),
+            name: cover.id.clone(),
             content,
             home,
             page: None,

@@ -1,4 +1,4 @@
-//! The memory of answers: those that are cached and those that clients have not received yet. Clients that read slowly must
+//! The memory of answers: those that are cached and those that clients have not received yet; and that of opened images. Clients that read slowly must
 //! not make the server grow, so every answer holds its share until its last byte is sent.
 
 use std::collections::BTreeMap;
@@ -159,6 +159,12 @@ impl Share {
     pub fn of(mut self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         self.resize(bytes.as_ref().len());
         Bytes::from_owner(Owned { bytes, _held: self })
+    }
+
+    /// The same for another number of bytes, which is known only now.
+    pub fn resized(mut self, bytes: usize) -> Self {
+        self.resize(bytes);
+        self
     }
 
     fn resize(&mut self, bytes: usize) {

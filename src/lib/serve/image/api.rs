@@ -13,7 +13,8 @@ use crate::serve::presentation::uris::Uris;
 use crate::serve::site::Site;
 use crate::serve::web::accept;
 use crate::serve::web::message::{
-    Body, Request, Response, entity_tag, error_response, json_response, not_modified, redirect,
+    Body, Request, Response, entity_tag, error_response, json_response, not_modified, other_wanted,
+    redirect,
 };
 
 /// Why no pixels are sent to a visitor who may see none.
@@ -327,13 +328,15 @@ pub fn rendered(site: &Site, subject: Subject, plan: RenderPlan, request: &Reque
     let etag = entity_tag(&format!("{} {GENERATION} {key}", env!("CARGO_PKG_VERSION")));
     let date = file_name::date(subject.facts.modified);
     let name = file_name::disposition(&image.id, plan.format.name());
-    let response = match not_modified(request, &etag).or_else(|| unmodified(request, &date)) {
+    let same = || not_modified(request, &etag).or_else(|| unmodified(request, &date));
+    let response = match other_wanted(request, &etag, Some(subject.facts.modified)).or_else(same) {
         Some(response) => response,
         None => {
             let subject = Box::new(subject);
             Response::new(200, Body::Image { subject, plan, key })
                 .with_header("content-type", plan.format.media_type())
                 .with_header("content-disposition", name)
+                .with_header("accept-ranges", "bytes")
         }
     };
     let cache_control = match site.permissions.vary_by_visitor(&image.about) {

@@ -94,6 +94,7 @@ fn record(
     about.frame = about.frame.or_else(own);
     ImageRecord {
         id: about.id.clone(),
+        name: about.id.clone(),
         page: Some(page),
         size,
         about,

@@ -107,7 +107,7 @@ impl Preparation {
         let bar = progress(job.quiet, job.images.len() as u64);
         let cost = |image: &&Arc<ImageRecord>| {
             let look = image.look();
-            look.map_or(0, |look| FileFacts::new(&look, 0, 0).cost)
+            look.map_or(0, |look| FileFacts::new(&look, 0, 0, 0).cost)
         };
         let threads = rayon::current_num_threads() as u64;
         let is_small = |image: &&Arc<ImageRecord>| cost(image) <= job.memory / threads.max(1);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::admission::{Admission, Busy, Permit};
-use super::answer_memory::AnswerMemory;
+use super::answer_memory::{AnswerMemory, Share};
 use super::api;
 use super::file_looks::FileLooks;
 use super::pdf_worker::{self, PdfError, PdfPage};
@@ -74,7 +74,9 @@ pub struct Renderer {
     /// The memory of all answers, cached or on their way.
     pub memory: Arc<AnswerMemory>,
     answers: Arc<Cache<String, Bytes>>,
-    sources: Cache<SourceKey, Arc<ImageSource>>,
+    /// The memory of opened images: those that are cached, and those that requests hold while they wait for their turn.
+    opened: Arc<AnswerMemory>,
+    sources: Arc<Cache<SourceKey, Arc<Opened>>>,
     /// The prepared files, if there are any.
     pub prepared: Option<Prepared>,
     /// The tiers of the cache below memory.
@@ -124,6 +126,21 @@ impl From<PdfError> for RenderError {
     }
 }
 
+/// An opened image, and its share of their memory.
+#[derive(Debug)]
+struct Opened {
+    source: ImageSource,
+    _share: Option<Share>,
+}
+
+impl std::ops::Deref for Opened {
+    type Target = ImageSource;
+
+    fn deref(&self) -> &ImageSource {
+        &self.source
+    }
+}
+
 /// The id of an image, the stamp of its file, and the size that it is reduced to.
 type SourceKey = (String, u64, Option<[u32; 2]>);
 
@@ -153,7 +170,8 @@ impl Renderer {
             most_cost: limits.most_cost,
             memory: AnswerMemory::new(eighth.saturating_mul(3), ADMISSION_TIMEOUT),
             answers: Arc::new(Cache::new(eighth.saturating_mul(2))),
-            sources: Cache::new(eighth.saturating_mul(2)),
+            opened: AnswerMemory::new(eighth.saturating_mul(2), ADMISSION_TIMEOUT),
+            sources: Arc::new(Cache::new(eighth.saturating_mul(2))),
             prepared,
             cache,
             metrics: Metrics::default(),
@@ -211,7 +229,7 @@ impl Renderer {
             Some(Page::Pdf(page)) => state ^ u64::from(page.dpi) << 32,
             _ => state,
         };
-        let facts = FileFacts::new(&header, state, now.mtime());
+        let facts = FileFacts::new(&header, state, file.length(), now.mtime());
         self.looks.learn(&image.id, seen, &facts);
         self.correct(image, &facts, seen);
         Ok(facts)
@@ -365,7 +383,7 @@ impl Renderer {
     }
 
     /// A share of the memory of answers, for the answer to a plan.
-    async fn share(&self, plan: &RenderPlan) -> Result<super::answer_memory::Share, Busy> {
+    async fn share(&self, plan: &RenderPlan) -> Result<Share, Busy> {
         let answers = self.answers.clone();
         let bytes = usize::try_from(most_bytes(plan)).unwrap_or(usize::MAX);
         self.memory.share(bytes, move |n| answers.evict(n)).await
@@ -475,7 +493,7 @@ impl Renderer {
     }
 
     /// The pixels of an image, decoded or reduced if they are not in memory.
-    async fn source(self: &Arc<Self>, subject: &Subject) -> Result<Arc<ImageSource>, RenderError> {
+    async fn source(self: &Arc<Self>, subject: &Subject) -> Result<Arc<Opened>, RenderError> {
         let key = |reduced| (subject.image.id.clone(), subject.facts.stamp, reduced);
         let unreduced = key(None);
         let whole = self.sources.get(&unreduced, self.opened(subject));
@@ -493,7 +511,8 @@ impl Renderer {
             let reduce = move || ImageSource::of_png(&whole.render(&plan)?);
             let source = self.off_thread(subject, permit, limit, reduce).await?;
             let bytes = source.bytes();
-            Ok((Arc::new(source), bytes))
+            let _share = None;
+            Ok((Arc::new(Opened { source, _share }), bytes))
         };
         let made = self.sources.get(&key(Some(size)), make).await;
         made.map(|(source, _)| source)
@@ -502,7 +521,7 @@ impl Renderer {
     async fn opened(
         self: &Arc<Self>,
         subject: &Subject,
-    ) -> Result<(Arc<ImageSource>, usize), RenderError> {
+    ) -> Result<(Arc<Opened>, usize), RenderError> {
         let state = (subject.image.id.clone(), subject.facts.stamp);
         if let Some(why) = lock(&self.slow).get(&state).cloned() {
             return Err(RenderError::Slow(why));
@@ -512,6 +531,13 @@ impl Renderer {
             let why = format!("decoding it takes {cost} MiB of memory, more than --memory allows");
             return Err(RenderError::Failed(why));
         }
+        // Before the work, so that nothing waits for memory that holds some already.
+        let share = {
+            let sources = self.sources.clone();
+            let bytes = usize::try_from(subject.facts.held).unwrap_or(usize::MAX);
+            let evict = move |n| sources.evict(n);
+            self.opened.share(bytes, evict).await?
+        };
         let permit = self.admission.enter(subject.facts.cost).await?;
         let (renderer, image) = (self.clone(), subject.image.clone());
         let open = move || renderer.open(&image);
@@ -524,7 +550,8 @@ impl Renderer {
             return Err(RenderError::Busy);
         }
         let bytes = source.bytes();
-        Ok((Arc::new(source), bytes))
+        let _share = Some(share.resized(bytes));
+        Ok((Arc::new(Opened { source, _share }), bytes))
     }
 
     /// Opens the file of an image, or its pyramid.

@@ -1,5 +1,6 @@
 // Corrections that the server did not take: why, and what can be done about it.
 import { $, make, root } from "./dom.js";
+import { KEPT } from "./shapes.js";
 
 function button(text, work) {
   const made = make("button", { type: "button", textContent: text });
@@ -7,7 +8,20 @@ function button(text, work) {
   return made;
 }
 
-const place = (box) => (box ? `${box.concept} at ${box.bbox.map(Math.round).join(", ")}` : "removed");
+const place = (box) => `${box.concept} at ${box.bbox.map(Math.round).join(", ")}`;
+const shown = (value) => (value === undefined || value === null ? "none" : typeof value === "string" ? `“${value}”` : JSON.stringify(value));
+
+/** One of two versions of a box, or of an image as a whole, with all in which they differ. */
+export function version(id, one, other) {
+  if (!one) return "removed";
+  if (!id) return one.state ? `${one.state}${one.by ? ` by ${one.by}` : ""}` : "not reviewed";
+  const [mine, theirs] = [one.attributes ?? {}, other?.attributes ?? {}];
+  const names = [...new Set([...Object.keys(mine), ...Object.keys(other ? theirs : {})])].filter((name) => !KEPT.includes(name));
+  const differ = names.filter((name) => JSON.stringify(mine[name]) !== JSON.stringify(theirs[name]));
+  const outline = JSON.stringify(one.polygon ?? null) === JSON.stringify(other?.polygon ?? null) || !one.polygon ? [] : [`outline of ${one.polygon.length} points`];
+  return [place(one), ...outline, ...differ.map((name) => `${name}: ${shown(mine[name])}`)].join("; ");
+}
+
 const words = (text) => make("p", { textContent: text, dir: "auto" });
 
 /** Shows the drafts that were refused, or that somebody else's change stands against: first those of this image. */
@@ -19,7 +33,10 @@ export function showConflicts(outbox, { segment, account }, query) {
     const isConflict = draft.state === "conflict";
     const parts = [words(draft.why)];
     if (draft.segment !== segment) parts.push(make("p", {}, "on ", make("a", { href: draft.segment + query, textContent: decodeURIComponent(draft.segment) })));
-    if (draft.id && isConflict) parts.push(words(`yours: ${place(draft.want)}`), words(`theirs: ${place(draft.theirs)}`));
+    if (isConflict) {
+      parts.push(words(`yours: ${version(draft.id, draft.want, draft.theirs)}`));
+      parts.push(words(`theirs: ${version(draft.id, draft.theirs, draft.want)}`));
+    }
     if (draft.status === 401 && account) parts.push(make("p", {}, make("a", { href: `${root}auth/login`, target: "_blank", textContent: "Log in, then come back" })));
     const keep = isConflict ? button("Keep mine", () => outbox.keepMine(draft)) : button("Send again", () => outbox.flush(true));
     const drop = button(isConflict ? "Take theirs" : "Discard", () => outbox.discard(draft));

@@ -222,7 +222,7 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
     let about = &image.about;
     let frame = about.frame.map(|frame| [frame.width, frame.height]);
     let is_listed = |image: &&Arc<ImageRecord>| site.permissions.can_list(&image.about);
-    let may_review = site.permissions.access(about) == Access::Review;
+    let may_review = site.reviews.is_some() && site.may_review(at);
     let metadata = about
         .metadata
         .iter()
@@ -247,7 +247,8 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
         "rights": about.source.rights,
         "attribution": about.source.attribution,
         "manifest": relative(uris.manifest(Version::V3, &about.group)),
-        "review": site.reviews.is_some() && may_review,
+        "review": may_review,
+        "reviews": site.reviews,
     });
     let all = details.as_object_mut().zip(match reviewed(image) {
         Value::Object(reviewed) => Some(reviewed),
@@ -275,7 +276,8 @@ pub fn reviewed_box(image: &ImageRecord, id: &str) -> Value {
     reviewed
 }
 
-fn reviewed_image(image: &ImageRecord) -> Value {
+/// What corrections change of the image as a whole.
+pub fn reviewed_image(image: &ImageRecord) -> Value {
     let about = &image.about;
     let [state, by, at] = STATE.map(|key| about.metadata.get(key).and_then(|v| v.first()));
     json!({
@@ -283,6 +285,7 @@ fn reviewed_image(image: &ImageRecord) -> Value {
         "state": state,
         "by": by,
         "at": at,
+        "revision": corrections::state_revision(about),
     })
 }
 

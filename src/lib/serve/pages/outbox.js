@@ -23,11 +23,13 @@ export class Outbox {
    *   `stale(segment)` when an image has to be read again, `change()` whenever drafts change.
    */
   constructor(reviews, on) {
-    this.on = on;
+    Object.assign(this, { on, reviews });
     // Drafts for another server that was under this address are not for this one.
     this.prefix = `recto-draft ${new URL(root, location.href).pathname} ${reviews} `;
     this.drafts = new Map();
     this.keeps = true;
+    // Who is logged in: nobody else may send what was made now.
+    this.user = undefined;
     this.restore();
     addEventListener("online", () => this.flush(true));
     // Whoever comes back may have logged in in the meantime.
@@ -83,13 +85,13 @@ export class Outbox {
 
   /**
    * A box shall be so, or be gone (null). `base` is how the server has it, null if it does not, and `seen` the revision that
-   * the correction was made on, empty for a new box.
+   * the correction was made on, empty for a new box. `frame` is that of the image in which its points are.
    */
-  put({ segment, id, want, base, seen, author, pause = 0 }) {
+  put({ segment, id, want, base, seen, frame, author, pause = 0 }) {
     const key = this.keyOf({ segment, id });
     const held = this.drafts.get(key);
     const draft = held ?? { segment, id, base, seen, made: Date.now() + Math.random(), tries: 0, wasTried: false };
-    Object.assign(draft, { want, author, due: Date.now() + pause, version: (draft.version ?? 0) + 1 });
+    Object.assign(draft, { want, frame, author, user: this.user, due: Date.now() + pause, version: (draft.version ?? 0) + 1 });
     if (draft.state !== "sending" && draft.state !== "conflict") draft.state = "waiting";
     this.drafts.set(key, draft);
     const undone = draft.state !== "sending" && !draft.wasTried && sameState(id, draft.want, draft.base);
@@ -149,7 +151,7 @@ export class Outbox {
     this.store(key);
     let answer = null;
     for (const request of requests(draft)) {
-      const reply = await ask(request, draft);
+      const reply = await ask(request, draft, this.reviews);
       if (reply.status !== 200) return this.refuse(draft, reply);
       answer = reply.answer;
     }
@@ -169,7 +171,7 @@ export class Outbox {
   refuse(draft, { status, why, theirs }) {
     // Removing what is not there is done, and so is a change whose answer was lost.
     const isGone = draft.want === null && (theirs === null || (status === 409 && !draft.base));
-    if (isGone || (theirs && draft.want && same(draft.want, theirs))) {
+    if (isGone || (theirs && draft.want && sameState(draft.id, draft.want, theirs))) {
       this.drafts.delete(this.keyOf(draft));
       this.store(this.keyOf(draft));
       return this.on.stale(draft.segment);
@@ -194,13 +196,13 @@ const place = ({ concept, bbox, polygon }) => JSON.stringify([concept, bbox, pol
 const alone = (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
 
 /** The requests that make a draft true: `{method, query, body}`. */
-export function requests({ id, want, base, seen }) {
-  if (!id) return requestsOfImage(want, base);
+export function requests({ id, want, base, seen, frame }) {
+  if (!id) return requestsOfImage(want, base, seen || undefined);
   const query = `?of=${encodeURIComponent(id)}`;
   const revision = seen || undefined;
   if (!want) return [{ method: "DELETE", query, body: { revision } }];
   const attributes = changed(want.attributes ?? {}, base?.attributes ?? {});
-  const shape = { concept: want.concept, bbox: want.bbox, polygon: want.polygon ?? null };
+  const shape = { concept: want.concept, bbox: want.bbox, polygon: want.polygon ?? null, frame };
   if (!seen) return [{ method: "POST", query, body: { ...shape, attributes } }];
   const { verified } = attributes;
   const isJudged = Object.keys(attributes).length === 1 && verified !== undefined;
@@ -210,11 +212,11 @@ export function requests({ id, want, base, seen }) {
   return [{ method: "PUT", query, body: { ...shape, attributes, revision } }];
 }
 
-function requestsOfImage(want, base) {
+function requestsOfImage(want, base, revision) {
   const list = [];
   for (const add of want.labels.filter((label) => !base.labels.includes(label))) list.push({ add });
   for (const remove of base.labels.filter((label) => !want.labels.includes(label))) list.push({ remove });
-  if ((want.state ?? "") !== (base.state ?? "") || !list.length) list.push({ state: want.state ?? "" });
+  if ((want.state ?? "") !== (base.state ?? "") || !list.length) list.push({ state: want.state ?? "", revision });
   return list.map((body) => ({ method: "PUT", query: "", body }));
 }
 
@@ -226,17 +228,17 @@ function changed(want, base) {
 }
 
 /** Sends a request: its status, and the answer, or why there is none. Status 0: no answer came. */
-async function ask({ method, query, body }, { segment, author }) {
+async function ask({ method, query, body }, { segment, author, user }, reviews) {
   try {
     const reply = await fetch(`${root}review/${segment}${query}`, {
-      method, headers: { "content-type": "application/json" }, body: JSON.stringify({ ...body, author, brief: true }),
+      method, headers: { "content-type": "application/json" }, body: JSON.stringify({ ...body, author, user, reviews, brief: true }),
       signal: AbortSignal.timeout(30_000),
     });
     const words = await reply.text();
     if (reply.ok) return { status: 200, answer: JSON.parse(words) };
     try {
-      const { problem, box } = JSON.parse(words);
-      return { status: reply.status, why: problem, theirs: box };
+      const { problem, box, image } = JSON.parse(words);
+      return { status: reply.status, why: problem, theirs: image ?? box };
     } catch {
       return { status: reply.status, why: words.trim() || `the server answered ${reply.status}` };
     }

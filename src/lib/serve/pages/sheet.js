@@ -6,7 +6,7 @@ const TOGETHER = 1500;
 
 export class Sheet {
   constructor(segment, data, outbox) {
-    Object.assign(this, { segment, outbox, done: [], undone: [], aliases: new Map(), own: new Map(), since: 0 });
+    Object.assign(this, { segment, outbox, done: [], undone: [], aliases: new Map(), own: new Map(), since: 0, frame: data.frame });
     this.take(data, 0);
   }
 
@@ -14,19 +14,19 @@ export class Sheet {
    * Takes over what the server says; `asked` is when it was asked. An answer that a correction has overtaken is older than
    * what is held. True if it was taken.
    */
-  take({ boxes, labels, state, by, at }, asked) {
+  take({ boxes, labels, state, by, at, revision }, asked) {
     if (asked < this.since) return false;
     this.since = asked;
     this.held = new Map(boxes.map((box) => [box.id, box]));
-    this.heldImage = { labels, state, by, at };
+    this.heldImage = { labels, state, by, at, revision };
     return true;
   }
 
   /** The answer to a correction of this image. */
   adopt(answer, draft) {
     if (draft.id && draft.want && answer.changed !== draft.id) this.aliases.set(draft.id, answer.changed);
-    const { labels, state, by, at, box } = answer;
-    this.heldImage = { labels, state, by, at };
+    const { labels, state, by, at, revision, box } = answer;
+    this.heldImage = { labels, state, by, at, revision };
     this.since = performance.now();
     if (!draft.id) return;
     if (box) this.held.set(box.id, box);
@@ -90,7 +90,7 @@ export class Sheet {
       const base = id ? this.held.get(now) ?? null : this.heldImage;
       const name = made.get(now) ?? now;
       const seen = this.seen(now, want, base);
-      this.outbox.put({ segment: this.segment, id: name, want: want && { ...want, id: name }, base, seen, author, pause });
+      this.outbox.put({ segment: this.segment, id: name, want: want && { ...want, id: name }, base, seen, frame: this.frame, author, pause });
     }
   }
 
@@ -115,6 +115,11 @@ export class Sheet {
     to.push({ ...step, at: 0 });
     this.send(step.entries.map((entry) => ({ id: entry.id, want: entry[side] })), author);
     return step.entries.map((entry) => this.now(entry.id));
+  }
+
+  /** Whether the points of the boxes are of an image of this size still. */
+  fits({ frame }) {
+    return String(frame) === String(this.frame);
   }
 
   /** Whether the server says something else than before. */

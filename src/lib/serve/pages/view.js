@@ -24,6 +24,8 @@ const AGAIN = 10_000, AHEAD = 10_000;
 /** On how many images one can go back and undo. */
 const MOST_SHEETS = 100;
 
+const OTHER_SET = "the server has another set now; open this page again";
+
 /** More drafts than a person makes one by one. */
 const MANY = 20;
 
@@ -48,6 +50,8 @@ const outbox = new Outbox(known.reviews, {
   refused(draft) {
     warn(`not saved: ${draft.why}`);
     later();
+    // What it was made on may have changed.
+    if (draft.status === 409 && draft.segment === data?.segment) refresh();
   },
   stale: (segment) => segment === data?.segment && refresh(),
   change: () => later(),
@@ -104,7 +108,8 @@ function render() {
   $("by").textContent = image.state && image.by ? `${image.state} by ${image.by}, ${image.at?.slice(0, 16).replace("T", " ")}` : "";
   for (const [name, can] of [["undo", review.canUndo], ["redo", sheet.undone.length]]) document.querySelector(`[data-do=${name}]`).disabled = !can;
   $("drafts").hidden = !outbox.size;
-  $("drafts").textContent = `${outbox.size} not saved yet: send`;
+  const isFull = !outbox.keeps && outbox.size;
+  $("drafts").textContent = `${outbox.size} not saved yet${isFull ? "; the browser has no room to keep them, so leave this page open" : ""}: send`;
   document.body.dataset.drafts = outbox.size;
   showProgress();
 }
@@ -125,6 +130,7 @@ function showProgress() {
 async function load(segment) {
   const asked = performance.now();
   const data = await read(`pages/image/${segment}.json`);
+  if (data.reviews !== known.reviews) throw new Error(OTHER_SET);
   // Without permission to see any pixels, the boxes are shown on an empty canvas.
   data.url = root + (data.service ?? `iiif/3/${segment}`);
   const info = await (await fetch(`${data.url}/info.json`)).json();
@@ -146,7 +152,9 @@ async function open(segment, enters) {
   ({ data, info } = page);
   data.segment = segment;
   if (enters) history.pushState(null, "", segment + query);
-  sheet = sheets.get(segment) ?? new Sheet(segment, data, outbox);
+  outbox.user = data.account?.user ?? undefined;
+  sheet = sheets.get(segment);
+  if (!sheet?.fits(data)) sheet = new Sheet(segment, data, outbox);
   sheet.take(data, page.asked);
   sheets.delete(segment);
   sheets.set(segment, sheet);
@@ -229,7 +237,13 @@ async function refresh() {
   if (document.hidden || !sheet) return;
   const [shown, asked] = [sheet, performance.now()];
   const now = await read(`pages/image/${data.segment}.json`).catch(() => null);
-  if (!now || shown !== sheet || !sheet.differs(now)) return;
+  if (!now || shown !== sheet) return;
+  if (now.reviews !== known.reviews) return warn(OTHER_SET);
+  if (!sheet.fits(now)) {
+    ahead.clear();
+    return open(data.segment, false);
+  }
+  if (!sheet.differs(now)) return;
   if (sheet.take(now, asked)) render();
 }
 

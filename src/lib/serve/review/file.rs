@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
-use std::io::Write as _;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::contracts::{Frame, Localization};
-use crate::corrections::{self, Change, Correctable as _, Correction, ImageIndex};
+use crate::contracts::{Frame, Localization, LocalizedImage};
+use crate::corrections::{
+    self, Change, Correctable as _, Correction, ImageChange, ImageIndex, LocatedCorrection,
+};
 use crate::error::Error;
 use crate::files;
 use crate::serve::catalogue::Catalogue;
+use crate::serve::image_record::ImageRecord;
 use crate::summary::Summary;
 
 /// The open file.
@@ -18,6 +22,9 @@ use crate::summary::Summary;
 pub struct ReviewFile {
     path: PathBuf,
     file: File,
+    key: String,
+    /// How many bytes it had after it was last read or written.
+    length: u64,
     /// The number of its lines, from which the id of the next new box is made.
     lines: usize,
     places: ImageIndex,
@@ -30,8 +37,26 @@ pub struct Refusal {
     pub status: u16,
     /// The reason.
     pub why: String,
-    /// The box as it is now, if it is not as its corrector saw it; none within: it was removed.
-    pub conflict: Option<Option<Box<Localization>>>,
+    /// What it is now, if that is not as its corrector saw it.
+    pub conflict: Option<Conflict>,
+}
+
+/// What stands against a correction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Conflict {
+    /// The box as it is now; none: it was removed.
+    Box(Option<Box<Localization>>),
+    /// The image, whose state is another one now.
+    State(Arc<ImageRecord>),
+}
+
+/// What a correction was made on, as far as its sender says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// The revision of the box, or of the state of the image; empty: whatever it is now.
+    pub revision: String,
+    /// The frame of the image, in which the correction gives its points.
+    pub frame: Option<Frame>,
 }
 
 impl Refusal {
@@ -60,9 +85,47 @@ fn is_as_seen(held: Option<&Localization>, seen: &str) -> Result<(), Refusal> {
         None => "the box has been removed by somebody else".into(),
     };
     Err(Refusal {
-        conflict: Some(held.cloned().map(Box::new)),
+        conflict: Some(Conflict::Box(held.cloned().map(Box::new))),
         ..Refusal::of(409, why)
     })
+}
+
+/// Refuses to replace a state of an image that somebody else has set since it was seen.
+fn is_state_as_seen(image: &Arc<ImageRecord>, seen: &str) -> Result<(), Refusal> {
+    if seen.is_empty() || corrections::state_revision(&image.about) == seen {
+        return Ok(());
+    }
+    let said = |key: &str| {
+        image
+            .about
+            .metadata
+            .get(key)
+            .and_then(|values| values.first())
+    };
+    let [state, by, _] = corrections::STATE.map(said);
+    let who = by.map_or("somebody else", String::as_str);
+    let why = match state {
+        Some(state) => format!("{who} has said of the image that it is {state}"),
+        None => "somebody else has taken back what was said of the image".into(),
+    };
+    Err(Refusal {
+        conflict: Some(Conflict::State(image.clone())),
+        ..Refusal::of(409, why)
+    })
+}
+
+/// Refuses points that were drawn on an image of another size: it has been replaced since.
+fn is_in_frame(made: Option<Frame>, now: Option<Frame>) -> Result<(), Refusal> {
+    match made.zip(now).filter(|(made, now)| made != now) {
+        None => Ok(()),
+        Some((made, now)) => Err(Refusal::of(
+            409,
+            format!(
+                "it was made on {} x {}, and the image has {} x {} now: its file has been replaced",
+                made.width, made.height, now.width, now.height
+            ),
+        )),
+    }
 }
 
 impl ReviewFile {
@@ -76,13 +139,18 @@ impl ReviewFile {
         catalogue: &mut Catalogue,
         summary: &mut Summary,
     ) -> Result<Self, Error> {
-        let held = match path.exists() {
-            true => files::read(path)?,
-            false => Vec::new(),
-        };
-        let images = catalogue.images.iter();
-        let mut places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
-        let (given, rejects) = corrections::read(&path.display().to_string(), &held);
+        if path.exists() && !path.is_file() {
+            let what = format!("{}: not a regular file", path.display());
+            return Err(Error::new(what).hint("corrections are appended to the file of --review"));
+        }
+        let file = files::open_to_append(path)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let what = format!("{}: in use by another recto-serve", path.display());
+            return Err(Error::new(what).hint("name another file with --review"));
+        }
+        let held = files::read(path)?;
+        let mut places = index(catalogue);
+        let (mut given, rejects) = corrections::read(&path.display().to_string(), &held);
         // A single line may be the first half of one that was cut short.
         if given.is_empty() && (rejects.len() > 1 || held.ends_with(b"\n") && !rejects.is_empty()) {
             let what = format!("{}: not a valid file of reviews", path.display());
@@ -90,53 +158,48 @@ impl ReviewFile {
         }
         summary.read += (given.len() + rejects.len()) as u64;
         summary.rejects.extend(rejects);
+        summary.notes.extend(name_as_served(&mut given, catalogue));
         let (made, rejects) = corrections::apply_all(&given, &mut catalogue.images, &mut places);
         index_again(&given, catalogue);
         summary.kept += made;
         summary.count("reviews", made);
         summary.rejects.extend(rejects);
-        let mut file = files::open_to_append(path)?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            let what = format!("{}: in use by another recto-serve", path.display());
-            return Err(Error::new(what).hint("name another file with --review"));
-        }
-        if !held.is_empty() && !held.ends_with(b"\n") {
-            // A line that was cut short must not be joined to the next one.
-            file.write_all(b"\n")
-                .map_err(|e| files::cannot_write(path, e))?;
-        }
+        const DIGITS: usize = 12;
+        let real = files::real(path);
         Ok(ReviewFile {
             path: path.to_owned(),
             file,
+            key: files::hex_digest(real.as_os_str().as_encoded_bytes(), DIGITS),
+            length: held.len() as u64,
             lines: held.split_inclusive(|b| *b == b'\n').count(),
             places,
         })
     }
 
     /// What tells this file from those of other servers that a browser may know under the same address.
-    pub fn key(&self) -> String {
-        const DIGITS: usize = 12;
-        let path = files::real(&self.path);
-        files::hex_digest(path.as_os_str().as_encoded_bytes(), DIGITS)
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Applies a correction to a copy of the catalogue and appends it to the file. Returns the new catalogue and the id of
-    /// the box. `seen` is the revision of the box that the correction was made on; empty: whatever it is now. A new box
-    /// that the file holds already, because the answer to the first request was lost, is not made twice.
+    /// the box. A new box that the file holds already, because the answer to the first request was lost, is not made twice.
     ///
     /// # Errors
-    /// The correction fits no image or box, the box has changed since it was seen, or the file cannot be written.
+    /// The correction fits no image or box, what it was made on has changed since it was seen, or the file cannot be written.
     pub fn apply(
         &mut self,
         mut correction: Correction,
-        seen: &str,
+        seen: &Seen,
         catalogue: &Catalogue,
     ) -> Result<(Catalogue, String), Refusal> {
-        let size = catalogue
-            .find(&correction.image)
-            .and_then(|at| catalogue.images[at].size());
+        let Some(at) = catalogue.find(&correction.image) else {
+            let why = format!("there is no image `{}`", correction.image);
+            return Err(Refusal::of(409, why));
+        };
+        let image = &catalogue.images[at];
         if let Change::Create(shape) | Change::Update(shape) = &mut correction.change {
-            shape.frame = size.and_then(|size| Frame::try_from(size).ok());
+            shape.frame = image.size().and_then(|size| Frame::try_from(size).ok());
+            is_in_frame(seen.frame, shape.frame)?;
         }
         let held = corrections::held(&correction, &catalogue.images, &self.places).ok();
         match &correction.change {
@@ -148,13 +211,17 @@ impl ReviewFile {
                     return Ok((catalogue.clone(), held.id.clone()));
                 }
             }
+            Change::OfImage(ImageChange::State(_)) => is_state_as_seen(image, &seen.revision)?,
             Change::OfImage(_) => {}
-            _ => is_as_seen(held, seen)?,
+            _ => is_as_seen(held, &seen.revision)?,
         }
+        // In the file the image has the name that no other file can take from it.
+        correction.image.clone_from(&image.name);
         // The line as it will be read back is applied, so that all who read the file get the same boxes.
         let line = corrections::line(&correction);
-        let correction =
+        let mut correction =
             corrections::read_line(line.as_bytes()).map_err(|why| Refusal::of(409, why))?;
+        correction.image.clone_from(&image.id);
         let mut corrected = catalogue.clone();
         let id = corrections::apply(&correction, &mut corrected.images, &mut self.places)
             .map_err(|why| Refusal::of(409, why))?;
@@ -168,12 +235,15 @@ impl ReviewFile {
     /// Applies all corrections of the file to a catalogue that was read again.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or its name leads elsewhere.
     pub fn apply_again(&mut self, catalogue: &mut Catalogue) -> Result<(), Error> {
+        let cannot = |e| Error::new(format!("{}: cannot be read", self.path.display())).because(e);
+        self.in_place().map_err(cannot)?;
         let held = files::read(&self.path)?;
-        let images = catalogue.images.iter();
-        self.places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
-        let (given, _) = corrections::read(&self.path.display().to_string(), &held);
+        self.length = held.len() as u64;
+        self.places = index(catalogue);
+        let (mut given, _) = corrections::read(&self.path.display().to_string(), &held);
+        name_as_served(&mut given, catalogue);
         // What fits no image was said at the start, or when it was sent.
         corrections::apply_all(&given, &mut catalogue.images, &mut self.places);
         index_again(&given, catalogue);
@@ -181,25 +251,84 @@ impl ReviewFile {
     }
 
     /// Appends a whole line or nothing: half a line would spoil the next one too.
-    fn append(&mut self, line: &[u8]) -> std::io::Result<()> {
-        let about = self.file.metadata()?;
-        if about.nlink() == 0 {
-            return Err(std::io::Error::other(
-                "the file was removed; restart the server",
-            ));
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let before = self.in_place()?;
+        // An editor may leave out the last line end; what else is missing would be missing for ever.
+        if before + 1 < self.length {
+            let why = "something else has made the file shorter; SIGHUP has it read again";
+            return Err(io::Error::other(why));
         }
-        let before = about.len();
-        let written = self.file.write_all(line);
+        // A line that was cut short, or lost its end while the server ran, must not be joined to the next one.
+        let line = match before == 0 || self.byte_at(before - 1)? == b'\n' {
+            true => line.to_vec(),
+            false => [b"\n", line].concat(),
+        };
+        let written = self.file.write_all(&line);
         written
             .and_then(|()| self.file.sync_data())
             .inspect_err(|_| {
                 let _ = self.file.set_len(before);
-            })
+            })?;
+        self.length = before + line.len() as u64;
+        Ok(())
+    }
+
+    fn byte_at(&self, at: u64) -> io::Result<u8> {
+        let mut byte = [0];
+        self.file.read_exact_at(&mut byte, at)?;
+        Ok(byte[0])
+    }
+
+    /// The length of the file, if its name still leads to it: whoever starts with this name again must find all corrections.
+    fn in_place(&self) -> io::Result<u64> {
+        let own = self.file.metadata()?;
+        let there = std::fs::metadata(&self.path);
+        let is_own =
+            |there: &std::fs::Metadata| (there.dev(), there.ino()) == (own.dev(), own.ino());
+        match there.is_ok_and(|there| is_own(&there)) {
+            true => Ok(own.len()),
+            false => Err(io::Error::other(
+                "the file was removed, renamed or replaced; put it back, or restart the server",
+            )),
+        }
     }
 }
 
+fn index(catalogue: &Catalogue) -> ImageIndex {
+    let images = catalogue.images.iter();
+    let images = images.map(|image| (image.id.as_str(), &image.about as &LocalizedImage));
+    ImageIndex::of(images)
+}
+
+/// Gives the images of corrections the ids under which they are served now. Where a file of a folder is gone and another
+/// one has its name without suffix, its corrections are for that one; returned are notes of that.
+fn name_as_served(given: &mut [LocatedCorrection], catalogue: &Catalogue) -> BTreeSet<String> {
+    let mut notes = BTreeSet::new();
+    for located in given {
+        let name = &mut located.correction.image;
+        let heir = || {
+            // A page of a file is nobody else's.
+            let (stem, _) = name
+                .rsplit_once('.')
+                .filter(|(_, suffix)| !suffix.contains(';'))?;
+            let image = &catalogue.images[catalogue.find(stem)?];
+            (image.id == stem && image.name.starts_with(&format!("{stem}."))).then_some(image)
+        };
+        if let Some(at) = catalogue.find(name) {
+            name.clone_from(&catalogue.images[at].id);
+        } else if let Some(image) = heir() {
+            notes.insert(format!(
+                "{name} is gone; its corrections are applied to {}",
+                image.name
+            ));
+            name.clone_from(&image.id);
+        }
+    }
+    notes
+}
+
 /// Finds the canvases again of all groups that corrections changed.
-fn index_again(given: &[corrections::LocatedCorrection], catalogue: &mut Catalogue) {
+fn index_again(given: &[LocatedCorrection], catalogue: &mut Catalogue) {
     let given: Vec<&Correction> = given.iter().map(|located| &located.correction).collect();
     index_groups(&given, catalogue);
 }

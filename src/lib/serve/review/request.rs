@@ -7,10 +7,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::file::{Refusal, ReviewFile};
-use crate::contracts::{BBox, Polygon};
+use super::file::{Conflict, Refusal, ReviewFile, Seen};
+use crate::contracts::{BBox, Frame, Polygon};
 use crate::corrections::{self, Change, CorrectedBox, Correction, ImageChange, ReviewState};
-use crate::serve::auth::rules::Access;
 use crate::serve::catalogue::SharedCatalogue;
 use crate::serve::image::api;
 use crate::serve::pages;
@@ -44,22 +43,27 @@ pub fn answer(
         return api::not_found(&request.image);
     };
     let image = &site.catalogue.images[at];
-    if site.permissions.access(&image.about) < Access::Review {
+    if !site.may_review(at) {
         return (site.permissions).refuse("you do not have permission to correct this image");
     }
     let Read {
         mut correction,
         seen,
         is_brief,
+        page,
     } = match read(request, &image.id) {
         Ok(read) => read,
         Err(why) => return error_response(400, &why),
     };
-    if let Some(user) = &site.permissions.visitor.user {
-        correction.author.clone_from(user);
-    }
+    let user = &site.permissions.visitor.user;
     // Corrections are applied one after the other.
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(why) = page.is_of(file.key(), user.as_deref()) {
+        return error_response(409, &why);
+    }
+    if let Some(user) = user {
+        correction.author.clone_from(user);
+    }
     let id = image.id.clone();
     let changed = shared.change(|catalogue| {
         let (corrected, changed) = file.apply(correction, &seen, catalogue)?;
@@ -82,13 +86,20 @@ pub fn answer(
     }
 }
 
-/// The reason as text; of a conflict the box as it is now too, as JSON.
+/// The reason as text; of a conflict the box or the image as it is now too, as JSON.
 fn refused(refusal: &Refusal) -> Response {
     let Some(held) = &refusal.conflict else {
         return error_response(refusal.status, &refusal.why);
     };
-    let held = held.as_ref().map(|held| pages::of_box(held));
-    let answer = json!({"problem": refusal.why, "box": held});
+    let answer = match held {
+        Conflict::Box(held) => {
+            let held = held.as_ref().map(|held| pages::of_box(held));
+            json!({"problem": refusal.why, "box": held})
+        }
+        Conflict::State(image) => {
+            json!({"problem": refusal.why, "image": pages::reviewed_image(image)})
+        }
+    };
     let mut response = uncached(format!("{answer}\n"), "application/json");
     response.status = refusal.status;
     response
@@ -106,9 +117,15 @@ struct Sent {
     /// Attributes that change; null removes one.
     #[serde(default)]
     attributes: BTreeMap<String, Value>,
-    /// The revision of the box that was seen.
+    /// The revision of the box, or of the state of the image, that was seen.
     #[serde(default)]
     revision: String,
+    /// `[width, height]` of the frame in which the points are given.
+    frame: Option<Frame>,
+    /// The key of the file of reviews that the page belongs to.
+    reviews: Option<String>,
+    /// Who was logged in when the correction was made.
+    user: Option<String>,
     /// Whether the box is right; nothing else of it changes then.
     accepted: Option<bool>,
     /// Of an image: `reviewed`, `accepted`, `doubtful`, or empty.
@@ -122,13 +139,42 @@ struct Sent {
     brief: bool,
 }
 
+/// The page that sends a correction, as far as it says so: the key of its file of reviews, and who was logged in then.
+#[derive(Debug)]
+struct Page {
+    reviews: Option<String>,
+    user: Option<String>,
+}
+
+impl Page {
+    /// Refuses what was made for another server under the same address, or by somebody else in the same browser.
+    fn is_of(&self, key: &str, user: Option<&str>) -> Result<(), String> {
+        if self
+            .reviews
+            .as_deref()
+            .is_some_and(|reviews| reviews != key)
+        {
+            return Err(
+                "the page belongs to another set than the server has now; open it again".into(),
+            );
+        }
+        match (self.user.as_deref(), user) {
+            (Some(made_by), Some(user)) if made_by != user => Err(format!(
+                "it was made by {made_by}, and you are logged in as {user}"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A request, understood.
 #[derive(Debug)]
 struct Read {
     correction: Correction,
-    /// The revision of the box that it was made on; empty if that does not matter.
-    seen: String,
+    /// What it was made on.
+    seen: Seen,
     is_brief: bool,
+    page: Page,
 }
 
 /// Reads a correction of the image with this id.
@@ -141,7 +187,14 @@ fn read(request: ReviewRequest, image: &str) -> Result<Read, String> {
     let mut sent: Sent =
         serde_json::from_slice(body).map_err(|e| format!("not a valid review: {e}"))?;
     let author = sent.author.trim().to_owned();
-    let seen = std::mem::take(&mut sent.revision);
+    let seen = Seen {
+        revision: std::mem::take(&mut sent.revision),
+        frame: sent.frame,
+    };
+    let page = Page {
+        reviews: sent.reviews.take(),
+        user: sent.user.take(),
+    };
     let is_brief = sent.brief;
     let mut id = request.of;
     let change = match (&*request.method, sent.accepted) {
@@ -171,6 +224,7 @@ fn read(request: ReviewRequest, image: &str) -> Result<Read, String> {
         correction,
         seen,
         is_brief,
+        page,
     })
 }
 

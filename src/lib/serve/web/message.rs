@@ -21,6 +21,10 @@ pub struct Request<'a> {
     pub if_none_match: &'a str,
     /// `If-Modified-Since`, empty if there is none.
     pub if_modified_since: &'a str,
+    /// `If-Match`, empty if there is none.
+    pub if_match: &'a str,
+    /// `If-Unmodified-Since`, empty if there is none.
+    pub if_unmodified_since: &'a str,
 }
 
 /// The answer to a request.
@@ -103,6 +107,9 @@ pub fn json_response(document: &impl Serialize, media_type: &str, request: &Requ
     text.push('\n');
     let pieces = [media_type.as_bytes(), b" ", text.as_bytes()];
     let etag = format!("\"{}\"", files::hex_digest_of(&pieces, 24));
+    if let Some(refused) = other_wanted(request, &etag, None) {
+        return refused;
+    }
     let response = not_modified(request, &etag).unwrap_or_else(|| {
         Response::new(200, Body::Text(text)).with_header("content-type", media_type)
     });
@@ -146,6 +153,21 @@ pub fn not_modified(request: &Request, etag: &str) -> Option<Response> {
     let mut tags = request.if_none_match.split(',').map(str::trim);
     let matches = |tag: &str| tag == "*" || uncoded(tag.trim_start_matches("W/")) == uncoded(etag);
     tags.any(matches).then(|| Response::new(304, Body::Empty))
+}
+
+/// Status 412 if the client wants only another state than that of this entity tag, last written at `modified`, in seconds
+/// since 1970 (RFC 9110 §13.1.1 and §13.1.4): whoever resumes a download must not get the rest of another file.
+pub fn other_wanted(request: &Request, etag: &str, modified: Option<i64>) -> Option<Response> {
+    let is_it = |tag: &str| tag == "*" || uncoded(tag) == uncoded(etag);
+    let is_wanted = match request.if_match {
+        "" => {
+            let since = jiff::fmt::rfc2822::parse(request.if_unmodified_since).ok();
+            let pair = since.zip(modified);
+            pair.is_none_or(|(since, modified)| modified <= since.timestamp().as_second())
+        }
+        tags => tags.split(',').map(str::trim).any(is_it),
+    };
+    (!is_wanted).then(|| error_response(412, "the client wants another state of it"))
 }
 
 /// An entity tag without the content coding that its text was sent in.

@@ -20,7 +20,8 @@ use super::documents::Documents;
 use super::forwarded::Forwarded;
 use super::host::Host;
 use super::message::{
-    Body, Query, Request, Response, error_response, header_text, not_modified, redirect, uncached,
+    Body, Query, Request, Response, error_response, header_text, not_modified, other_wanted,
+    redirect, uncached,
 };
 use super::request_class::RequestClasses;
 use super::route::Route;
@@ -70,7 +71,7 @@ pub struct Router {
     /// What tells that file from those of other servers.
     pub review_key: Option<String>,
     /// The rules about who may see what; none: everybody may see everything.
-    pub auth: Option<Auth>,
+    pub auth: Option<Arc<Auth>>,
     /// What is set for classes of requests.
     pub request_classes: RequestClasses,
     /// The base of all URIs.
@@ -197,7 +198,7 @@ impl Router {
         uris: &Uris,
     ) -> Result<Permissions, Response> {
         // Browsers send OPTIONS without credentials.
-        let is_open = |auth: &&Auth| {
+        let is_open = |auth: &&Arc<Auth>| {
             head.method == Method::OPTIONS
                 || matches!(route, Route::Asset(_))
                 || auth.is_open(route)
@@ -245,7 +246,7 @@ impl Router {
     }
 
     fn metrics(&self) -> Response {
-        let auth = self.auth.as_ref().map(Auth::metrics);
+        let auth = self.auth.as_ref().map(|auth| auth.metrics());
         let text = self.renderer.metrics_text() + &auth.unwrap_or_default();
         uncached(text, metrics::CONTENT_TYPE)
     }
@@ -354,20 +355,7 @@ impl Router {
             .documents
             .get(&key, Coding::preferred(coding), make)
             .await;
-        let etag = response.header("etag");
-        match not_modified(&request, etag) {
-            Some(same) if response.status == 200 => {
-                let headers = response.headers.into_iter();
-                let kept = headers
-                    .filter(|(name, _)| !["content-type", "content-encoding"].contains(name));
-                let same = Response {
-                    headers: kept.collect(),
-                    ..same
-                };
-                (same, Bytes::new())
-            }
-            _ => (response, bytes),
-        }
+        conditional(response, bytes, &request)
     }
 
     async fn log_in(&self, auth: &Auth, call: &Call<'_>, body: Incoming) -> Response {
@@ -489,6 +477,30 @@ impl Router {
     }
 }
 
+/// A document, unless the client has it already, or wants another state of it.
+fn conditional(response: Response, bytes: Bytes, request: &Request) -> (Response, Bytes) {
+    if response.status != 200 {
+        return (response, bytes);
+    }
+    let etag = response.header("etag");
+    if let Some(refused) = other_wanted(request, etag, None) {
+        return with_text(refused);
+    }
+    match not_modified(request, etag) {
+        Some(same) => {
+            let headers = response.headers.into_iter();
+            let kept =
+                headers.filter(|(name, _)| !["content-type", "content-encoding"].contains(name));
+            let same = Response {
+                headers: kept.collect(),
+                ..same
+            };
+            (same, Bytes::new())
+        }
+        None => (response, bytes),
+    }
+}
+
 /// Answers requests that only look something up. No clock, no disk, no pixels.
 fn respond(site: &Site, uris: &Uris, route: &Route, request: &Request) -> Response {
     match request.method {
@@ -560,6 +572,8 @@ fn request_of<'a>(call: &Call<'a>) -> Request<'a> {
         accept: header_text(headers, header::ACCEPT),
         if_none_match: header_text(headers, header::IF_NONE_MATCH),
         if_modified_since: header_text(headers, header::IF_MODIFIED_SINCE),
+        if_match: header_text(headers, header::IF_MATCH),
+        if_unmodified_since: header_text(headers, header::IF_UNMODIFIED_SINCE),
     }
 }
 
