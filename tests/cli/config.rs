@@ -120,7 +120,19 @@ fn values_that_are_not_valid_are_said_with_their_place() {
         &'static [(&'static str, &'static str)],
         &'static [&'static str],
     );
-    let cases: [Case; 4] = [
+    let cases: [Case; 6] = [
+        (
+            "[extract]\npoint-size = [1, 2]\n",
+            &[],
+            &["recto.toml:2: --point-size has several values, and takes one"],
+        ),
+        (
+            "",
+            &[("RECTO_EXTRACT_PARTIAL_OK", "banana")],
+            &[
+                "RECTO_EXTRACT_PARTIAL_OK: `banana` is not a valid value for --partial-ok: true or false is expected",
+            ],
+        ),
         (
             "[extract]\n\npoint-size = \"big\"\n",
             &[],
@@ -143,7 +155,7 @@ fn values_that_are_not_valid_are_said_with_their_place() {
             "",
             &[("RECTO_EXTRACT_OUTSIED", "clip")],
             &[
-                "the variable RECTO_EXTRACT_OUTSIED is set, and sets no option",
+                "the variable RECTO_EXTRACT_OUTSIED is set, and sets nothing",
                 "did you mean RECTO_EXTRACT_OUTSIDE?",
             ],
         ),
@@ -155,7 +167,14 @@ fn values_that_are_not_valid_are_said_with_their_place() {
             .says(wanted);
         assert!(!work.exists("here/below/localizations.json"));
         // What the command line gives is not looked up.
-        let given = ["digest.json", "--point-size", "4", "--outside", "clip"];
+        let given = [
+            "digest.json",
+            "--point-size",
+            "4",
+            "--outside",
+            "clip",
+            "--partial-ok",
+        ];
         if variables
             .first()
             .is_none_or(|(name, _)| !name.ends_with("OUTSIED"))
@@ -172,7 +191,7 @@ fn variables_that_set_nothing_are_listed() {
     run(&work, "extract", &["digest.json"], &variables).exits(0);
     let shown = run(&work, "recto", &["config"], &variables);
     let text = shown.exits(0).stdout();
-    let line = "# RECTO_SERVE_SERVICE_HOST is set, and sets no option\n";
+    let line = "# RECTO_SERVE_SERVICE_HOST is set, and sets nothing\n";
     assert!(text.contains(line), "{text}");
 }
 

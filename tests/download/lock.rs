@@ -176,6 +176,42 @@ fn a_refresh_keeps_old_bytes_and_a_lock_gets_them_back() {
     assert_eq!(pictures(&work), before);
 }
 
+/// Which bytes an image had is known from nowhere else: a run that does not have it does not forget them.
+#[test]
+fn what_a_run_does_not_have_stays_in_the_lock() {
+    let (server, shades) = changing(&PATHS);
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(three(&server)));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let first = work.read("recto.lock");
+    let again = |more: &[&str]| {
+        std::fs::remove_dir_all(work.path("images")).unwrap();
+        work.run("download", &args(&[&["--lock"], more].concat()))
+    };
+    // One that its server does not have any more.
+    shades.lock().unwrap()[1] = 0;
+    again(&[])
+        .exits(3)
+        .says(&["--lock: 1 image is not there now, and stays in recto.lock as before"]);
+    assert!(
+        work.read("recto.lock") == first,
+        "{}",
+        work.text("recto.lock")
+    );
+    shades.lock().unwrap()[1] = 10;
+    // A run that ends before it has all.
+    again(&["--budget", "requests=2", "-j", "1"]).exits(75);
+    assert!(
+        work.read("recto.lock") == first,
+        "{}",
+        work.text("recto.lock")
+    );
+    // What is not in the set any more is not in its lock.
+    work.write_json("localizations.json", &set(three(&server)[..2].to_vec()));
+    again(&[]).exits(0);
+    assert_eq!(locked(&work).len(), 1 + 2);
+}
+
 #[test]
 fn a_lock_that_is_none_is_refused_before_anything_is_asked_for() {
     let (server, _) = changing(&PATHS);

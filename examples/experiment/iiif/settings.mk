@@ -3,7 +3,7 @@
 # A collection or manifest: the URL of its JSON, not of the page that shows it.
 SOURCE := https://archive.example/iiif/collection.json
 
-DIGEST := iiif $(SOURCE)
+DIGEST := iiif '$(SOURCE)'
 # Files that the digest depends on.
 INPUTS :=
 EXTRACT :=

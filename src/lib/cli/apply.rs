@@ -91,9 +91,13 @@ fn check(
         return Ok(());
     };
     let Setting { origin, option, .. } = setting;
+    if setting.values.len() > 1 && error.kind() == ErrorKind::ArgumentConflict {
+        let what = format!("{origin}: --{option} has several values, and takes one");
+        return Err(Error::usage(what));
+    }
     let is_wrong = matches!(
         error.kind(),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::TooManyValues
     );
     let value = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(value)) if is_wrong => value,
@@ -113,6 +117,9 @@ fn check(
     };
     let what = match why {
         Some(why) => format!("{what}: {why}"),
+        None if error.kind() == ErrorKind::TooManyValues => {
+            format!("{what}: true or false is expected")
+        }
         None => what,
     };
     let error = Error::usage(what);

@@ -82,7 +82,7 @@ fn as_text(file: &File, rows: &[(String, Setting)], unknown: &[String]) -> Strin
             setting.option, setting.origin
         )
     };
-    let unused = |name: &String| format!("# {name} is set, and sets no option\n");
+    let unused = |name: &String| format!("# {name} is set, and sets nothing\n");
     place
         + &rows.iter().map(line).collect::<String>()
         + &unknown.iter().map(unused).collect::<String>()

@@ -103,10 +103,12 @@ pub fn of_environment(stage: &str, arg: &Arg) -> Option<Setting> {
     let text = std::env::var(&name).ok()?;
     let values = match takes_value(arg) {
         true => text.lines().map(|line| Value::Text(line.into())).collect(),
-        false => vec![Value::Flag(!matches!(
-            text.as_str(),
-            "" | "0" | "false" | "no"
-        ))],
+        false => vec![match text.trim().to_lowercase().as_str() {
+            "" | "0" | "false" | "no" | "off" => Value::Flag(false),
+            "1" | "true" | "yes" | "on" => Value::Flag(true),
+            // That it is neither is said when it is checked.
+            _ => Value::Text(text),
+        }],
     };
     Some(Setting {
         stage: Some(stage.into()),
@@ -124,8 +126,11 @@ fn variable(stage: &str, option: &str) -> String {
         .to_uppercase()
 }
 
-/// The variables of the environment that begin like those of a stage and set no option, each with the nearest one that does,
-/// where it is near. In Kubernetes a service named `recto-serve` makes such variables, with other endings.
+/// Variables that set no option.
+const OTHERS: [&str; 2] = ["RECTO_CONFIG", "RECTO_SHARDS"];
+
+/// The variables of the environment that begin with `RECTO_` and set nothing, each with the nearest one that does, where it is
+/// near. In Kubernetes a service named `recto-serve` makes such variables, with other endings.
 pub fn unknown_variables(commands: &[(&str, Command)]) -> Vec<(String, Option<String>)> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     unknown(names, commands)
@@ -135,17 +140,15 @@ fn unknown(
     names: impl Iterator<Item = String>,
     commands: &[(&str, Command)],
 ) -> Vec<(String, Option<String>)> {
-    let mut known: Vec<String> = Vec::new();
+    let mut known: Vec<String> = OTHERS.map(str::to_owned).into();
     for (stage, command) in commands {
         let options = command.get_arguments().filter_map(Arg::get_long);
         known.extend(options.map(|option| variable(stage, option)));
+        let own = command.get_arguments().filter_map(Arg::get_env);
+        known.extend(own.filter_map(|name| name.to_str().map(str::to_owned)));
     }
-    let is_of_a_stage = |name: &str| {
-        let mut stages = commands.iter();
-        stages.any(|(stage, _)| name.starts_with(&variable(stage, "")))
-    };
     let mut unknown: Vec<_> = names
-        .filter(|name| is_of_a_stage(name) && !known.contains(name))
+        .filter(|name| name.starts_with("RECTO_") && !known.contains(name))
         .map(|name| {
             let near = known
                 .iter()
@@ -164,7 +167,7 @@ fn unknown(
 pub fn misspelt(commands: &[(&str, Command)]) -> Option<Error> {
     let unknown = unknown_variables(commands);
     let (name, near) = unknown.into_iter().find(|(_, near)| near.is_some())?;
-    let error = Error::usage(format!("the variable {name} is set, and sets no option"));
+    let error = Error::usage(format!("the variable {name} is set, and sets nothing"));
     Some(error.hint(format!("did you mean {}?", near?)))
 }
 
@@ -383,19 +386,23 @@ mod tests {
             "RECTO_DOWNLOAD_RATE",
             "RECTO_CONTACT",
             "RECTO_SERVE_SERVICE_HOST",
-            "RECTO_DOWNLOAD",
+            "RECTO_CONTCT",
+            "RECTO_DOWNLAOD_RATE",
+            "RECTO_CONFIG",
             "HOME",
         ];
         let names = environment.map(str::to_owned).into_iter();
         let found = super::unknown(names, &super::super::stages());
-        let raet = (
-            "RECTO_DOWNLOAD_RAET".to_owned(),
-            Some("RECTO_DOWNLOAD_RATE".to_owned()),
-        );
-        let mut wanted = vec![raet];
-        if cfg!(feature = "serve") {
-            wanted.push(("RECTO_SERVE_SERVICE_HOST".to_owned(), None));
-        }
+        let found: Vec<(&str, Option<&str>)> = found
+            .iter()
+            .map(|(name, near)| (name.as_str(), near.as_deref()))
+            .collect();
+        let wanted = [
+            ("RECTO_CONTCT", Some("RECTO_CONTACT")),
+            ("RECTO_DOWNLAOD_RATE", Some("RECTO_DOWNLOAD_RATE")),
+            ("RECTO_DOWNLOAD_RAET", Some("RECTO_DOWNLOAD_RATE")),
+            ("RECTO_SERVE_SERVICE_HOST", None),
+        ];
         assert_eq!(found, wanted);
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::compare::compare;
 use super::compared::Compared;
-use super::input::Input;
+use super::input::{Input, Kind};
 use super::options::Options;
 use super::page::Page;
 use super::pictures;
@@ -142,6 +142,12 @@ impl<'a> Run<'a> {
                 .into_iter()
                 .map(|note| format!("{}: {note}", path.display()));
             self.notes.extend(named);
+        }
+        let is_recorded = matches!(self.b.kind(), Kind::Downloads | Kind::Dataset);
+        if is_recorded && !self.options.rehash {
+            self.notes.push(
+                "files of the recorded size are compared by the SHA-256 recorded with them; --rehash reads them".into(),
+            );
         }
         self.left(&mut old, &mut new, put)?;
         self.whole(put)

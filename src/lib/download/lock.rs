@@ -58,7 +58,8 @@ impl Lock {
 const AT_ONCE: usize = 64;
 
 /// Writes the lock of all images that are there, in the order of their ids. What an earlier lock knows of the same files is not
-/// computed again.
+/// computed again, and what it says of images that are to be there and are not, stays: which bytes they had is not known from
+/// elsewhere. Gives the number of these.
 ///
 /// # Errors
 /// Those of the disk.
@@ -68,31 +69,120 @@ pub fn write(
     folder: &OutputFolder,
     index: &Index,
     there: &[Slot],
-) -> Result<(), Error> {
+    missing: &Missing,
+) -> Result<u64, Error> {
     // One that cannot be read is written anew.
-    let earlier = Lock::read(path).unwrap_or_default();
+    let (earlier, kept) = match Lock::read(path) {
+        Ok(earlier) => (earlier, missing.count(path)?),
+        Err(_) => (Lock::default(), 0),
+    };
     let head = LockHead {
         contract: LockHead::NAME.into(),
         version: LockHead::VERSION,
         part: LockPart::Images,
         output: String::new(),
-        count: there.len() as u64,
+        count: there.len() as u64 + kept,
         recto: env!("CARGO_PKG_VERSION").into(),
         command: command(options),
         inputs: inputs(options)?,
     };
+    let lines = Lines {
+        folder,
+        index,
+        earlier: &earlier,
+    };
     contracts::write_lock(path, &head, |put: PutLine<LockedImage>| {
-        for some in there.chunks(AT_ONCE) {
+        let mut rest = there;
+        if kept > 0 {
+            let cannot = |e| files::cannot_write(path, e);
+            let merged = contracts::read_lock(path, |old| {
+                if missing.has(&old.id) {
+                    let before = rest.partition_point(|slot| index.id(*slot) < old.id.as_str());
+                    let (some, after) = rest.split_at(before);
+                    rest = after;
+                    lines
+                        .put(some, &mut *put)
+                        .and_then(|()| put(&old))
+                        .map_err(cannot)?;
+                }
+                Ok(())
+            });
+            merged.map_err(|e| io::Error::other(e.to_string()))?;
+        }
+        lines.put(rest, put)
+    })?;
+    Ok(kept)
+}
+
+/// What lines are made of.
+struct Lines<'a> {
+    folder: &'a OutputFolder,
+    index: &'a Index,
+    earlier: &'a Lock,
+}
+
+impl Lines<'_> {
+    /// The lines of some images, in their order.
+    fn put(&self, images: &[Slot], put: PutLine<LockedImage>) -> io::Result<()> {
+        for some in images.chunks(AT_ONCE) {
             let line = |slot: &Slot| {
-                let entry = index.entry(*slot);
-                entry.map(|entry| line(entry, folder, &earlier))
+                let entry = self.index.entry(*slot);
+                entry.map(|entry| line(entry, self.folder, self.earlier))
             };
             let lines: Option<Vec<LockedImage>> = some.par_iter().map(line).collect();
             let lines = lines.ok_or_else(|| io::Error::other("the journal changed meanwhile"))?;
             lines.iter().try_for_each(&mut *put)?;
         }
         Ok(())
-    })
+    }
+}
+
+/// Images that are to be there and are not, by the numbers made of their ids.
+#[derive(Debug)]
+pub enum Missing {
+    /// These.
+    These(HashSet<u64>),
+    /// All but these: of a run that was stopped it is not known what it would have had.
+    AllBut(HashSet<u64>),
+}
+
+impl Missing {
+    /// Those of a run.
+    ///
+    /// # Errors
+    /// The set cannot be read.
+    pub fn of(results: &Results, index: &Index, set: &Set) -> Result<Self, Error> {
+        let there = results.there.iter().map(|slot| number(index.id(*slot)));
+        let there: HashSet<u64> = there.collect();
+        if results.stopped.is_some() {
+            return Ok(Missing::AllBut(there));
+        }
+        let mut failed = HashSet::new();
+        results.failures.visit(set, &set.naming, |failure| {
+            failed.insert(number(&failure.id));
+            Ok(())
+        })?;
+        // Those that a refresh could not get again are there as before.
+        failed.retain(|id| !there.contains(id));
+        Ok(Missing::These(failed))
+    }
+
+    fn has(&self, id: &str) -> bool {
+        match self {
+            Missing::These(these) => these.contains(&number(id)),
+            Missing::AllBut(others) => !others.contains(&number(id)),
+        }
+    }
+
+    /// How many of them a lock knows.
+    fn count(&self, path: &Path) -> Result<u64, Error> {
+        let mut count = 0;
+        contracts::read_lock(path, |old| {
+            count += u64::from(self.has(&old.id));
+            Ok(())
+        })?;
+        Ok(count)
+    }
 }
 
 fn line(entry: Download, folder: &OutputFolder, earlier: &Lock) -> LockedImage {

@@ -33,7 +33,7 @@ use crate::files;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
 use crops::sizes::{self, CroppedSet};
-use lock::Lock;
+use lock::{Lock, Missing};
 use names::OutputFolder;
 pub use options::{Options, Orphans};
 use run::Run;
@@ -261,7 +261,19 @@ fn write_lists(
     }
     publish(options, index, &results.there)?;
     if let Some(lock) = &options.lock {
-        lock::write(lock, options, folder, index, &results.there)?;
+        let missing = Missing::of(results, index, set)?;
+        let kept = lock::write(lock, options, folder, index, &results.there, &missing)?;
+        if kept > 0 {
+            results.notes.push(format!(
+                "--lock: {} in {} as before",
+                counted(
+                    kept,
+                    "image is not there now, and stays",
+                    "images are not there now, and stay"
+                ),
+                lock.display()
+            ));
+        }
     }
     results.rejects = write_failures(options, set, &results.failures)?;
     failed::forget(folder);
