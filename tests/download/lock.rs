@@ -200,7 +200,7 @@ fn what_a_run_does_not_have_stays_in_the_lock() {
     );
     shades.lock().unwrap()[1] = 10;
     // A run that ends before it has all.
-    again(&["--budget", "requests=2", "-j", "1"]).exits(75);
+    again(&["--budget", "requests=1", "-j", "1"]).exits(75);
     assert!(
         work.read("recto.lock") == first,
         "{}",
