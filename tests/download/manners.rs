@@ -499,6 +499,22 @@ fn a_run_costs_no_more_than_its_budget() {
     }
 }
 
+/// However many are under way when the last request of the budget is sent.
+#[test]
+fn a_budget_of_requests_is_kept_by_images_side_by_side() {
+    for most in [1, 2, 5] {
+        let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+        let work = Workdir::new();
+        let image = |i: usize| plain(&format!("i{i}"), server.url(&format!("/{i}.jpg")));
+        work.write_json("localizations.json", &set((0..20).map(image).collect()));
+        let budget = format!("requests={most}");
+        let flags = ["--budget", &budget, "-j", "16", "--per-host", "16"];
+        work.run("download", &args(&flags)).exits(75);
+        assert_eq!(server.log().len(), most);
+        assert_eq!(rows(&work, "failures.csv").len(), 20 - most);
+    }
+}
+
 #[test]
 fn a_drip_ends() {
     let server = Server::start(|_, _| Answer::Drip(Duration::from_millis(100), jpeg(1)));

@@ -40,9 +40,15 @@ impl Spent {
         (of(&self.requests), of(&self.bytes))
     }
 
-    /// Counts a request.
-    pub fn add_request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    /// Counts a request that is sent now; the error if the budget has none left: others may have been sent since the one that asks
+    /// was allowed.
+    pub fn take_request(&self) -> Option<Error> {
+        let most = self.budget.and_then(|budget| budget.requests);
+        let next = |sent: u64| most.is_none_or(|most| sent < most).then_some(sent + 1);
+        let taken = self
+            .requests
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        taken.err().and_then(|_| self.over_budget())
     }
 
     /// Counts body bytes.

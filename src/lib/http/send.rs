@@ -274,7 +274,9 @@ impl Sender {
         let mut way = self.way(hop);
         let sent = Instant::now();
         let response = loop {
-            self.spent.add_request();
+            if let Some(error) = self.spent.take_request() {
+                return Err(error.into());
+            }
             hop.request.log.add_request();
             let timeout = host.pacing().answer_timeout(self.timeout());
             let request = self.build(host, hop, way).headers(conditions.clone());
