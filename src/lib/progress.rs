@@ -292,6 +292,10 @@ impl Formatter {
         if at.failed > 0 {
             words += &format!(", {} failed", at.failed);
         }
+        // Where a terminal is narrow the end is cut off.
+        if let Some(left) = self.speed.left(now, at) {
+            words += &format!(", {} left", HumanDuration(left));
+        }
         if at.regions > 0 {
             words += &format!(", {} regions", at.regions);
         }
@@ -299,9 +303,6 @@ impl Formatter {
         let rate = self.speed.bytes_per_second(now, at);
         if rate >= 1.0 {
             words += &format!(" at {}/s", HumanBytes(rate as u64));
-        }
-        if let Some(left) = self.speed.left(now, at) {
-            words += &format!(", {} left", HumanDuration(left));
         }
         let waits: Vec<String> = at.waiting.iter().map(Wait::words).collect();
         match waits.len() {
@@ -492,7 +493,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "download: 3 of 12 images, 2.00 KiB at 66 B/s, 5 minutes left; waiting 30 s for a.org:443 (Retry-After)"
+                "download: 3 of 12 images, 5 minutes left, 2.00 KiB at 66 B/s; waiting 30 s for a.org:443 (Retry-After)"
             ]
         );
         assert!(

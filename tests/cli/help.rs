@@ -120,6 +120,37 @@ fn help_of_a_source_has_what_this_source_needs() {
 }
 
 #[test]
+fn short_help_of_a_source_has_what_this_source_needs() {
+    let shown = options(&said("digest", &["m3", "-h"]));
+    assert!(shown.contains("descendants") && shown.contains("config"));
+    assert!(!shown.contains("url-column"));
+    let shown = options(&said("digest", &["table", "-h"]));
+    assert!(shown.contains("url-column") && !shown.contains("descendants"));
+}
+
+#[test]
+fn every_command_says_how_it_ends_and_has_a_short_help() {
+    for task in [
+        "demo",
+        "diff",
+        "export",
+        "init",
+        "doctor",
+        "config",
+        "completions",
+        "man",
+    ] {
+        let short = said("recto", &[task, "-h"]);
+        assert!(short.lines().count() <= 40, "{task}:\n{short}");
+        assert!(short.contains("Exit codes: 0 "), "{task}:\n{short}");
+        assert!(
+            said("recto", &[task, "--help"]).contains("Exit codes: 0 "),
+            "{task}"
+        );
+    }
+}
+
+#[test]
 fn help_may_be_a_command() {
     for (asked, wanted) in [
         (&["help"][..], &["--help"][..]),

@@ -20,11 +20,14 @@ pub fn shape(command: Command, words: &Words, arguments: &[OsString]) -> Command
     let source = source(words, arguments);
     let is_short = arguments.iter().any(|argument| argument == "-h");
     let command = fold(command.about(words.about), |arg| {
-        let arg = grouped(arg, words, is_short);
+        let arg = grouped(arg, words);
         let is_left_out = |source| is_of_others(&arg, words, source) || is_of_all(&arg, words);
-        match source.is_some_and(is_left_out) {
-            true => arg.hide(true),
-            false => arg,
+        let is_hidden = source.is_some_and(is_left_out);
+        match (is_hidden, is_short) {
+            (true, _) => arg.hide(true),
+            // One list is shorter than many.
+            (false, true) => arg.help_heading(Resettable::Reset),
+            (false, false) => arg,
         }
     });
     let about_source =
@@ -44,6 +47,22 @@ pub fn shape(command: Command, words: &Words, arguments: &[OsString]) -> Command
         .after_long_help(format!("{of_all}Examples:\n{examples}\n{EXITS}"))
 }
 
+/// The command line of a command that is no stage: `-h` leaves out how it uses the network.
+pub fn shape_task(command: Command) -> Command {
+    let command = fold(command, |arg| match arg.get_help_heading() {
+        Some("Network") => arg.hide_short_help(true),
+        _ => arg,
+    });
+    match command.get_after_help() {
+        Some(_) => command,
+        None => command.after_help(EXITS_OF_TASKS),
+    }
+}
+
+/// How commands end that are no stages, for their help.
+const EXITS_OF_TASKS: &str =
+    "Exit codes: 0 done, 1 failed, 2 the command line is not valid, 3 something was left out";
+
 /// Changes every argument.
 fn fold(command: Command, change: impl Fn(Arg) -> Arg) -> Command {
     let ids: Vec<String> = command
@@ -55,7 +74,7 @@ fn fold(command: Command, change: impl Fn(Arg) -> Arg) -> Command {
 }
 
 /// An argument in its group, with a short help besides the long one.
-fn grouped(arg: Arg, words: &Words, is_short: bool) -> Arg {
+fn grouped(arg: Arg, words: &Words) -> Arg {
     let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let arg = match arg.get_long_help() {
         Some(_) => arg,
@@ -70,10 +89,7 @@ fn grouped(arg: Arg, words: &Words, is_short: bool) -> Arg {
     let heading = heading.or_else(|| arg.get_help_heading().map(str::to_owned));
     arg.hide_short_help(!is_in(words.essential))
         .hide_env(true)
-        // One list is shorter than many.
-        .help_heading(Resettable::from(
-            heading.filter(|_| !is_short).map(Str::from),
-        ))
+        .help_heading(Resettable::from(heading.map(Str::from)))
 }
 
 /// The first words of a text, which say what an option does.

@@ -200,7 +200,7 @@ fn of_stage<Options: Stage>() -> EntryPoint {
 fn of_task<Options: Task>() -> EntryPoint {
     EntryPoint {
         name: Options::NAME,
-        command: |name, _| Options::augment_args(Command::new(name)),
+        command: |name, _| help::shape_task(Options::augment_args(Command::new(name))),
         run: |matches| match Options::from_arg_matches(matches) {
             Ok(options) => options.run(),
             Err(error) => refused(&error),

@@ -56,6 +56,7 @@ recto-digest m3 --help",
         "contact",
         "url-column",
         "config",
+        "descendants",
     ],
     groups: &[
         ("Filters", &["label", "where", "limit"]),

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 /// Of two digests, localizations, image maps, folders of downloads or training sets: what is new, gone or moved; other pictures, and the same pictures in other bytes; boxes, labels, rights. Boxes belong
 /// together by their ids, or where they lie. The exit code is 0 if the two are the same and 4 if not.
 #[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 the same, 1 failed, 2 the command line is not valid, 4 not the same"
+)]
 pub struct Options {
     /// The older one: digest.json, localizations.json or image_map.json, a folder of downloads, a training set, or any folder
     #[arg(value_name = "A")]
