@@ -262,13 +262,13 @@ fn parts_that_were_made_otherwise_are_refused() {
             same,
             &["--crop-margin", "0.1"],
             1,
-            "0-of-2: was made with other options: --crop-margin was 0.0, and is 0.1",
+            "0-of-2: was made with other options: --crop-margin was not given, and is 0.1",
         ),
         (
             same,
             &["--split", "train=0.5,val=0.5"],
             1,
-            "other options: --split is not the same",
+            "other options: --split was not given, and is train=0.5,val=0.5",
         ),
         (
             |work| {

@@ -22,12 +22,13 @@ impl<'a> LazyCrop<'a> {
     /// # Errors
     /// Its file cannot be read.
     pub fn get(&mut self) -> Result<Result<&Crop, String>, Error> {
-        if self.crop.is_none() {
-            match Crop::open(&self.image.read()?) {
-                Ok(crop) => self.crop = Some(crop.upright(self.image.drawn_in)),
+        let crop = match self.crop.take() {
+            Some(crop) => crop,
+            None => match Crop::open(&self.image.read()?) {
+                Ok(crop) => crop.upright(self.image.drawn_in),
                 Err(cause) => return Ok(Err(cause)),
-            }
-        }
-        Ok(self.crop.as_ref().ok_or_else(String::new))
+            },
+        };
+        Ok(Ok(self.crop.insert(crop)))
     }
 }

@@ -185,10 +185,10 @@ pub fn command(options: &Options) -> String {
 }
 
 /// An option, and its value if it is not the usual one; empty for one without a value.
-type Given = (&'static str, Option<String>);
+pub type Given = (&'static str, Option<String>);
 
-/// All options that decide what is written.
-fn given(options: &Options) -> impl Iterator<Item = Given> {
+/// All options that decide what is written, each with its value where that is not the usual one.
+pub fn given(options: &Options) -> impl Iterator<Item = Given> {
     let parts = [of_splits, of_boxes, of_classes, of_formats];
     parts.into_iter().flat_map(|part| part(options))
 }

@@ -26,6 +26,26 @@ pub enum Placing {
     None,
 }
 
+impl Placing {
+    /// Puts an image into a folder; none if it stays where it is. `sha256` is its hash, if that is known.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn put(
+        self,
+        folder: &mut Folder,
+        path: &str,
+        source: &Content,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<Option<WrittenFile>, Error> {
+        match self {
+            Placing::Link => folder.link(path, source, sha256).map(Some),
+            Placing::Copy => folder.copy(path, source, sha256).map(Some),
+            Placing::None => Ok(None),
+        }
+    }
+}
+
 /// What is kept for the ends of files, on the disk if it is much.
 #[derive(Debug)]
 struct Kept {
@@ -231,11 +251,8 @@ impl Sink for DatasetFolder {
         sha256: Option<[u8; 32]>,
     ) -> Result<(), Error> {
         let path = self.full(path);
-        match self.placing {
-            Placing::Link => self.folder.link(&path, source, sha256).map(drop),
-            Placing::Copy => self.folder.copy(&path, source, sha256).map(drop),
-            Placing::None => Ok(()),
-        }
+        let placed = self.placing.put(&mut self.folder, &path, source, sha256);
+        placed.map(drop)
     }
 }
 

@@ -279,12 +279,10 @@ impl Sink for PartFolder {
         sha256: Option<[u8; 32]>,
     ) -> Result<(), Error> {
         let place = self.place(path);
-        let written = match self.placing {
-            Placing::Link => self.folder.link(&place, source, sha256)?,
-            Placing::Copy => self.folder.copy(&place, source, sha256)?,
-            Placing::None => return Ok(()),
-        };
-        self.note(path, &written);
+        let written = self.placing.put(&mut self.folder, &place, source, sha256)?;
+        if let Some(written) = written {
+            self.note(path, &written);
+        }
         Ok(())
     }
 

@@ -1,18 +1,18 @@
 //! What a part of a set says of itself: which one it is, and what it was made of. Parts that were made otherwise than the set would
 //! be are refused.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::place;
-use crate::contracts::{DatasetInput, name_of};
+use crate::contracts::DatasetInput;
 use crate::error::Error;
 use crate::files;
 use crate::reformat::assemble::Assembled;
 use crate::reformat::description;
 use crate::reformat::options::Options;
-use crate::report::Common;
 use crate::workers::Shard;
 
 /// The mark of a part.
@@ -28,8 +28,8 @@ pub struct PartMark {
     recto: String,
     /// The files that it was made from.
     inputs: Vec<DatasetInput>,
-    /// The choices of the user, a line for each or for a piece of one.
-    options: Vec<String>,
+    /// The options that decide what pictures there are.
+    options: BTreeMap<String, String>,
     /// SHA-256 of what was found out about all images: their files, sizes, splits and boxes.
     found: String,
 }
@@ -71,8 +71,7 @@ impl PartMark {
         if (self.part, self.of) != (wanted.part, wanted.of) {
             return Some(format!("holds part {} of {}", self.part, self.of));
         }
-        if self.options != wanted.options {
-            let what = different_choice(&self.options, &wanted.options);
+        if let Some(what) = different_choice(&self.options, &wanted.options) {
             return Some(format!("was made with other options: {what}"));
         }
         let others = wanted.inputs.iter().find(|at| !self.inputs.contains(at));
@@ -91,61 +90,30 @@ impl PartMark {
     }
 }
 
-/// The choices of the user that may decide what pictures there are: all, without where things are, and without those that only
-/// decide what is told. Files are known by their hashes.
-fn choices(options: &Options) -> Vec<String> {
-    let name = |path: &PathBuf| PathBuf::from(name_of(path));
-    let name_if = |path: &Option<PathBuf>| path.as_ref().map(name);
-    let mut chosen = Options {
-        localizations: name(&options.localizations),
-        image_map: name(&options.image_map),
-        output: PathBuf::new(),
-        rejects: None,
-        previous: None,
-        common: Common::default(),
-        jobs: None,
-        shard: None,
-        from_shards: false,
-        ..options.clone()
-    };
-    chosen.splits.split_like = name_if(&options.splits.split_like);
-    chosen.classes.remap = name_if(&options.classes.remap);
-    chosen.classes.taxonomy_file = name_if(&options.classes.taxonomy_file);
-    chosen.classes.classes = name_if(&options.classes.classes);
-    let text = format!("{chosen:#?}");
-    text.lines().map(str::to_owned).collect()
+/// The options that decide what pictures there are, by their names. Files are named without folders: their hashes are compared too.
+fn choices(options: &Options) -> BTreeMap<String, String> {
+    let format = ("format", Some(options.format.join(",").to_lowercase()));
+    let given = description::given(options).filter(|(name, _)| *name != "previous");
+    let chosen = given.chain([format]);
+    chosen
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }
 
-/// The first choice that is not the same, as it is called on the command line, with both values if they are short.
-fn different_choice(made: &[String], here: &[String]) -> String {
-    let same = made.iter().zip(here).take_while(|(a, b)| a == b).count();
-    fn member(line: &str) -> Option<(&str, &str)> {
-        let (name, value) = line.trim().trim_end_matches(',').split_once(": ")?;
-        let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        is_name.then_some((name, value))
-    }
-    let option = |name: &str| format!("--{}", name.replace('_', "-"));
-    let at = |lines: &[String]| {
-        lines
-            .get(same)
-            .and_then(|line| member(line))
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+/// The first choice that is not the same, with both values.
+fn different_choice(
+    made: &BTreeMap<String, String>,
+    here: &BTreeMap<String, String>,
+) -> Option<String> {
+    let said = |choices: &BTreeMap<String, String>, name: &str| match choices.get(name) {
+        None => "not given".to_owned(),
+        Some(value) if value.is_empty() => "given".to_owned(),
+        Some(value) => value.clone(),
     };
-    match (at(made), at(here)) {
-        (Some((name, made)), Some((other, here)))
-            if name == other && !made.contains('(') && !here.contains('(') =>
-        {
-            format!("{} was {made}, and is {here}", option(&name))
-        }
-        _ => {
-            let before = here.iter().take(same + 1).rev();
-            let name = before
-                .filter_map(|line| member(line))
-                .map(|(name, _)| option(name))
-                .next();
-            format!("{} is not the same", name.unwrap_or_default())
-        }
-    }
+    let mut names = made.keys().chain(here.keys());
+    let name = names.find(|name| made.get(*name) != here.get(*name))?;
+    let [made, here] = [made, here].map(|choices| said(choices, name));
+    Some(format!("--{name} was {made}, and is {here}"))
 }
 
 /// A hash of what is known of all images.
@@ -175,34 +143,40 @@ fn found(assembled: &Assembled) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Stage as _;
 
     #[test]
     fn what_differs_is_named_as_on_the_command_line() {
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let cases = [
+        let chosen = |more: &[&str]| {
+            let line = [&["l.json", "-f", "yolo", "-o", "set"], more].concat();
+            choices(&Options::parse(line).unwrap())
+        };
+        let cases: [(&[&str], &[&str], Option<&str>); 5] = [
+            (&["--jobs", "2"], &["--previous", "old"], None),
             (
-                "O {\n    crop_margin: 0.1,\n}",
-                "O {\n    crop_margin: 0.0,\n}",
-                "--crop-margin was 0.1, and is 0.0",
+                &["--crop-margin", "0.1"],
+                &[],
+                Some("--crop-margin was 0.1, and is not given"),
             ),
             (
-                "O {\n    no_val: true,\n}",
-                "O {\n    no_val: false,\n}",
-                "--no-val was true, and is false",
+                &[],
+                &["--no-val"],
+                Some("--no-val was not given, and is given"),
             ),
             (
-                "O {\n    tiles: Some(\n        64,\n    ),\n}",
-                "O {\n    tiles: Some(\n        100,\n    ),\n}",
-                "--tiles is not the same",
+                &["--tiles", "64"],
+                &["--tiles", "100"],
+                Some("--tiles was 64, and is 100"),
             ),
             (
-                "O {\n    split: None,\n}",
-                "O {\n    split: Some(\n        A,\n    ),\n}",
-                "--split is not the same",
+                &[],
+                &["--format", "crops"],
+                Some("--format was yolo, and is yolo,crops"),
             ),
         ];
         for (made, here, wanted) in cases {
-            assert_eq!(different_choice(&lines(made), &lines(here)), wanted);
+            let found = different_choice(&chosen(made), &chosen(here));
+            assert_eq!(found.as_deref(), wanted);
         }
     }
 }
