@@ -11,6 +11,7 @@ use crate::contracts::{Frame, Observation};
 use crate::error::Error;
 use crate::files;
 use crate::iiif::QuotedRequest;
+use crate::sources::boxes;
 use crate::sources::text::{self, Granularity, Names, TextKind, TextPage};
 use crate::sources::{TextChoice, TextOptions};
 use crate::summary::{Reject, Summary, counted};
@@ -32,7 +33,8 @@ pub fn add(
     let mut observations = images.outlines()?;
     let mut names = names(&observations);
     for table in tables(&options.text_files) {
-        name_by_table(&table, &observations, &mut names)?;
+        let note = name_by_table(&table, &observations, &mut names)?;
+        reading.notes.extend(note);
     }
     for file in files_of(&options.text_files)? {
         reading.match_file(&file, &names, &observations);
@@ -111,34 +113,25 @@ fn tables(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
 
 const SOURCES: &str = "sources.csv";
 
-/// Adds the names of a table with the columns `file` and `image`, where they are of images by their ids.
+/// Adds the names of a table of files and images, where these are in the digest; a note if it is no such table.
 fn name_by_table(
     table: &Path,
     observations: &[Observation],
     names: &mut Names,
-) -> Result<(), Error> {
-    let cannot = |e: csv::Error| {
-        Error::new(format!("{}: cannot be read as a table", table.display())).because(e)
-    };
-    let bytes = files::read(table)?;
-    let mut rows = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_reader(&bytes[..]);
-    let header = rows.headers().map_err(cannot)?.clone();
-    let column = |wanted: &str| header.iter().position(|found| found == wanted);
-    let (Some(file), Some(image)) = (column("file"), column("image")) else {
-        return Ok(());
+) -> Result<Option<String>, Error> {
+    let shown = table.display().to_string();
+    let list = match boxes::read_image_list(&shown, &files::read(table)?) {
+        Ok(list) => list,
+        Err(why) => return Ok(Some(format!("{shown} is not used: {why}"))),
     };
     let numbers = observations.iter().enumerate();
     let numbers: HashMap<&str, usize> = numbers.map(|(n, o)| (o.id.as_str(), n)).collect();
-    for row in rows.records() {
-        let row = row.map_err(cannot)?;
-        let cell = |column: usize| row.get(column).map(files::plain_cell).unwrap_or_default();
-        if let Some(&number) = numbers.get(cell(image)) {
-            names.add(0, &text::stem(cell(file)), number);
+    for address in list.addresses {
+        if let Some(&number) = numbers.get(address.image.as_str()) {
+            names.add(0, &text::stem(&address.file), number);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The names of images by which files find them: those of their files and services, then labels, then ids of canvases.
