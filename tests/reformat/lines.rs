@@ -173,7 +173,7 @@ fn a_text_of_several_lines_is_no_line() {
     let work = one([200, 100], [200, 100], boxes);
     reformat(&work, "lines", &[]).exits(0).says(&[
         "lines: 1 box with a text of several lines is left out",
-        "lines: 1 line is truncated",
+        "lines: 1 line is cut off by the edge of the image",
     ]);
     assert_eq!(rows(&work, "out/lines.csv").len(), 2);
     assert_eq!(work.text("out/train.files").lines().count(), 2);

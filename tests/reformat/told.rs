@@ -674,6 +674,27 @@ fn rows_of_yolo_that_say_less_than_the_boxes_are_told() {
     reformat(&work, "crops", &[])
         .exits(0)
         .says(&["crops: 1 box is for a crowd"]);
+    // What the message advises does what it says.
+    reformat(&work, "yolo", &["--no-val"]).says(&["box.iscrowd!=1"]);
+    let annotation = |id: u32, crowd: u32| json!({ "id": id, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "iscrowd": crowd });
+    work.write_json(
+        "coco.json",
+        &json!({ "images": [{ "id": 1, "file_name": "a.png", "width": 100, "height": 60 }],
+            "categories": [{ "id": 1, "name": "a" }], "annotations": [annotation(1, 1), annotation(2, 0)] }),
+    );
+    let call = [
+        "coco",
+        "coco.json",
+        "--images",
+        "image_map.json",
+        "--where",
+        "box.iscrowd!=1",
+        "-o",
+        "d.json",
+    ];
+    work.run("digest", &call).exits(0);
+    let left = &work.json("d.json")["observations"][0]["annotations"];
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
 }
 
 #[test]

@@ -197,7 +197,7 @@ impl Writer for LineWriter<'_> {
         if self.partly > 0 {
             let partly = counted(self.partly, "line is", "lines are");
             notes.push(format!(
-                "lines: {partly} truncated: their texts may say more than can be seen; --where 'box.truncated!=true' of recto-digest leaves out those that the source calls so"
+                "lines: {partly} cut off by the edge of the image, or called truncated by the source, and may have more text than can be seen"
             ));
         }
         if self.deep > 0 {

@@ -252,7 +252,7 @@ impl YoloWriter<'_> {
                 (true, self.crowds),
                 ["box stands", "boxes stand"],
                 "for a crowd (iscrowd, group_of), and the rows do not say so; Ultralytics' own converter leaves such out, \
-                 and so does `recto-digest --where box.iscrowd!=true`",
+                 as `recto-digest --where box.iscrowd!=1` does with those of COCO",
             ),
             (
                 (true, self.dropped),
