@@ -92,7 +92,7 @@ const WALLS: &[Wall] = &[
                 "says since when a folder in an object store is locked",
             ),
             (
-                "serve/image/answer_memory.rs",
+                "serve/image/held_memory.rs",
                 "gives clients the time to receive an answer before it makes module for others",
             ),
             (

@@ -1,5 +1,5 @@
-//! The memory of answers: those that are cached and those that clients have not received yet; and that of opened images. Clients that read slowly must
-//! not make the server grow, so every answer holds its share until its last byte is sent.
+//! Memory that several may hold, up to a limit: answers, cached or not yet received, and opened images. Clients that read slowly
+//! must not make the server grow, so every answer holds its share until its last byte is sent.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Answers below this many bytes are not closed for others: they are mostly in the buffers of the system already.
 const LEAST_CLOSED: usize = 64 << 10;
 
-/// The memory of all answers.
+/// The memory of all answers, or of all opened images.
 #[derive(Debug)]
-pub struct AnswerMemory {
+pub struct HeldMemory {
     most: usize,
     timeout: Duration,
     state: Mutex<State>,
@@ -38,14 +38,14 @@ struct State {
 /// A share of the memory, given back when it is dropped.
 #[derive(Debug)]
 pub struct Share {
-    memory: Arc<AnswerMemory>,
+    memory: Arc<HeldMemory>,
     bytes: usize,
 }
 
 /// An answer that is being sent; it is over when this is dropped.
 #[derive(Debug)]
 struct Sending {
-    memory: Arc<AnswerMemory>,
+    memory: Arc<HeldMemory>,
     number: u64,
 }
 
@@ -61,10 +61,10 @@ impl<T: AsRef<[u8]>, H> AsRef<[u8]> for Owned<T, H> {
     }
 }
 
-impl AnswerMemory {
+impl HeldMemory {
     /// Memory of `most` bytes, for a share of which nobody waits longer than `timeout`.
     pub fn new(most: usize, timeout: Duration) -> Arc<Self> {
-        Arc::new(AnswerMemory {
+        Arc::new(HeldMemory {
             most,
             timeout,
             state: Mutex::default(),
@@ -200,7 +200,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_not_read_is_closed_for_others_after_a_while() {
-        let memory = AnswerMemory::new(250_000, Duration::from_secs(30));
+        let memory = HeldMemory::new(250_000, Duration::from_secs(30));
         let close = [Arc::new(Notify::new()), Arc::new(Notify::new())];
         let mut sent = Vec::new();
         for (n, close) in (1..).zip(&close) {
@@ -224,7 +224,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn cached_answers_make_room_and_what_is_larger_than_all_is_alone() {
-        let memory = AnswerMemory::new(1000, Duration::from_secs(1));
+        let memory = HeldMemory::new(1000, Duration::from_secs(1));
         let cached = Mutex::new(Some(memory.share(900, nothing).await.unwrap()));
         let evict = |_| drop(cached.lock().unwrap().take());
         let all = memory.share(5000, evict).await.unwrap();

@@ -1,11 +1,11 @@
 //! The Image API: requests become plans ([`api`]), and plans become pixels ([`renderer`]).
 
 pub mod admission;
-pub mod answer_memory;
 pub mod api;
 pub mod cap;
 pub mod file_looks;
 pub mod file_name;
+pub mod held_memory;
 pub mod info;
 pub mod link;
 pub mod pdf;

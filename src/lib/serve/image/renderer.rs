@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::admission::{Admission, Busy, Permit};
-use super::answer_memory::{AnswerMemory, Share};
 use super::api;
 use super::file_looks::FileLooks;
+use super::held_memory::{HeldMemory, Share};
 use super::pdf_worker::{self, PdfError, PdfPage};
 use super::prepared::{self, Prepared};
 use crate::files::{self, Content, Window};
@@ -72,10 +72,10 @@ pub struct Renderer {
     admission: Admission,
     most_cost: u64,
     /// The memory of all answers, cached or on their way.
-    pub memory: Arc<AnswerMemory>,
+    pub memory: Arc<HeldMemory>,
     answers: Arc<Cache<String, Bytes>>,
     /// The memory of opened images: those that are cached, and those that requests hold while they wait for their turn.
-    opened: Arc<AnswerMemory>,
+    opened: Arc<HeldMemory>,
     sources: Arc<Cache<SourceKey, Arc<Opened>>>,
     /// The prepared files, if there are any.
     pub prepared: Option<Prepared>,
@@ -168,9 +168,9 @@ impl Renderer {
             slow: Mutex::default(),
             admission: Admission::new(of_work, THREADS, limits.most_waiting, ADMISSION_TIMEOUT),
             most_cost: limits.most_cost,
-            memory: AnswerMemory::new(eighth.saturating_mul(3), ADMISSION_TIMEOUT),
+            memory: HeldMemory::new(eighth.saturating_mul(3), ADMISSION_TIMEOUT),
             answers: Arc::new(Cache::new(eighth.saturating_mul(2))),
-            opened: AnswerMemory::new(eighth.saturating_mul(2), ADMISSION_TIMEOUT),
+            opened: HeldMemory::new(eighth.saturating_mul(2), ADMISSION_TIMEOUT),
             sources: Arc::new(Cache::new(eighth.saturating_mul(2))),
             prepared,
             cache,

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::coding::{Coding, is_text, tag_in};
 use super::message::{Body, Response, error_response};
 use crate::serve::cache::memory::Cache;
-use crate::serve::image::answer_memory::AnswerMemory;
+use crate::serve::image::held_memory::HeldMemory;
 
 /// The number of threads that make documents.
 const THREADS: usize = 2;
@@ -27,12 +27,12 @@ pub struct Documents {
     threads: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
-    memory: Arc<AnswerMemory>,
+    memory: Arc<HeldMemory>,
 }
 
 impl Documents {
     /// Documents of at most `bytes` that are kept; at most `most_waiting` requests wait for others.
-    pub fn new(bytes: usize, most_waiting: usize, memory: Arc<AnswerMemory>) -> Self {
+    pub fn new(bytes: usize, most_waiting: usize, memory: Arc<HeldMemory>) -> Self {
         Documents {
             kept: Arc::new(Cache::new(bytes)),
             threads: Arc::new(Semaphore::new(THREADS)),
