@@ -268,4 +268,10 @@ fn transcriptions_of_a_set_find_their_images() {
         // A line has a word in ALTO and a block in PAGE.
         assert_eq!(found.as_array().map(Vec::len), Some(2), "{format}: {found}");
     }
+    // A table of that name that is something else is told, and the file that it might have named.
+    work.write("out/sources.csv", "a,b\n1,2\n");
+    let again = [&digest[..5], &["again.json", "--text-files", "out/pages"]].concat();
+    work.run("digest", &again)
+        .exits(3)
+        .says(&["out/sources.csv is not used: table does not have a column of files"]);
 }
