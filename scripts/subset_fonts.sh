@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes the fonts of contact sheets again (src/lib/pixels/contact_sheet/fonts/) from the Noto fonts of Debian's fonts-noto-core: the
+# Makes the fonts of contact sheets again (crates/pixels/src/contact_sheet/fonts/) from the Noto fonts of Debian's fonts-noto-core: the
 # characters that classes and captions are written in, with what joins them, and without hints.
 #
 #   scripts/subset_fonts.sh NOTO PYTHON    NOTO: folder with NotoSans-Regular.ttf and others; PYTHON: one with fonttools
 set -euo pipefail
 noto=$1 python=$2
-cd "$(dirname "$0")/../src/lib/pixels/contact_sheet/fonts"
+cd "$(dirname "$0")/../crates/pixels/src/contact_sheet/fonts"
 
 subset() {
   "$python" -m fontTools.subset "$noto/$1-Regular.ttf" --unicodes="$2" --layout-features='*' --no-hinting --notdef-outline \

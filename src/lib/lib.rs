@@ -192,11 +192,11 @@
 //!
 //! | level | modules |
 //! |---|---|
-//! | values | [`error`], [`summary`], [`values`], [`texts`], the crates [`iiif`] (Image API) and [`jpeg`] (joining without loss) |
+//! | values | [`error`], [`summary`], [`values`], [`texts`], the crates [`iiif`] (Image API), [`jpeg`] (joining without loss) and [`pixels`] (the only one that decodes pixels) |
 //! | disk | [`files`]: the only module that creates files |
 //! | reports | [`report`], [`progress`], [`prompt`], [`signals`] |
 //! | data between stages | [`contracts`], [`selectors`], [`conditions`], [`image_names`] |
-//! | shared by stages | [`http`]: the only module that opens connections; [`pixels`]: the only module that decodes pixels; [`corrections`], [`schemas`] |
+//! | shared by stages | [`http`]: the only module that opens connections; [`stored_image`], [`corrections`], [`schemas`] |
 //! | plug-ins | [`sources`], [`formats`] |
 //! | stages | [`mod@digest`], [`mod@extract`], [`mod@download`], [`mod@reformat`], [`mod@serve`] |
 //! | beside them | [`mod@shard`]: divides a set among workers, unites what they downloaded; [`mod@diff`]: what is not the same in two sets; [`mod@export`]: references to images, without pixels |
@@ -217,7 +217,6 @@ pub mod files;
 pub mod formats;
 pub mod http;
 pub mod image_names;
-pub mod pixels;
 pub mod progress;
 pub mod prompt;
 pub mod reformat;
@@ -229,6 +228,7 @@ pub mod serve;
 pub mod shard;
 pub mod signals;
 pub mod sources;
+pub mod stored_image;
 pub mod summary;
 pub mod texts;
 pub mod values;
@@ -242,6 +242,7 @@ pub use export::export;
 pub use extract::extract;
 pub use recto_iiif as iiif;
 pub use recto_jpeg as jpeg;
+pub use recto_pixels as pixels;
 pub use reformat::reformat;
 pub use report::Stage;
 #[cfg(feature = "serve")]

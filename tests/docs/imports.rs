@@ -29,7 +29,7 @@ const ORDERS: &[Order] = &[
                 "image_names",
                 "workers",
             ],
-            &["http", "pixels", "corrections", "schemas"],
+            &["http", "stored_image", "corrections", "schemas"],
             &["sources", "formats", "annotation_files"],
             &STAGES,
             &["shard", "diff", "export"],
@@ -98,7 +98,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "selectors",
-        &["http", "files", "pixels"],
+        &["http", "files", "stored_image"],
         "selectors are pure",
     ),
 ];

@@ -29,7 +29,7 @@ const COMMANDS: [&str; 8] = [
     "completions",
     "man",
 ];
-const DOCUMENTS: [&str; 30] = [
+const DOCUMENTS: [&str; 31] = [
     "docs/formats.md",
     "docs/options.md",
     "docs/sources.md",
@@ -41,6 +41,7 @@ const DOCUMENTS: [&str; 30] = [
     "SECURITY.md",
     "THIRD-PARTY.md",
     "crates/jpeg/README.md",
+    "crates/pixels/README.md",
     "docs/benchmarks.md",
     "docs/cli.md",
     "docs/contracts.md",

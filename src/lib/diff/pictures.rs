@@ -5,7 +5,7 @@ use std::path::Path;
 use super::record::Record;
 use crate::contracts::Changed;
 use crate::files::Content;
-use crate::pixels::fingerprint;
+use crate::stored_image::fingerprint;
 
 /// What has changed between the files of two records, which lie in these folders; none if nothing has. With `rehash` the files
 /// are read although hashes of them are known.

@@ -14,7 +14,7 @@ use crate::sources::boxes::{
     self, Addresses, Boxes, BoxesOptions, KINDS, ListedFile, read_classes, read_image_list,
 };
 use crate::sources::is_url;
-use crate::{files, pixels};
+use crate::{files, stored_image};
 
 /// Files that hold the names of classes, in a folder above labels.
 const CLASS_FILES: [&str; 5] = [
@@ -212,7 +212,7 @@ fn listed(folder: &Path, name: &str) -> Result<Vec<ListedFile>, Error> {
 
 fn measured(folder: &Path, name: &str, paths: Vec<String>) -> Vec<ListedFile> {
     let measure = |path: String| {
-        let header = pixels::measure(&Content::file(folder.join(&path))).ok();
+        let header = stored_image::measure(&Content::file(folder.join(&path))).ok();
         ListedFile {
             size: header.map(|header| [header.width, header.height]),
             path: format!("{name}{path}"),

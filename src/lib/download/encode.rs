@@ -14,6 +14,7 @@ use crate::http::Error;
 use crate::jpeg::WriteError;
 use crate::pixels::row_writers::{Decoded, Encoding, Rows, Shrunk, write};
 use crate::pixels::{self, Header, VerifiedFile};
+use crate::stored_image;
 
 /// The largest image decoded in memory to be re-encoded, in pixels.
 const MAX_PIXELS: u64 = 400_000_000;
@@ -165,7 +166,7 @@ impl Seek for Watched {
 /// What was written. It was made here, so its pixels need no verification.
 fn measure_written(path: &Path) -> Result<VerifiedFile, Error> {
     let made = Content::file(path.to_owned());
-    let header = pixels::measure(&made).map_err(|e| Error::disk(e.to_string()))?;
+    let header = stored_image::measure(&made).map_err(|e| Error::disk(e.to_string()))?;
     let disk = |e: std::io::Error| Error::disk(e.to_string());
     let mut file = File::open(path).map_err(disk)?;
     let (sha256, bytes) = files::sha256(&mut file).map_err(disk)?;

@@ -20,7 +20,7 @@ use crate::contracts::{
 use crate::error::Error;
 use crate::files::{self, Content};
 use crate::http::{Kind, without_secrets};
-use crate::pixels::fingerprint;
+use crate::stored_image::fingerprint;
 use crate::summary::counted;
 
 /// What a lock says of an image: some 60 bytes.

@@ -2,11 +2,12 @@
 //! it from here, so that it does not matter which.
 
 use std::fmt;
-use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+
+use recto_pixels::Window;
 
 use super::hash::{sha256, sha256_bytes};
 use super::store::{is_in_store, length_in_store, open, read_from_store};
@@ -87,18 +88,7 @@ impl Content {
     /// # Errors
     /// The file ends before the part does.
     pub fn window(&self, file: File) -> io::Result<Window> {
-        let of_file = file.metadata()?.len();
-        let (start, length) = self.part.unwrap_or((0, of_file));
-        match start.saturating_add(length) > of_file {
-            true => Err(io::ErrorKind::UnexpectedEof.into()),
-            false => Ok(Window {
-                file: Arc::new(file),
-                is_all: self.part.is_none(),
-                start,
-                length,
-                at: 0,
-            }),
-        }
+        Window::new(file, self.part)
     }
 
     /// All of them.
@@ -156,91 +146,25 @@ impl fmt::Display for Content {
     }
 }
 
-/// The bytes of a [`Content`], opened: it begins and ends with them. Clones have positions of their own.
-#[derive(Clone, Debug)]
-pub struct Window {
-    file: Arc<File>,
-    /// Whether they are all of the file.
-    is_all: bool,
-    start: u64,
-    length: u64,
-    /// How many bytes are before the next.
-    at: u64,
-}
-
-impl Window {
-    /// How many bytes there are.
-    pub fn length(&self) -> u64 {
-        self.length
+/// A file of its own with what is in a window, at its start: what is not all of a file is copied to one without a name.
+///
+/// # Errors
+/// The file cannot be read, or the copy not be written.
+pub fn into_file(window: Window) -> io::Result<File> {
+    if let Some(mut file) = window.whole_file()? {
+        file.rewind()?;
+        return Ok(file);
     }
-
-    /// What the system knows about the file that holds them.
-    ///
-    /// # Errors
-    /// The file cannot be looked at.
-    pub fn metadata(&self) -> io::Result<Metadata> {
-        self.file.metadata()
-    }
-
-    /// The same from the start.
-    pub fn again(&self) -> Window {
-        Window {
-            at: 0,
-            ..self.clone()
-        }
-    }
-
-    /// Reads some bytes from a position on; 0 at the end.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        let left = self.length.saturating_sub(at);
-        let most = usize::try_from(left).unwrap_or(usize::MAX);
-        let most = most.min(buffer.len());
-        self.file.read_at(&mut buffer[..most], self.start + at)
-    }
-
-    /// A file of their own, at its start: what is none is copied to one without a name.
-    ///
-    /// # Errors
-    /// The file cannot be read, or the copy not be written.
-    pub fn into_file(self) -> io::Result<File> {
-        if self.is_all {
-            let mut file = self.file.try_clone()?;
-            file.rewind()?;
-            return Ok(file);
-        }
-        let mut copy = tempfile::tempfile()?;
-        io::copy(&mut self.again(), &mut copy)?;
-        copy.rewind()?;
-        Ok(copy)
-    }
-}
-
-impl Read for Window {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.read_at(buffer, self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for Window {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let (base, by) = match to {
-            SeekFrom::Start(at) => (at, 0),
-            SeekFrom::End(by) => (self.length, by),
-            SeekFrom::Current(by) => (self.at, by),
-        };
-        let at = base.checked_add_signed(by);
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
+    let mut copy = tempfile::tempfile()?;
+    io::copy(&mut window.again(), &mut copy)?;
+    copy.rewind()?;
+    Ok(copy)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::SeekFrom;
+
     use super::*;
 
     #[test]
@@ -264,7 +188,7 @@ mod tests {
         assert_eq!(seen, "fdef");
         assert!(window.seek(SeekFrom::End(-5)).is_err());
         let mut own = String::new();
-        let mut file = part.open().unwrap().into_file().unwrap();
+        let mut file = into_file(part.open().unwrap()).unwrap();
         file.read_to_string(&mut own).unwrap();
         assert_eq!(own, "cdef");
         let whole = Content::file(path.clone());

@@ -25,7 +25,7 @@ mod system;
 mod written;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
-pub use content::{Content, Window};
+pub use content::{Content, into_file};
 pub use csv_rows::write_csv_through;
 pub use folder::{Folder, files_below, is_same_file, may_replace, remove_helper};
 pub use hash::{

@@ -19,7 +19,8 @@ use super::sink::{Sink, put_rows};
 use super::text_tree::Level;
 use crate::contracts;
 use crate::error::Error;
-use crate::pixels::{self, Crop, LineShape, upright_point};
+use crate::pixels::{Crop, LineShape, upright_point};
+use crate::stored_image;
 use crate::summary::counted;
 
 /// The format `lines`: a picture and a text per line.
@@ -147,7 +148,7 @@ impl Writer for LineWriter<'_> {
             let file = self.file(image, line);
             let size = match out.made(&file)? {
                 Some(made) => {
-                    let header = pixels::measure(&made)?;
+                    let header = stored_image::measure(&made)?;
                     Some([header.width, header.height])
                 }
                 None => match crop.get()? {

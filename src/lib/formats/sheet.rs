@@ -101,7 +101,7 @@ const MOST_PIXELS: u64 = 1 << 30;
 fn cell(picture: &DatasetImage, side: u32) -> Result<Cell, String> {
     let bytes = picture.read().map_err(|e| e.to_string())?;
     let thumbnail = contact_sheet::thumbnail(&bytes, side, MOST_PIXELS)?;
-    let labelled = |b: &DatasetBox| (b.class, b.bbox);
+    let labelled = |b: &DatasetBox| (b.class, [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height]);
     Ok(Cell {
         thumbnail,
         size: [picture.width, picture.height],

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use recto_suffix::is_public_suffix;
 use reqwest::cookie::CookieStore;
 use reqwest::header::HeaderValue;
 use url::Url;
@@ -42,9 +43,10 @@ fn confined<'a>(cookie: &'a str, url: &Url) -> Option<Cow<'a, str>> {
         let is_domain = name.trim().eq_ignore_ascii_case("domain");
         is_domain.then(|| value.trim().trim_start_matches('.').to_ascii_lowercase())
     };
-    let is_suffix = |domain: &str| psl::suffix_str(domain).is_some_and(|suffix| suffix == domain);
     let suffixes = cookie.split(';').skip(1).filter_map(domain);
-    let mut suffixes = suffixes.filter(|domain| is_suffix(domain)).peekable();
+    let mut suffixes = suffixes
+        .filter(|domain| is_public_suffix(domain))
+        .peekable();
     if suffixes.peek().is_none() {
         return Some(cookie.into());
     }

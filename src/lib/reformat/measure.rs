@@ -6,6 +6,7 @@ use crate::contracts::MappedFile;
 use crate::error::Error;
 use crate::files::Content;
 use crate::pixels;
+use crate::stored_image;
 
 /// A file that was downloaded.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub fn measure(folder: &Path, file: &str) -> Result<ImageFile, String> {
     let content = file.content(folder);
     let fault = |e: Error| format!("file cannot be used: {}", e.what());
     Ok(ImageFile {
-        header: pixels::measure(&content).map_err(fault)?,
+        header: stored_image::measure(&content).map_err(fault)?,
         bytes: content.length().unwrap_or_default(),
         content,
     })

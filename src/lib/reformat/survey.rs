@@ -385,7 +385,7 @@ fn particulars(
 fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     let is_jpeg = file.header.media_type == "image/jpeg";
     let grid = is_jpeg
-        .then(|| pixels::lossless_grid(&file.content))
+        .then(|| pixels::lossless_grid(|most| file.content.start(most)))
         .flatten();
     let grid = grid.filter(|grid| rules.fits(*grid));
     let size = [file.header.width, file.header.height];

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::image::pdf_worker::{self, PdfError, PdfPage, Pixels};
 use crate::contracts::{Frame, LocalizedImage};
 use crate::corrections::Correctable;
-use crate::files::{self, Content, Window};
+use crate::files::{self, Content, into_file};
+use crate::pixels::Window;
 use crate::pixels::pdf;
 use crate::pixels::source::{self, ImageSource, SourceInfo, has_wild_decoder, start_of};
 
@@ -149,7 +150,7 @@ impl ImageRecord {
     pub fn open(&self) -> Result<ImageSource, PdfError> {
         let file = self.file().map_err(PdfError::Broken)?;
         let own = |file: Window| {
-            let file = file.into_file();
+            let file = into_file(file);
             file.map_err(|e| PdfError::Broken(e.to_string()))
         };
         let of_worker = |(size, channels, bytes): Pixels| {

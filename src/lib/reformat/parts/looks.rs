@@ -11,8 +11,9 @@ use super::place;
 use crate::contracts::ImageFiles;
 use crate::error::Error;
 use crate::files::{self, Content, Scratch, Span};
-use crate::pixels::{self, Fingerprint};
+use crate::pixels::Fingerprint;
 use crate::reformat::measure::{self, ImageFile};
+use crate::stored_image;
 use crate::workers::Shard;
 
 /// What is to be found out about every file.
@@ -201,7 +202,7 @@ fn line(entry: u32, file: &str, map_folder: &Path, wanted: Wanted) -> Option<Vec
 
 fn look(content: &Content, wanted: Wanted) -> Look {
     let hash = || content.sha256_bytes().ok();
-    let fingerprint = || pixels::fingerprint(content).ok();
+    let fingerprint = || stored_image::fingerprint(content).ok();
     Look {
         sha256: wanted.hash.then(hash).flatten(),
         fingerprint: wanted.fingerprint.then(fingerprint).flatten(),

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use super::images::Catalogue;
 use crate::contracts::{Frame, LocalizedImage};
-use crate::files::{Content, Window};
+use crate::files::{Content, into_file};
 use crate::pixels;
+use crate::pixels::Window;
 use crate::pixels::pdf::is_pdf;
 use crate::pixels::source::{SourceInfo, start_of};
 use crate::serve::image::pdf::{self, PdfSettings};
@@ -84,7 +85,7 @@ impl Prober {
         let path = content.path();
         let is_pdf = is_pdf(path, &start);
         let sizes = match is_pdf {
-            true => pdf::sizes(file.into_file().map_err(|e| e.to_string())?, &self.settings)?,
+            true => pdf::sizes(into_file(file).map_err(|e| e.to_string())?, &self.settings)?,
             false => self.sizes(&file)?,
         };
         Ok(Probed {

@@ -16,9 +16,10 @@ use super::file_looks::FileLooks;
 use super::held_memory::{HeldMemory, Share};
 use super::pdf_worker::{self, PdfError, PdfPage};
 use super::prepared::{self, Prepared};
-use crate::files::{self, Content, Window};
+use crate::files::{self, Content, into_file};
 use crate::iiif::resolve::RenderPlan;
 use crate::iiif::{Format, Quality};
+use crate::pixels::Window;
 use crate::pixels::pdf;
 use crate::pixels::source::{ImageSource, SourceInfo};
 use crate::serve::cache::counts::one;
@@ -340,7 +341,7 @@ impl Renderer {
             }
             let pages = image.file().and_then(|file| {
                 let pages =
-                    pdf_worker::sizes(file.into_file().map_err(|e| e.to_string())?, page.timeout)
+                    pdf_worker::sizes(into_file(file).map_err(|e| e.to_string())?, page.timeout)
                         .map(Arc::new);
                 pages.map_err(String::from)
             });

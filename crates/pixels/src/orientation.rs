@@ -1,0 +1,195 @@
+//! EXIF orientation: applied to pixels, or removed from a file without changing its pixels. Readers disagree about whether to
+//! apply it; without it, all of them see the stored pixels.
+
+use image::DynamicImage;
+use image::metadata::Orientation;
+
+/// Applies an EXIF orientation, 1 to 8.
+pub fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
+    image.apply_orientation(
+        Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
+    );
+    image
+}
+
+/// Where a point of the stored image, of `[width, height]` pixels, lies on the upright one, and the size of that.
+pub fn upright_point(
+    orientation: u8,
+    [x, y]: [f64; 2],
+    [width, height]: [f64; 2],
+) -> ([f64; 2], [f64; 2]) {
+    let (right, bottom) = (width - x, height - y);
+    let point = match orientation {
+        2 => [right, y],
+        3 => [right, bottom],
+        4 => [x, bottom],
+        5 => [y, x],
+        6 => [bottom, x],
+        7 => [bottom, right],
+        8 => [y, right],
+        _ => [x, y],
+    };
+    let size = match orientation {
+        5..=8 => [height, width],
+        _ => [width, height],
+    };
+    (point, size)
+}
+
+/// The same file without EXIF orientation. Files other than JPEG, PNG, TIFF and WebP stay as they are.
+pub fn without_orientation(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return without_exif_of_png(bytes);
+    }
+    let spans = match &bytes[..] {
+        [0xff, 0xd8, ..] => exif_of_jpeg(&bytes),
+        [b'R', b'I', b'F', b'F', ..] => exif_of_webp(&bytes),
+        [b'I', b'I', ..] | [b'M', b'M', ..] => vec![(0, bytes.len())],
+        _ => Vec::new(),
+    };
+    for (from, to) in spans {
+        let mut exif = bytes[from..to].to_vec();
+        if Orientation::remove_from_exif_chunk(&mut exif).is_none() {
+            continue;
+        }
+        if exif.len() == to - from {
+            bytes[from..to].copy_from_slice(&exif);
+        }
+    }
+    bytes
+}
+
+/// Positions of EXIF in a JPEG: in APP1 segments before the first scan.
+fn exif_of_jpeg(bytes: &[u8]) -> Vec<(usize, usize)> {
+    const START: &[u8] = b"Exif\0\0";
+    let mut spans = Vec::new();
+    let mut at = 2;
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        if marker == 0xff {
+            at += 1;
+            continue;
+        }
+        let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
+        // The length includes its own two bytes.
+        let Some(body) = bytes.get(at + 4..end).filter(|_| marker != 0xda) else {
+            break;
+        };
+        if marker == 0xe1 && body.starts_with(START) {
+            spans.push((at + 4 + START.len(), end));
+        }
+        at = end;
+    }
+    spans
+}
+
+/// Positions of EXIF in a WebP: in chunks `EXIF`, some of which begin like those of a JPEG.
+fn exif_of_webp(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let mut spans = Vec::new();
+    let mut at = 12;
+    while let Some(head) = bytes.get(at..at + 8) {
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let end = (at + 8).saturating_add(size).min(bytes.len());
+        if head.starts_with(b"EXIF") {
+            let skip = if bytes[at + 8..end].starts_with(b"Exif\0\0") {
+                6
+            } else {
+                0
+            };
+            spans.push((at + 8 + skip, end));
+        }
+        at = end.saturating_add(size % 2);
+    }
+    spans
+}
+
+/// A PNG without its `eXIf` chunks. They are removed and not changed, because they have checksums.
+fn without_exif_of_png(bytes: Vec<u8>) -> Vec<u8> {
+    let mut kept = bytes[..8].to_vec();
+    let mut at = 8;
+    while let Some(head) = bytes.get(at..at + 8) {
+        let size = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let end = (at + 12).saturating_add(size).min(bytes.len());
+        if &head[4..8] != b"eXIf" {
+            kept.extend_from_slice(&bytes[at..end]);
+        }
+        at = end;
+    }
+    kept.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure_bytes;
+    use image::{DynamicImage, ExtendedColorType, ImageEncoder};
+    use proptest::prelude::*;
+
+    /// EXIF of one entry: the orientation.
+    fn exif(orientation: u8) -> Vec<u8> {
+        let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+        exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+        exif
+    }
+
+    fn picture(encode: impl FnOnce(&mut Vec<u8>, &[u8])) -> Vec<u8> {
+        let pixels = DynamicImage::new_rgb8(6, 4).to_rgb8().into_raw();
+        let mut bytes = Vec::new();
+        encode(&mut bytes, &pixels);
+        bytes
+    }
+
+    fn pictures(orientation: u8) -> [(&'static str, Vec<u8>); 3] {
+        use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
+        let rgb = ExtendedColorType::Rgb8;
+        let jpeg = picture(|out, pixels| {
+            let mut encoder = JpegEncoder::new(out);
+            encoder.set_exif_metadata(exif(orientation)).unwrap();
+            encoder.write_image(pixels, 6, 4, rgb).unwrap();
+        });
+        let png = picture(|out, pixels| {
+            let mut encoder = PngEncoder::new(out);
+            encoder.set_exif_metadata(exif(orientation)).unwrap();
+            encoder.write_image(pixels, 6, 4, rgb).unwrap();
+        });
+        let webp = picture(|out, pixels| {
+            let mut encoder = WebPEncoder::new_lossless(out);
+            encoder.set_exif_metadata(exif(orientation)).unwrap();
+            encoder.write_image(pixels, 6, 4, rgb).unwrap();
+        });
+        [("jpeg", jpeg), ("png", png), ("webp", webp)]
+    }
+
+    #[test]
+    fn a_turn_is_taken_out_and_the_pixels_stay() {
+        for (name, bytes) in pictures(6) {
+            assert_eq!(measure_bytes(&bytes).unwrap().orientation, 6, "{name}");
+            let untagged = without_orientation(bytes.clone());
+            let header = measure_bytes(&untagged).unwrap();
+            assert_eq!((header.orientation, header.width), (1, 6), "{name}");
+            let decoded = |b: &[u8]| crate::decode(b, 99).unwrap().to_rgb8();
+            assert!(decoded(&untagged) == decoded(&bytes), "{name}");
+        }
+        let gif = b"GIF89a".to_vec();
+        assert_eq!(without_orientation(gif.clone()), gif);
+    }
+
+    #[test]
+    fn a_segment_that_says_to_be_shorter_than_its_length_ends_the_search() {
+        for length in 0..2 {
+            let bytes = [0xff, 0xd8, 0xff, 0xe1, 0, length, b'E', b'x', b'i', b'f'];
+            assert_eq!(exif_of_jpeg(&bytes), []);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(cut in 0usize..200, at in 0usize..200, byte: u8) {
+            for (_, mut bytes) in pictures(8) {
+                bytes.truncate(bytes.len().saturating_sub(cut));
+                if let Some(b) = bytes.get_mut(at) { *b = byte; }
+                without_orientation(bytes);
+            }
+        }
+    }
+}
