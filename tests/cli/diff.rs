@@ -153,6 +153,36 @@ fn drawn(seed: u32) -> Vec<u8> {
     out.into_inner()
 }
 
+/// A disc in some colour on white, in some format.
+fn disc(colour: [u8; 3], format: image::ImageFormat) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| {
+        let is_inside = x.abs_diff(64).pow(2) + y.abs_diff(64).pow(2) < 32 * 32;
+        image::Rgb(if is_inside { colour } else { [255; 3] })
+    };
+    let mut out = Cursor::new(Vec::new());
+    let image = image::RgbImage::from_fn(128, 128, pixel);
+    image.write_to(&mut out, format).unwrap();
+    out.into_inner()
+}
+
+#[test]
+fn a_disc_of_another_colour_is_another_picture_and_one_compressed_is_not() {
+    use image::ImageFormat::{Jpeg, Png};
+    // Red and blue are equally dark.
+    let [red, blue] = [[200, 0, 0], [0, 0, 250]];
+    let work = Workdir::new();
+    work.write("a/hue.png", disc(red, Png))
+        .write("b/hue.png", disc(blue, Png))
+        .write("a/form.jpg", disc(red, Png))
+        .write("b/form.jpg", disc(red, Jpeg));
+    let found = lines(&work, "a", "b");
+    let told: Vec<[&str; 2]> = found
+        .iter()
+        .map(|line| [&line["id"], &line["change"]].map(|member| member.as_str().unwrap()))
+        .collect();
+    assert_eq!(told, [["form.jpg", "bytes"], ["hue.png", "picture"]]);
+}
+
 #[test]
 fn pictures_in_other_bytes_are_told_from_other_pictures() {
     let work = Workdir::new();
@@ -380,6 +410,17 @@ fn a_set_that_cannot_be_read_is_compared_by_its_bytes_and_that_is_told() {
     let ran = work.run("recto", &["diff", "old", "new"]);
     ran.exits(4)
         .says(&["1 file is compared by its bytes, not by its boxes: annotations/"]);
+    // Nothing is said of images whose annotations are not known.
+    let kinds = |found: &[Value]| -> Vec<String> {
+        let kinds = found.iter().map(|line| line["change"].to_string());
+        kinds.collect()
+    };
+    assert_eq!(kinds(&lines(&work, "old", "new")), ["\"contents\""]);
+    std::fs::remove_file(work.path(&format!("new/annotations/{path}"))).unwrap();
+    assert_eq!(kinds(&lines(&work, "old", "new")), ["\"missing\""]);
+    let ran = work.run("recto", &["diff", "old", "new"]);
+    ran.exits(4)
+        .says(&["1 file is not there: its boxes are not compared: annotations/"]);
 }
 
 #[test]

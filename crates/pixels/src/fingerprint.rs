@@ -21,23 +21,38 @@ pub struct Fingerprint {
     /// The lightness of the reduced image, stretched to the whole range; none for an image that is all alike, such as a
     /// blank page, of which nothing can be said.
     lightness: Option<Box<[u8]>>,
-    /// The average colour: red, green and blue.
-    colour: [u8; 3],
+    /// The average colours of 8 x 8 parts, red, green and blue, row by row.
+    colours: Box<[[u8; 3]]>,
 }
 
 /// Steps of 256 by which the colours of two blank pictures may differ.
 const SAME_COLOUR: u8 = 24;
 
+/// Steps of 256 by which the hue of a part may differ between two forms of one picture, and how many parts may differ more.
+const SAME_HUE: i16 = 48;
+const OTHER_HUES: usize = 1;
+
 /// Bits that may differ between two forms of one picture, such as after another compression or size.
 const SAME_PICTURE: u32 = 10;
 
 impl Fingerprint {
-    /// Whether two files show the same picture. Pictures without any drawing, such as blank pages, are the same if their colour is.
+    /// Whether two files show the same picture: alike in light and dark, and in the same hues. Pictures without any drawing, such
+    /// as blank pages, are the same if their colours are.
     pub fn is_same_picture(&self, other: &Fingerprint) -> bool {
-        let are_blank = !self.is_telling() && !other.is_telling();
-        let mut channels = self.colour.iter().zip(other.colour);
-        self.is_alike(other, SAME_PICTURE)
-            || are_blank && channels.all(|(a, b)| a.abs_diff(b) <= SAME_COLOUR)
+        let parts = self.colours.iter().zip(&other.colours);
+        if !self.is_telling() && !other.is_telling() {
+            let mut channels = parts.flat_map(|(a, b)| a.iter().zip(b));
+            return channels.all(|(a, b)| a.abs_diff(*b) <= SAME_COLOUR);
+        }
+        let hue = |[red, green, blue]: [u8; 3]| {
+            let green = i16::from(green);
+            [i16::from(red) - green, i16::from(blue) - green]
+        };
+        let differs = |(a, b): &(&[u8; 3], &[u8; 3])| {
+            let [a, b] = [hue(**a), hue(**b)];
+            a.iter().zip(b).any(|(a, b)| (a - b).abs() > SAME_HUE)
+        };
+        self.is_alike(other, SAME_PICTURE) && parts.filter(differs).count() <= OTHER_HUES
     }
 
     /// Whether a file shows the same picture as one of which only the bits were written down, as far as these tell.
@@ -79,7 +94,7 @@ pub fn fingerprint(file: &[u8]) -> Result<Fingerprint, String> {
     if let Some(turn) = image::metadata::Orientation::from_exif(orientation) {
         small.apply_orientation(turn);
     }
-    let colour = average(&small);
+    let colours = average(&small);
     let small = small.into_luma8();
     let grid = image::imageops::resize(&small, 2 * SIDE, 2 * SIDE, FilterType::Triangle);
     let values: Vec<f64> = grid.pixels().map(|p| f64::from(p.0[0])).collect();
@@ -87,22 +102,26 @@ pub fn fingerprint(file: &[u8]) -> Result<Fingerprint, String> {
     Ok(Fingerprint {
         bits: frequencies(&values, 2 * SIDE as usize),
         lightness: stretched(&reduced.into_raw()),
-        colour,
+        colours,
     })
 }
 
-/// The average colour of an image, as on white where it is transparent.
-fn average(image: &image::DynamicImage) -> [u8; 3] {
+/// The average colours of 8 x 8 parts of an image of 64 x 64 pixels, as on white where it is transparent.
+fn average(image: &image::DynamicImage) -> Box<[[u8; 3]]> {
     let image = image.to_rgba8();
-    let pixels = u64::from(image.width() * image.height()).max(1);
-    [0, 1, 2].map(|channel: usize| {
-        let on_white = |p: &image::Rgba<u8>| {
-            let [value, alpha] = [p.0[channel], p.0[3]].map(u64::from);
-            (value * alpha + 255 * (255 - alpha)) / 255
-        };
-        let sum: u64 = image.pixels().map(on_white).sum();
-        u8::try_from(sum / pixels).unwrap_or(u8::MAX)
-    })
+    let side = SIDE / 2;
+    let part = |n: u32| {
+        let inside = |at: u32| image.get_pixel(n % 8 * side + at % side, n / 8 * side + at / side);
+        [0, 1, 2].map(|channel: usize| {
+            let on_white = |at: u32| {
+                let [value, alpha] = [channel, 3].map(|sample| u32::from(inside(at).0[sample]));
+                (value * alpha + 255 * (255 - alpha)) / 255
+            };
+            let sum: u32 = (0..side * side).map(on_white).sum();
+            u8::try_from(sum / (side * side)).unwrap_or(u8::MAX)
+        })
+    };
+    (0..64).map(part).collect()
 }
 
 /// The signs of the lowest 8 x 8 frequencies of a square, against their median: the discrete cosine transform.

@@ -13,6 +13,7 @@ use crate::image_names::{is_image, parts, stem};
 
 /// What annotation files say, by the files of a set.
 pub struct AnnotatedSet<'a> {
+    folder: &'a Path,
     files: &'a [DatasetEntry],
     scratch: Scratch,
     /// By the number of a picture's file.
@@ -21,6 +22,8 @@ pub struct AnnotatedSet<'a> {
     of_others: Vec<Span>,
     /// Annotation files that cannot be compared but by their bytes.
     pub unread: Vec<String>,
+    /// Annotation files that are not there.
+    pub missing: Vec<String>,
 }
 
 impl<'a> AnnotatedSet<'a> {
@@ -28,18 +31,24 @@ impl<'a> AnnotatedSet<'a> {
     ///
     /// # Errors
     /// The temporary file cannot be written.
-    pub fn read(folder: &Path, dataset: &'a DatasetFile) -> Result<Self, Error> {
+    pub fn read(folder: &'a Path, dataset: &'a DatasetFile) -> Result<Self, Error> {
         let mut set = AnnotatedSet {
+            folder,
             files: &dataset.files,
             scratch: Scratch::beside(Path::new("-")),
             of_file: HashMap::new(),
             of_others: Vec::new(),
             unread: Vec::new(),
+            missing: Vec::new(),
         };
         let mut annotations = AnnotationFiles::of(folder, &dataset.format);
         let pictures = Pictures::of(set.files);
         for entry in &dataset.files {
             if annotations.role_of(&entry.path) != Role::Annotations {
+                continue;
+            }
+            if !folder.join(&entry.path).is_file() {
+                set.missing.push(entry.path.clone());
                 continue;
             }
             match annotations.read(&entry.path)? {
@@ -89,7 +98,21 @@ impl<'a> AnnotatedSet<'a> {
                 sha256: of_file.sha256,
                 ..self.get(span)?
             },
-            None => of_file,
+            None => {
+                let is_unread = self.unread.contains(&of_file.id);
+                let path = self.folder.join(&of_file.id);
+                Record {
+                    is_bare: is_image(&of_file.id)
+                        && !(self.unread.is_empty() && self.missing.is_empty()),
+                    is_missing: self.missing.contains(&of_file.id),
+                    // What cannot be read is compared by the bytes that are there, whatever was recorded.
+                    sha256: match is_unread {
+                        true => files::sha256_of_file(&path).ok(),
+                        false => of_file.sha256,
+                    },
+                    ..of_file
+                }
+            }
         })
     }
 

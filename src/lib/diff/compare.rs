@@ -28,6 +28,9 @@ pub fn compare(a: &Record, b: &Record) -> Vec<Difference> {
     ] {
         found.differ(Changed::Moved, Some(member), from, to);
     }
+    if a.is_bare || b.is_bare {
+        return found.list;
+    }
     found.differ(Changed::Size, None, a.size.as_ref(), b.size.as_ref());
     if a.size.is_none() || b.size.is_none() || a.size == b.size {
         found.differ(

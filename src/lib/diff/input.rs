@@ -209,6 +209,9 @@ impl Input {
                 in_parts(numbers.map(|number| set.record(number)), visit)?;
                 visit(set.others()?)?;
                 let what = "compared by its bytes, not by its boxes";
+                let missing = std::mem::take(&mut set.missing);
+                let absent = "not there: its boxes are not compared";
+                notes.extend(first_of(missing, ["file is", "files are"], absent));
                 let unread = std::mem::take(&mut set.unread);
                 notes.extend(first_of(unread, ["file is", "files are"], what));
             }

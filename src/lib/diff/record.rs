@@ -47,6 +47,9 @@ pub struct Record {
     /// Whether it names a file that is not there.
     #[serde(default)]
     pub is_missing: bool,
+    /// Whether an annotation file that may tell of it was not read: nothing is known of it but its file.
+    #[serde(default)]
+    pub is_bare: bool,
 }
 
 /// A box.
