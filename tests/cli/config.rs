@@ -88,6 +88,10 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
             "secrets must not be written in this file",
         ),
         ("bearer = { enf = \"A\" }\n", "expected { env = \"NAME\" }"),
+        (
+            "[digest.iiif]\nconfig = \"config.ini\"\n",
+            "recto.toml:2: --config is not an option of the source iiif",
+        ),
     ];
     for (toml, wanted) in cases {
         let work = folder(toml);
@@ -197,8 +201,9 @@ fn variables_that_set_nothing_are_listed() {
 
 #[test]
 fn options_of_one_source_do_not_reach_others() {
-    let toml =
-        "[digest.table]\nurl-column = \"url\"\n[digest.m3]\nanno = \"http://127.0.0.1:9/\"\n";
+    // One that is for all sources is for those that have it.
+    let toml = "images = \"images\"\n[digest]\nconfig = \"config.ini\"\n[digest.table]\nurl-column = \"url\"\n\
+                [digest.m3]\nanno = \"http://127.0.0.1:9/\"\n";
     let work = folder(toml);
     work.write("here/below/list.csv", "url\nhttps://a.example/1.jpg\n");
     run(

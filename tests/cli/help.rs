@@ -37,13 +37,19 @@ fn short_help_is_a_screen() {
         let short = said(stage, &["-h"]);
         let lines = short.lines().count();
         assert!(lines <= 40, "{stage} -h has {lines} lines:\n{short}");
+        let as_command =
+            |text: &str| text.replace(&format!("recto-{stage}"), &format!("recto {stage}"));
         assert_eq!(
-            short.replace(&format!("recto-{stage}"), &format!("recto {stage}")),
-            said("recto", &[stage, "-h"])
+            as_command(&short),
+            as_command(&said("recto", &[stage, "-h"]))
         );
         let long = said(stage, &["--help"]);
         assert!(options(&short).is_subset(&options(&long)), "{stage}");
-        for part in ["Exit codes: 0 done", "All options: --help"] {
+        for part in [
+            "Exit codes: 0 done",
+            "All options: --help",
+            "Example: recto",
+        ] {
             assert!(short.contains(part), "{stage}: no {part}");
         }
         assert!(long.contains("Examples:\n  recto-"), "{stage}: no examples");

@@ -7,11 +7,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, Command};
 
+use super::help;
 use super::settings::{self, File, Setting, Value};
 use crate::error::Error;
 use crate::sources;
 
-/// The settings of a stage that count, each with its option: from the environment, else from the file.
+/// The settings of a stage that count, each with its option: from the environment, else from the file. Those for options that the
+/// source does not have are for other sources.
 pub fn effective(
     stage: &str,
     command: &Command,
@@ -19,13 +21,15 @@ pub fn effective(
     source: Option<&str>,
 ) -> Vec<Setting> {
     let args = command.get_arguments();
-    args.filter_map(|arg| {
-        let of_environment = settings::of_environment(stage, arg);
-        let of_file =
-            || of_file(stage, arg, file, source).filter(|_| !settings::has_own_variable(arg));
-        of_environment.or_else(of_file)
-    })
-    .collect()
+    let is_taken = |arg: &&Arg| source.is_none_or(|source| help::is_for(stage, arg, source));
+    args.filter(is_taken)
+        .filter_map(|arg| {
+            let of_environment = settings::of_environment(stage, arg);
+            let of_file =
+                || of_file(stage, arg, file, source).filter(|_| !settings::has_own_variable(arg));
+            of_environment.or_else(of_file)
+        })
+        .collect()
 }
 
 /// What the file says of an option: for the source before the stage, for the stage before all.

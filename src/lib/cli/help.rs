@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::builder::{Resettable, Str};
 use clap::{Arg, Command};
 
-use super::words::Words;
+use super::words::{self, Words};
 
 /// How programs end, for their help; docs/troubleshooting.md says it in full.
 const EXITS: &str = "Exit codes: 0 done, 1 failed, 2 the command line is not valid, 3 some records were left out for good, \
@@ -33,7 +33,9 @@ pub fn shape(command: Command, words: &Words, arguments: &[OsString]) -> Command
     let about_source =
         |line: &&str| source.is_none_or(|source| line.contains(&format!(" {source} ")));
     let examples = words.examples.lines().filter(about_source);
-    let examples: String = examples.map(|line| format!("  {line}\n")).collect();
+    let examples: Vec<&str> = examples.collect();
+    let first = examples.first().copied().unwrap_or_default();
+    let examples: String = examples.iter().map(|line| format!("  {line}\n")).collect();
     let of_all = match source {
         Some(_) => format!(
             "More options, which all sources have ({}): recto-{} --help\n\n",
@@ -43,7 +45,7 @@ pub fn shape(command: Command, words: &Words, arguments: &[OsString]) -> Command
         None => String::new(),
     };
     command
-        .after_help(format!("All options: --help\n{EXITS}"))
+        .after_help(format!("Example: {first}\nAll options: --help\n{EXITS}"))
         .after_long_help(format!("{of_all}Examples:\n{examples}\n{EXITS}"))
 }
 
@@ -114,6 +116,11 @@ fn is_of_others(arg: &Arg, words: &Words, source: &str) -> bool {
     let heading = arg.get_help_heading().unwrap_or_default();
     let of = words.sources.iter().find(|(name, _)| *name == heading);
     of.is_some_and(|(_, sources)| !sources.contains(&source))
+}
+
+/// Whether a source has an option of its stage.
+pub fn is_for(stage: &str, arg: &Arg, source: &str) -> bool {
+    words::of(stage).is_none_or(|words| !is_of_others(arg, words, source))
 }
 
 /// Whether an option stands under a heading that the help of one source leaves out.

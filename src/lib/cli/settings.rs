@@ -10,6 +10,7 @@ use clap::{Arg, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::help;
 use crate::error::Error;
 use crate::{files, sources};
 
@@ -264,6 +265,11 @@ impl TomlFile<'_> {
         let Some(arg) = self.arg(stage, option) else {
             return Err(self.unknown(stage, &place, option));
         };
+        if source.is_some_and(|source| !help::is_for(stage.unwrap_or_default(), arg, source)) {
+            let source = source.unwrap_or_default();
+            let what = format!("{place}: --{option} is not an option of the source {source}");
+            return Err(Error::new(what));
+        }
         let values = match value.get_ref() {
             DeValue::Array(list) => list
                 .iter()
