@@ -205,6 +205,26 @@ fn a_set_that_follows_another_has_the_next_version() {
         (&croissant["version"], &croissant["isBasedOn"]["version"]),
         (&json!("1.1.0"), &json!("1.0.0"))
     );
+    // Other rights are another set, also in files that do not say them.
+    let with_rights = |rights: &str| {
+        let mut of_others = image("a", "g", [40, 30], boxes("alef"));
+        of_others["source"]["rights"] = json!(rights);
+        lay_out(&work, &[of_others], &files[..1]);
+    };
+    for format in ["crops", "labelstudio"] {
+        let version = |rights: &str, name: &str, previous: &[&str]| {
+            with_rights(rights);
+            let call = ["localizations.json", "-f", format, "-o", name];
+            work.run("reformat", &[&call[..], previous].concat())
+                .exits(0);
+            work.json(&format!("{name}/croissant.json"))["version"].clone()
+        };
+        let [first, second] = ["first", "second"].map(|name| format!("{format}-{name}"));
+        assert_eq!(version("https://a.example/free", &first, &[]), "1.0.0");
+        let other = version("https://a.example/none", &second, &["--previous", &first]);
+        assert_eq!(other, "2.0.0", "{format}");
+    }
+    set(&work, 2, "alef");
     // Again in its own place: the same files, the same bytes.
     let bytes = work.read("more/dataset.json");
     versions("more", &["--previous", "one/dataset.json"]);

@@ -208,7 +208,7 @@ impl Set<'_> {
             assembled,
             summary,
             inputs: description::inputs(self.options)?,
-            release: self.release(&assembled.dataset, &mut out)?,
+            release: self.release(assembled, &mut out)?,
         };
         self.put_cards(&made, &mut out)?;
         if !self.options.no_croissant {
@@ -228,7 +228,7 @@ impl Set<'_> {
     }
 
     /// Which version of the set this is, by the files that were written.
-    fn release(&self, dataset: &Dataset, out: &mut DatasetFolder) -> Result<Release, Error> {
+    fn release(&self, assembled: &Assembled, out: &mut DatasetFolder) -> Result<Release, Error> {
         let Some(path) = &self.options.previous else {
             return Ok(Release::default());
         };
@@ -244,7 +244,12 @@ impl Set<'_> {
             before: AnnotationFiles::of(files::folder_of(&path), &before.format),
             after: AnnotationFiles::of(out.built_in(), &names.join(",")),
         };
-        let mut seen = release::Seen::none_of(&before, &dataset.classes, both);
+        let images = |source: &contracts::DatasetSource| {
+            let key = (source.rights.clone(), source.attribution.clone());
+            assembled.owners.get(&key).map_or(0, |owned| owned.images)
+        };
+        let seen = release::Seen::none_of(&before, &assembled.dataset.classes, both);
+        let mut seen = seen.with_sources(&before, images);
         out.each_written(|file| seen.take(file))?;
         Ok(release::after(&before, sha256, &seen))
     }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::annotation_files::{AnnotationFiles, Growth, growth_of_file};
-use crate::contracts::{DatasetFile, PreviousDataset};
+use crate::contracts::{DatasetFile, DatasetSource, PreviousDataset};
 use crate::error::Error;
 use crate::files::{self, WrittenFile};
 
@@ -60,6 +60,20 @@ impl<'a, T: Contents> Seen<'a, T> {
             growth,
             contents,
         }
+    }
+
+    /// Notes the rights statements and attributions of an earlier set that are for fewer images of the new one, which is not said
+    /// by the files of every format. `images` counts those of the new set.
+    pub fn with_sources(
+        mut self,
+        before: &DatasetFile,
+        images: impl Fn(&DatasetSource) -> u64,
+    ) -> Self {
+        let mut sources = before.sources.iter();
+        if sources.any(|source| images(source) < source.images) {
+            self.growth = Growth::Changed;
+        }
+        self
     }
 
     /// A file of the new set.
