@@ -74,7 +74,7 @@ fn a_lock_is_the_same_for_the_same_files_and_says_what_they_are() {
         .write("localizations.json", work.read("localizations.json"))
         .write("recto.lock", &first);
     other.run("download", &args(&["--locked"])).exits(0).says(&[
-        "--locked: 3 images are as in recto.lock; 0 with different bytes, 0 not in the lock, 0 not there any more",
+        "--locked: 3 images are as in recto.lock; 0 with different bytes, 0 not in the lock, 0 gone from the server, 0 not in this set",
     ]);
     assert_eq!(pictures(&other), pictures(&work));
 }
@@ -96,11 +96,12 @@ fn what_differs_from_a_lock_is_listed_and_left_out() {
         .write("recto.lock", &lock);
     let call = args(&["--locked", "--report", "report.json"]);
     let ran = other.run("download", &call);
-    ran.exits(3)
-        .says(&["1 with different bytes, 1 not in the lock, 1 not there any more"]);
+    ran.exits(3).says(&[
+        "1 with different bytes, 1 not in the lock, 0 gone from the server, 1 not in this set",
+    ]);
     let changes = rows(&other, "changes.csv");
     let told: Vec<[&str; 2]> = changes.iter().map(|row| [&*row[0], &*row[2]]).collect();
-    assert_eq!(told, [["a", "changed"], ["b", "gone"], ["c", "new"]]);
+    assert_eq!(told, [["a", "changed"], ["b", "not-in-set"], ["c", "new"]]);
     assert_eq!(changes[0][4], locked(&work)[1]["sha256"].as_str().unwrap());
     assert_ne!(changes[0][4], changes[0][5]);
     let failed = rows(&other, "failures.csv");
@@ -118,6 +119,15 @@ fn what_differs_from_a_lock_is_listed_and_left_out() {
         .write_json("localizations.json", &set(vec![]))
         .write("recto.lock", &lock);
     third.run("download", &args(&["--locked"])).exits(3);
+    // What its server does not have any more is told apart.
+    shades.lock().unwrap()[1] = 0;
+    let fourth = Workdir::new();
+    fourth
+        .write_json("localizations.json", &set(three(&server)[..2].to_vec()))
+        .write("recto.lock", &lock);
+    let ran = fourth.run("download", &args(&["--locked"]));
+    ran.exits(3)
+        .says(&["0 not in the lock, 1 gone from the server, 0 not in this set"]);
 }
 
 #[test]

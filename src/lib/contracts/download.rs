@@ -170,7 +170,7 @@ pub fn read_failures(
     Ok(())
 }
 
-/// One row of `changes.csv`: what `--refresh` found out about an image that is not the same as before.
+/// One row of `changes.csv`: what `--refresh` or `--locked` found out about an image that is not the same as before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// Image id.
@@ -178,8 +178,9 @@ pub struct Change {
     /// What was requested for it: a URL, or the base URI of its service.
     pub url: String,
     /// `new` (downloaded for the first time), `changed` (at the server, and downloaded again), `gone` (from the server) or
-    /// `unknown` (the server did not say, or its answer could not be used).
-    #[schemars(extend("enum" = ["new", "changed", "gone", "unknown"]))]
+    /// `unknown` (the server did not say, or its answer could not be used). With `--locked` also `not-in-set`: in the lock, and not
+    /// in this set.
+    #[schemars(extend("enum" = ["new", "changed", "gone", "unknown", "not-in-set"]))]
     pub change: String,
     /// Path of its file, if there is one.
     pub path: String,

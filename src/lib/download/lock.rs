@@ -269,7 +269,8 @@ pub fn restore(
 }
 
 /// Holds what is there against a lock: images that are others than in it, or not in it, are left out of the map and listed
-/// among failures and changes. Images that the set does not have any more are listed as gone.
+/// among failures and changes. Images that their server does not have any more are listed as gone, those that are not in the set as
+/// such.
 ///
 /// # Errors
 /// The lock or the set cannot be read.
@@ -286,17 +287,20 @@ pub fn hold(
     let there = results.there.iter().map(|slot| number(index.id(*slot)));
     let mut seen: HashSet<u64> = there.collect();
     // What its server does not have any more is gone, and what else went wrong may pass.
+    let mut not_found = HashSet::new();
     results.failures.visit(set, &set.naming, |failure| {
-        if failure.kind != Kind::NotFound.name() {
-            seen.insert(number(&failure.id));
-        }
+        let of_kind = match failure.kind == Kind::NotFound.name() {
+            true => &mut not_found,
+            false => &mut seen,
+        };
+        of_kind.insert(number(&failure.id));
         Ok(())
     })?;
     let mut differs = judged.iter().map(Option::is_some);
     // There is one for each.
     results.there.retain(|_| !differs.next().unwrap_or(true));
     let changes = results.changes.get_or_insert_default();
-    let mut counts = [0_u64; 3];
+    let mut counts = [0_u64; 4];
     for (failure, change) in judged.into_iter().flatten() {
         counts[usize::from(change.change == "new")] += 1;
         changes.insert(change.id.clone(), change);
@@ -304,15 +308,15 @@ pub fn hold(
     }
     // Of a run that was stopped it is not known what it would have had.
     if results.stopped.is_none() {
-        counts[2] = add_gone(path, &seen, changes)?;
+        [counts[2], counts[3]] = add_absent(path, &seen, &not_found, changes)?;
     }
-    results.is_incomplete |= counts[2] > 0;
-    let [others, new, gone] = counts;
+    results.is_incomplete |= counts[2] + counts[3] > 0;
+    let [others, new, gone, not_in_set] = counts;
     results.notes.push(format!(
-        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} not there any more{}",
+        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} gone from the server, {not_in_set} not in this set{}",
         counted(results.there.len() as u64, "image is", "images are"),
         path.display(),
-        match others + new + gone {
+        match others + new + gone + not_in_set {
             0 => String::new(),
             _ => ": listed in --changes".into(),
         }
@@ -320,20 +324,23 @@ pub fn hold(
     Ok(())
 }
 
-/// Lists what a lock has and the set has not; how many there are.
-fn add_gone(
+/// Lists what a lock has and was not seen: how many images were not found at their server, and how many are not in the set.
+fn add_absent(
     path: &Path,
     seen: &HashSet<u64>,
+    not_found: &HashSet<u64>,
     changes: &mut BTreeMap<String, Change>,
-) -> Result<u64, Error> {
-    let mut gone = 0;
+) -> Result<[u64; 2], Error> {
+    let mut counts = [0; 2];
     contracts::read_lock(path, |image| {
-        if !seen.contains(&number(&image.id)) {
-            gone += 1;
+        let number = number(&image.id);
+        if !seen.contains(&number) {
+            let is_gone = not_found.contains(&number);
+            counts[usize::from(!is_gone)] += 1;
             let change = Change {
                 id: image.id.clone(),
                 url: image.uri,
-                change: "gone".into(),
+                change: if is_gone { "gone" } else { "not-in-set" }.into(),
                 path: image.path,
                 old_sha256: image.sha256,
                 new_sha256: String::new(),
@@ -342,7 +349,7 @@ fn add_gone(
         }
         Ok(())
     })?;
-    Ok(gone)
+    Ok(counts)
 }
 
 impl Lock {
