@@ -440,6 +440,15 @@ fn what_is_gone_or_has_other_images_is_told_after_a_restart() {
             "two Update by its files"
         ]
     );
+    // A picture that is replaced by an older one is a change as well.
+    let picture = std::fs::File::options()
+        .write(true)
+        .open(work.path(file))
+        .unwrap();
+    let year_2001 = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    picture.set_modified(year_2001).unwrap();
+    let replaced = ["one Update now", "three Update now", "two Update now"];
+    assert_eq!(told(), replaced);
     work.write("served.jsonl", "x");
     let all = [&call[..], &["--listen", "127.0.0.1:0"]].concat();
     let ran = work.run("serve", &all);

@@ -53,7 +53,7 @@ impl Catalogue {
                 _ if manifest.gone.is_some() => gone.push(manifest),
                 None => memory.add_gone(manifest, now),
                 Some(group) => {
-                    let is_same = self.served(group, None).images == manifest.images;
+                    let is_same = self.served(group, None).is_same(&manifest);
                     let changed = if is_same { manifest.changed } else { Some(now) };
                     memory.add(&manifest.manifest, changed);
                 }
@@ -89,6 +89,11 @@ impl Catalogue {
             changed,
             gone: None,
             images: images.collect(),
+            modified: group
+                .images
+                .iter()
+                .map(|at| self.images[*at].modified)
+                .collect(),
         }
     }
 }

@@ -20,6 +20,17 @@ pub struct ServedManifest {
     pub gone: Option<Timestamp>,
     /// Its images, without boxes: who may know of one of them may know what became of the manifest.
     pub images: Vec<LocalizedImage>,
+    /// When the file of each had last been written, in seconds since 1970: a picture may be replaced by an older one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modified: Vec<i64>,
+}
+
+impl ServedManifest {
+    /// Whether it has the same images in the same files; files of earlier versions do not say when theirs were written.
+    pub fn is_same(&self, other: &ServedManifest) -> bool {
+        let are_known = !self.modified.is_empty() && !other.modified.is_empty();
+        self.images == other.images && (!are_known || self.modified == other.modified)
+    }
 }
 
 /// Times as texts.
