@@ -219,6 +219,9 @@ fn an_experiment_with_a_table_downloads_nothing_twice() {
     assert_eq!(there(), 3);
     make(&work, &["clean"]).exits(0);
     assert!(!work.exists("exp/set") && work.exists("exp/images"));
+    make(&work, &["TABLE=my images.csv"])
+        .exits(2)
+        .says(&["TABLE is the name of one file, and make knows none with blanks"]);
 }
 
 #[test]
