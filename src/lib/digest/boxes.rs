@@ -46,6 +46,7 @@ pub fn source(
         around.input(kind, input, has_classes)?;
     }
     let (mut bases, mut addresses, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+    let mut named_files = HashSet::new();
     for images in &options.images {
         let path = Path::new(images);
         if is_url(images) {
@@ -54,14 +55,14 @@ pub fn source(
             around.files.extend(listed(path, "")?);
         } else {
             let list = read(path, "--images", read_image_list)?;
-            let named = list
+            let named: Vec<String> = list
                 .addresses
                 .iter()
                 .map(|address| address.file.clone())
                 .collect();
-            around
-                .files
-                .extend(measured(files::folder_of(path), "", named));
+            let folder = files::folder_of(path);
+            named_files.extend(named.iter().map(|file| files::real(&folder.join(file))));
+            around.files.extend(measured(folder, "", named));
             addresses.extend(list.addresses.iter().cloned());
             lists.push(list);
         }
@@ -72,8 +73,8 @@ pub fn source(
         .transpose()?;
     Ok(Boxes {
         kind,
-        inputs: around.documents,
-        addresses: Addresses::of(bases, addresses, around.files),
+        inputs: std::mem::take(&mut around.documents),
+        addresses: Addresses::of(bases, addresses, around.all_files(&named_files)),
         lists,
         classes,
         class_attribute: options.class_attribute.clone(),
@@ -105,9 +106,18 @@ struct Surroundings {
     documents: Vec<String>,
     known: HashSet<String>,
     files: Vec<ListedFile>,
+    /// Images in the folder that belongs to labels.
+    beside: Vec<ListedFile>,
 }
 
 impl Surroundings {
+    /// All files: of those beside labels only the ones that no list of `--images` has named.
+    fn all_files(self, named: &HashSet<PathBuf>) -> Vec<ListedFile> {
+        let is_new = |file: &ListedFile| !named.contains(&files::real(Path::new(&file.path)));
+        let beside = self.beside.into_iter().filter(is_new);
+        self.files.into_iter().chain(beside).collect()
+    }
+
     /// Adds an input: a folder as its documents, in the order of their paths.
     fn input(&mut self, kind: &str, input: &str, has_classes: bool) -> Result<(), Error> {
         let path = Path::new(input);
@@ -154,7 +164,7 @@ impl Surroundings {
             self.files
                 .extend(measured(&folder, &below(&folder, ""), images));
             if let Some(images) = images_beside(&folder) {
-                self.files.extend(listed(&images, &below(&images, ""))?);
+                self.beside.extend(listed(&images, &below(&images, ""))?);
             }
         }
         Ok(())

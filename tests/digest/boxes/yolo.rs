@@ -171,6 +171,52 @@ fn names_of_classes_come_from_wherever_tools_put_them() {
 }
 
 #[test]
+fn what_is_no_list_of_classes_is_not_read_as_one() {
+    for (text, wanted) in [
+        ("id;name\n0;fish\n", "it is a table"),
+        (
+            "item {\n  id: 1\n  name: 'fish'\n}\n",
+            "it is a label map of TensorFlow",
+        ),
+        (
+            "# label:color_rgb:parts:actions\nfish:0,0,0::\n",
+            "it is a label map of CVAT",
+        ),
+        ("[\n\"fish\"\n]", "it is a list of JSON"),
+    ] {
+        let work = Workdir::new();
+        picture(&work, "set/a.png", 200, 100);
+        work.write("set/a.txt", "0 0.5 0.5 0.2 0.4\n")
+            .write("classes", text);
+        digest(&work, &["yolo", "set", "--classes", "classes"])
+            .exits(1)
+            .says(&[wanted]);
+    }
+    // What labelme writes first takes no number.
+    let work = Workdir::new();
+    picture(&work, "set/a.png", 200, 100);
+    work.write("set/a.txt", "0 0.5 0.5 0.2 0.4\n")
+        .write("labels.txt", "__ignore__\n_background_\nfish\n");
+    digest(&work, &["yolo", "set", "--classes", "labels.txt"]).exits(0);
+    assert_eq!(boxes(&work), ["fish xywh=80,30,40,40"]);
+}
+
+#[test]
+fn an_image_that_a_map_names_and_that_is_beside_its_labels_is_one() {
+    let work = Workdir::new();
+    picture(&work, "images/a.png", 200, 100);
+    work.write("labels/a.txt", "0 0.5 0.5 0.2 0.4\n")
+        .write("classes.txt", "fish\n")
+        .write_json(
+            "image_map.json",
+            &json!({"https://a.example/a": "images/a.png"}),
+        );
+    digest(&work, &["yolo", "labels", "--images", "image_map.json"]).exits(0);
+    assert_eq!(boxes(&work), ["fish xywh=80,30,40,40"]);
+    assert_eq!(observations(&work)[0]["id"], "https://a.example/a");
+}
+
+#[test]
 fn without_sizes_boxes_are_in_percent_and_that_is_said() {
     let work = Workdir::new();
     work.write("set/classes.txt", "fish\n");

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
 use crate::files;
-use crate::sources::boxes;
+use crate::sources::boxes::{self, class_names};
 
 /// Reads a list of classes: a name on each line, the `data.yaml` of a set for YOLO, the `classes.csv` of crops, or the
 /// `dataset.json` of an earlier set.
@@ -53,13 +53,18 @@ fn ending(path: &Path) -> String {
     ending.to_string_lossy().to_lowercase()
 }
 
-/// A name on each line. What labelme writes first in its lists are no classes.
+/// A name on each line.
 fn lines(name: &str, bytes: &[u8]) -> Result<Vec<String>, Error> {
-    const NO_CLASSES: [&str; 2] = ["__ignore__", "_background_"];
     let text = str::from_utf8(bytes)
         .map_err(|e| Error::new(format!("{name}: is not UTF-8")).because(e))?;
+    if let Some(other) = class_names::other_than_list(text) {
+        let what = format!("{name}: does not have the name of a class on each line: it is {other}");
+        return Err(Error::new(what).hint(
+            "--classes takes a file with a name on each line, data.yaml, classes.csv of crops, or the dataset.json of an earlier set",
+        ));
+    }
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let lines = lines.filter(|line| !NO_CLASSES.contains(line));
+    let lines = lines.filter(|line| class_names::is_class(line));
     Ok(lines.map(str::to_owned).collect())
 }
 

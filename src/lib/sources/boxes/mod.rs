@@ -7,6 +7,7 @@
 
 mod addresses;
 mod class_lists;
+pub mod class_names;
 mod coco;
 mod drawing;
 mod image_list;

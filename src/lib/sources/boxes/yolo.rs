@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use super::class_names;
 use super::image_list;
 use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Row, Unit, points};
 use super::yaml::{self, Node};
@@ -78,7 +79,14 @@ pub fn classes(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     let mut document = BoxDocument::of(name);
     match is_yaml(&file_name(name)) {
         true => settings(&mut document, text)?,
-        false => document.classes = listed(text),
+        false => {
+            if let Some(other) = class_names::other_than_list(text) {
+                return Err(format!(
+                    "file does not have the name of a class on each line: it is {other}"
+                ));
+            }
+            document.classes = listed(text);
+        }
     }
     match document.classes.is_empty() {
         true => Err("file does not hold any name of a class".into()),
@@ -88,7 +96,8 @@ pub fn classes(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
 
 /// A name per line; an empty line takes a number too, unless it is at the end.
 fn listed(text: &str) -> Vec<(String, String)> {
-    let lines = text.trim_end().lines().map(str::trim).enumerate();
+    let lines = text.trim_end().lines().map(str::trim);
+    let lines = lines.filter(|line| class_names::is_class(line)).enumerate();
     let named = lines.filter(|(_, name)| !name.is_empty());
     named
         .map(|(i, name)| (i.to_string(), name.to_owned()))
