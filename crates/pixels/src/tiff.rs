@@ -124,6 +124,7 @@ impl Tiff {
             return Err("it is decoded as a whole".into());
         }
         tiff_directory::check_claim(&store, main)?;
+        tiff_directory::check_pieces(&store, main)?;
         let file = Arc::new(store);
         let mut first = decoder(At::new(file.clone(), Some(main.offset)))?;
         let orientation = first.find_tag_unsigned(Tag::Orientation).ok().flatten();
@@ -131,7 +132,11 @@ impl Tiff {
         let icc = icc.and_then(|value| value.into_u8_vec().ok());
         let mut levels = vec![TiffLevel::open(&file, main.offset)?];
         // The largest first; what is no smaller copy may be a mask.
-        let copies = page.copies.iter().take(MOST_LEVELS);
+        let is_whole = |at: &&u64| {
+            let copy = tiff_directory::directory(&file, main.layout, **at);
+            copy.is_ok_and(|copy| tiff_directory::check_pieces(&file, &copy).is_ok())
+        };
+        let copies = page.copies.iter().take(MOST_LEVELS).filter(is_whole);
         let copies = copies.filter_map(|directory| TiffLevel::open(&file, *directory).ok());
         let mut copies: Vec<TiffLevel> = copies.collect();
         copies.sort_by_key(|level| std::cmp::Reverse(level.size));

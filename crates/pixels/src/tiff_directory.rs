@@ -289,6 +289,101 @@ pub fn check_claim(store: &Store, directory: &Directory) -> Result<(), String> {
     }
 }
 
+/// How an image is divided into tiles or strips.
+struct Grid {
+    are_tiles: bool,
+    /// `[width, height]` in pixels of a tile or strip.
+    piece: [u64; 2],
+    /// How many there are across, down, and for how many samples apart.
+    count: [u64; 3],
+    /// Rows of the image.
+    rows: u64,
+    /// Bytes of a row of a tile or strip that is not compressed.
+    row_bytes: u64,
+}
+
+impl Grid {
+    fn read(store: &Store, directory: &Directory) -> Self {
+        let one = |tag, default| directory.number(store, tag, default);
+        let [w, h] = directory.size(store).map(u64::from);
+        let are_tiles = directory.numbers(store, tag::TILE_OFFSETS).is_some();
+        let piece = match are_tiles {
+            true => [one(tag::TILE_WIDTH, w), one(tag::TILE_LENGTH, h)],
+            false => [w, one(tag::ROWS_PER_STRIP, h).min(h)],
+        };
+        let piece = piece.map(|side| side.max(1));
+        let samples = one(tag::SAMPLES_PER_PIXEL, 1).max(1);
+        let planes = match one(tag::PLANAR_CONFIGURATION, 1) {
+            2 => samples,
+            _ => 1,
+        };
+        let bits = one(tag::BITS_PER_SAMPLE, 1).saturating_mul(samples / planes);
+        Grid {
+            are_tiles,
+            piece,
+            count: [w.div_ceil(piece[0]), h.div_ceil(piece[1]), planes],
+            rows: h,
+            row_bytes: piece[0].saturating_mul(bits).div_ceil(8),
+        }
+    }
+
+    /// The number of tiles or strips.
+    fn pieces(&self) -> u64 {
+        let [across, down, planes] = self.count;
+        across.saturating_mul(down).saturating_mul(planes)
+    }
+
+    /// Bytes of a tile or strip that is not compressed. The last strip may have fewer rows than the others.
+    fn plain_bytes(&self, n: u64) -> u64 {
+        let (height, down) = (self.piece[1], self.count[1].max(1));
+        let rows = match self.are_tiles {
+            true => height,
+            false => height.min(self.rows - n % down * height),
+        };
+        self.row_bytes.saturating_mul(rows)
+    }
+}
+
+/// Refuses an image whose tiles or strips are not all in its file: it was cut short. Their positions and lengths tell, so that
+/// none of them is read.
+///
+/// # Errors
+/// Some are missing.
+pub fn check_pieces(store: &Store, directory: &Directory) -> Result<(), String> {
+    let grid = Grid::read(store, directory);
+    let (offsets, lengths) = match grid.are_tiles {
+        true => (tag::TILE_OFFSETS, tag::TILE_BYTE_COUNTS),
+        false => (tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS),
+    };
+    let offsets = directory.numbers(store, offsets).unwrap_or_default();
+    // The lengths may be missing if there is one strip.
+    let lengths = directory.numbers(store, lengths);
+    let lengths = lengths.unwrap_or_else(|| vec![0; offsets.len()]);
+    let (listed, needed) = (offsets.len() as u64, grid.pieces());
+    if listed < needed {
+        return Err(format!(
+            "only {listed} of its {needed} tiles or strips are listed"
+        ));
+    }
+    let is_plain = directory.number(store, tag::COMPRESSION, 1) == 1;
+    let held = store.length().map_err(|e| e.to_string())?;
+    let is_beyond = |(n, (at, length)): &(u64, (&u64, &u64))| {
+        // Some programs state the length of a whole strip for the last one too.
+        let length = match is_plain {
+            true => (**length).min(grid.plain_bytes(*n)),
+            false => **length,
+        };
+        at.checked_add(length).is_none_or(|end| end > held)
+    };
+    let pieces = (0..needed).zip(offsets.iter().zip(&lengths));
+    match pieces.filter(is_beyond).count() {
+        0 => Ok(()),
+        n => Err(format!(
+            "it is cut short: {n} of its {needed} tiles or strips lie beyond its end"
+        )),
+    }
+}
+
 /// Whether an image is a smaller copy of a page, by its size: some programs do not mark copies.
 fn is_half(store: &Store, page: &Directory, other: &Directory) -> bool {
     let ([full_w, full_h], [w, h]) = (page.size(store), other.size(store));
@@ -327,7 +422,10 @@ fn header(store: &Store) -> Result<(Layout, u64), String> {
 }
 
 /// The directory at a position.
-fn directory(store: &Store, layout: Layout, offset: u64) -> Result<Directory, String> {
+///
+/// # Errors
+/// It cannot be read.
+pub fn directory(store: &Store, layout: Layout, offset: u64) -> Result<Directory, String> {
     let (count_size, entry_size, value_size) = match layout.is_big_tiff {
         true => (8, 20, 8),
         false => (2, 12, 4),

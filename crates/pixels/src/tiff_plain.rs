@@ -10,7 +10,7 @@ use hayro_ccitt::{DecodeSettings, Decoder, DecoderContext, EncodingMode};
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 use weezl::BitOrder;
 
-use super::tiff_directory::{Directory, Layout, Store, check_claim, tag};
+use super::tiff_directory::{Directory, Layout, Store, check_claim, check_pieces, tag};
 
 /// The most bytes of a strip or tile, packed or unpacked.
 const MOST_PIECE: u64 = 1 << 29;
@@ -177,6 +177,8 @@ impl TiffLayout {
             lengths: pieces.lengths,
             layout: directory.layout,
         };
+        // First, since what is cut short is not read elsewhere either, whatever its kind.
+        check_pieces(store, directory)?;
         plan.check()?;
         check_claim(store, directory)?;
         Ok(plan)
