@@ -63,6 +63,7 @@ const ORDERS: &[Order] = &[
                 "notice",
                 "web/accept",
                 "web/metrics",
+                "web/packed",
                 "presentation/uris",
                 "image/cap",
                 "image/preset",

@@ -204,7 +204,7 @@ fn bombs_are_refused_from_their_headers() {
     let got = server.get("/iiif/3/a/full/max/0/default.jpg");
     let body = String::from_utf8_lossy(&got.body).into_owned();
     assert!(
-        got.status == 404 && body.contains("image is too large"),
+        got.status == 500 && body.contains("image is too large"),
         "{body}"
     );
     let (_, _, err) = server.stop();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::auth::{RULES, archive};
-use crate::running::{Serving, folder, picture, set};
+use crate::running::{Got, Serving, folder, picture, set};
 use recto_testkit::{Workdir, wait_until};
 
 /// Sends bytes and gives the status that is answered.
@@ -395,6 +395,54 @@ fn who_does_not_read_takes_no_more_memory_than_there_is() {
     drop(silent);
 }
 
+/// The sum of these metrics.
+fn metrics(server: &Serving, names: &[&str]) -> u64 {
+    let text = String::from_utf8(server.get("/metrics").body).unwrap();
+    let value = |name: &&str| -> u64 {
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let (_, value) = lines.find(|(found, _)| found == name).unwrap();
+        value.parse().unwrap()
+    };
+    names.iter().map(value).sum()
+}
+
+#[test]
+fn what_waits_for_clients_is_counted_and_bounded() {
+    const MEMORY: u64 = 64 << 20;
+    let work = Workdir::new();
+    // Noise: what is made of it is as large as it can be.
+    work.write(
+        "pictures/a.png",
+        recto_testkit::dataset::picture(1600, 1300, 1, image::ImageFormat::Png),
+    );
+    let held = ["recto_answer_memory_bytes", "recto_sent_memory_bytes"];
+    let args = ["pictures", "--memory", "64", "--queue", "500"];
+    let server = Serving::start(&work, &args);
+    let ask = |n: usize| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let format = ["png", "tif"][n % 2];
+        let path = format!("/iiif/3/a/0,0,1600,{}/max/0/default.{format}", 1200 + n);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    };
+    let silent: Vec<TcpStream> = (0..30).map(ask).collect();
+    let is_begun = |stream: &&TcpStream| stream.peek(&mut [0]).is_ok_and(|n| n > 0);
+    // Answers are cached or on their way; eight of them would not fit if some were not given up for others.
+    let mut most = 0;
+    wait_until(|| {
+        most = most.max(metrics(&server, &held));
+        silent.iter().filter(is_begun).count() >= 8
+    });
+    let share = MEMORY / 8 * 3;
+    assert!(most <= share, "{most} bytes of {share}");
+    assert!(most > share / 2, "only {most} bytes were counted");
+    // What nobody waits for any more is given back.
+    drop(silent);
+    wait_until(|| metrics(&server, &held[1..]) == 0);
+}
+
 #[test]
 fn texts_are_compressed_as_the_client_likes() {
     let work = folder();
@@ -501,8 +549,8 @@ fn old_viewers_find_their_search() {
     }
 }
 
-#[test]
-fn one_canvas_of_thousands_is_quick() {
+/// A set of four thousand canvases in one group.
+fn thousands() -> Workdir {
     let work = folder();
     let image = |n: u32| {
         json!({"id": format!("i{n}"), "group": "dive", "image": {}, "frame": [200, 100],
@@ -518,6 +566,12 @@ fn one_canvas_of_thousands_is_quick() {
         .map(|n| (format!("i{n}"), "pictures/a.png"))
         .collect();
     work.write_json("image_map.json", &json!(map));
+    work
+}
+
+#[test]
+fn one_canvas_of_thousands_is_found() {
+    let work = thousands();
     let server = Serving::start(&work, &["set.json"]);
     for n in [1, 2000, 4000] {
         let page = server.json(&format!(
@@ -526,4 +580,172 @@ fn one_canvas_of_thousands_is_quick() {
         let items = page["items"].as_array().unwrap();
         assert_eq!(items.len(), 1, "canvas {n}: {page}");
     }
+}
+
+#[test]
+fn long_documents_are_whole_in_every_coding() {
+    let work = thousands();
+    let args = ["set.json", "--review", "r.jsonl", "--memory", "64"];
+    let server = Serving::start(&work, &args);
+    let unpacked = |got: &Got| {
+        let (body, mut out) = (&got.body[..], Vec::new());
+        let read = match got.headers.get("content-encoding").map(String::as_str) {
+            None => {
+                out.extend(body);
+                Ok(())
+            }
+            Some("gzip") => flate2::read::GzDecoder::new(body)
+                .read_to_end(&mut out)
+                .map(drop),
+            Some("br") => {
+                let mut input = brotli_decompressor::Decompressor::new(body, 4096);
+                input.read_to_end(&mut out).map(drop)
+            }
+            Some("zstd") => {
+                let mut input = ruzstd::decoding::StreamingDecoder::new(body).unwrap();
+                input.read_to_end(&mut out).map(drop)
+            }
+            Some(other) => panic!("{other}"),
+        };
+        read.unwrap();
+        out
+    };
+    let paths = [
+        ("/iiif/presentation/3/dive/manifest.json", "items"),
+        ("/iiif/presentation/2/dive/manifest.json", "sequences"),
+        ("/pages/images.json", "images"),
+    ];
+    for (path, list) in paths {
+        let plain = server.get(path);
+        let document: Value = serde_json::from_slice(&plain.body).unwrap();
+        let items = match list {
+            "sequences" => &document[list][0]["canvases"],
+            _ => &document[list],
+        };
+        assert_eq!(items.as_array().unwrap().len(), 4000, "{path}");
+        assert!(plain.body.len() > 1 << 20, "{path}: it is not long");
+        let length = plain.body.len().to_string();
+        assert_eq!(plain.headers["content-length"], length);
+        assert_eq!(
+            server.ask("HEAD", path, "").headers["content-length"],
+            length
+        );
+        let etag = plain.headers["etag"].clone();
+        // What is kept in gzip goes out so wherever it is taken.
+        let cases = [
+            ("gzip, br", "gzip"),
+            ("br, *;q=0.1", "gzip"),
+            ("br", "br"),
+            ("zstd, gzip;q=0", "zstd"),
+        ];
+        // The others have to be made, which takes its time.
+        let cases = if list == "images" {
+            &cases[..]
+        } else {
+            &cases[..2]
+        };
+        for (accepted, coding) in cases {
+            let got = server.ask("GET", path, &format!("accept-encoding: {accepted}\r\n"));
+            assert_eq!(
+                got.headers["content-encoding"], *coding,
+                "{path} {accepted}"
+            );
+            assert!(got.body.len() * 10 < plain.body.len(), "{path} {accepted}");
+            assert!(unpacked(&got) == plain.body, "{path} {accepted}");
+            assert_ne!(got.headers["etag"], etag);
+            let again = format!("accept-encoding: {accepted}\r\nif-none-match: {etag}\r\n");
+            assert_eq!(server.ask("GET", path, &again).status, 304);
+        }
+    }
+    // A document is made once: whoever asks again, or in another coding, gets the same; a correction changes it.
+    let body = json!({"state": "reviewed"}).to_string();
+    let length = body.len();
+    let headers = format!(
+        "origin: http://pictures.example\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
+    );
+    let before = server.get(paths[2].0).headers["etag"].clone();
+    let said = server.ask_with("PUT", "/review/i7", &headers, body.as_bytes());
+    assert_eq!(said.status, 200, "{}", String::from_utf8_lossy(&said.body));
+    let after = server.get(paths[2].0);
+    assert_ne!(after.headers["etag"], before);
+    let list: Value = serde_json::from_slice(&after.body).unwrap();
+    assert_eq!(list["images"][7]["state"], "reviewed");
+}
+
+#[test]
+fn search_looks_through_thousands_of_canvases_page_by_page() {
+    let work = thousands();
+    let server = Serving::start(&work, &["set.json"]);
+    let search = "/iiif/presentation/3/dive/search";
+    let page = server.json(&format!("{search}?q=X&page=40"));
+    assert_eq!(page["partOf"]["total"], 4000);
+    assert_eq!(page["startIndex"], 3900);
+    let items = page["items"].as_array().unwrap();
+    assert_eq!(items.len(), 100);
+    let target = items[99]["target"].as_str().unwrap();
+    assert!(target.contains("/dive/canvas/4000#xywh="), "{target}");
+    assert!(page.get("next").is_none() && page.get("prev").is_some());
+    let beyond = server.json(&format!("{search}?q=X&page=41"));
+    assert_eq!(beyond["items"], json!([]));
+    assert_eq!(server.json(&format!("{search}?q=y"))["items"], json!([]));
+    let old = server.json(&format!("{search}-1?q=x&page=2"));
+    assert_eq!(old["within"]["total"], 4000);
+    let on = old["resources"][0]["on"].as_str().unwrap();
+    assert!(on.contains("/dive/canvas/101#xywh="), "{on}");
+    let terms = server.json(&format!("{search}/terms?q=x"));
+    assert_eq!(terms["items"][0]["total"], 4000);
+}
+
+#[test]
+fn what_manifests_announce_answers_whatever_their_groups_are_called() {
+    let names = [
+        "manifest.json",
+        "search",
+        "search-1",
+        "canvas",
+        "collection.json",
+        "terms",
+        "a b",
+        "a?b",
+        "%2e%2e",
+        "ü",
+        "x/manifest.json",
+    ];
+    let work = Workdir::new();
+    for name in names {
+        work.write(&format!("pictures/{name}/i.png"), picture(4, 4));
+    }
+    let server = Serving::start(&work, &["pictures"]);
+    let path = |uri: &Value| {
+        let uri = uri.as_str().unwrap();
+        uri.strip_prefix("http://pictures.example")
+            .unwrap()
+            .to_owned()
+    };
+    let mut seen = 0;
+    for (version, list, id) in [(3, "items", "id"), (2, "manifests", "@id")] {
+        let collection = server.json(&format!("/iiif/presentation/{version}/collection.json"));
+        for manifest in collection[list].as_array().unwrap() {
+            let manifest = server.json(&path(&manifest[id]));
+            let services = match &manifest["service"] {
+                Value::Array(all) => all.clone(),
+                one => vec![one.clone()],
+            };
+            for service in services {
+                let name = if service["id"].is_string() {
+                    "id"
+                } else {
+                    "@id"
+                };
+                let inner = match &service["service"] {
+                    Value::Array(all) => all[0].clone(),
+                    one => one.clone(),
+                };
+                server.json(&format!("{}?q=x", path(&service[name])));
+                server.json(&format!("{}?q=x", path(&inner[name])));
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, names.len() * 3);
 }

@@ -463,6 +463,109 @@ fn what_a_tiff_lies_about_is_no_panic() {
     );
 }
 
+/// An RGB image of 40 pixels in width, in strips of ten rows; what it says of itself stands before its pixels.
+fn in_strips(height: u32, strips: &[&[u8]], lengths: &[u32]) -> Vec<u8> {
+    const TAGS: u32 = 9;
+    let lists = 8 + 2 + TAGS * 12 + 4;
+    let count = strips.len() as u32;
+    let mut places = Vec::new();
+    let mut at = lists + 8 * count;
+    for strip in strips {
+        places.push(at);
+        at += strip.len() as u32;
+    }
+    let tags = [
+        (256, 1, 40),
+        (257, 1, height),
+        (258, 1, 8),
+        (259, 1, 1),
+        (262, 1, 2),
+        (273, count, lists),
+        (277, 1, 3),
+        (278, 1, 10),
+        (279, count, lists + 4 * count),
+    ];
+    let mut file = b"II\x2a\0\x08\0\0\0\x09\0".to_vec();
+    for (tag, count, value) in tags {
+        file.extend(u16::to_le_bytes(tag));
+        file.extend(u16::to_le_bytes(4));
+        file.extend(u32::to_le_bytes(count));
+        file.extend(u32::to_le_bytes(value));
+    }
+    file.extend([0; 4]);
+    let lists = places.iter().chain(lengths);
+    lists.for_each(|number| file.extend(number.to_le_bytes()));
+    strips.iter().for_each(|strip| file.extend(*strip));
+    file
+}
+
+#[test]
+fn a_tiff_that_is_cut_short_is_left_out_or_answered_with_words() {
+    let strip: &[u8] = &[7; 1200];
+    let whole = in_strips(30, &[strip; 3], &[1200; 3]);
+    let end = whole.len();
+    let short = in_strips(25, &[strip, strip, &strip[..600]], &[1200; 3]);
+    // JPEG in strips, of whose kind another reader knows nothing.
+    let mut jpeg = whole[..end / 2].to_vec();
+    jpeg[54] = 7;
+    // (name, file, what is said of it at the start; nothing if it is shown)
+    let cases = [
+        ("whole", whole.clone(), ""),
+        // The length of the last strip is that of the others, although it has fewer rows.
+        ("last", short.clone(), ""),
+        (
+            "last-cut",
+            short[..short.len() - 1].to_vec(),
+            "it is cut short: 1 of its 3 tiles or strips lie beyond its end",
+        ),
+        (
+            "half",
+            whole[..end / 2].to_vec(),
+            "it is cut short: 2 of its 3 tiles or strips lie beyond its end",
+        ),
+        (
+            "byte",
+            whole[..end - 1].to_vec(),
+            "it is cut short: 1 of its 3 tiles or strips lie beyond its end",
+        ),
+        (
+            "jpeg",
+            jpeg,
+            "it is cut short: 2 of its 3 tiles or strips lie beyond its end",
+        ),
+        (
+            "missing",
+            in_strips(40, &[strip; 3], &[1200; 3]),
+            "only 3 of its 4 tiles or strips are listed",
+        ),
+    ];
+    let work = Workdir::new();
+    for (name, file, _) in &cases {
+        work.write(&format!("pictures/{name}.tif"), file);
+    }
+    let server = Serving::start(&work, &["pictures"]);
+    for (name, _, why) in &cases {
+        let got = server.get(&format!("/iiif/3/{name}/full/max/0/default.png"));
+        assert_eq!(got.status, if why.is_empty() { 200 } else { 404 }, "{name}");
+    }
+    // One that is damaged later is not gone.
+    work.write("pictures/whole.tif", &whole[..end / 2]);
+    for path in ["info.json", "full/max/0/default.png"] {
+        let got = server.get(&format!("/iiif/3/whole/{path}"));
+        let words = String::from_utf8_lossy(&got.body).into_owned();
+        assert_eq!(got.status, 500, "{path}: {words}");
+        assert!(words.starts_with("`whole` cannot be shown: "), "{words}");
+        assert!(words.contains("it is cut short: 2 of its 3"), "{words}");
+    }
+    std::fs::remove_file(work.path("pictures/whole.tif")).unwrap();
+    assert_eq!(server.get("/iiif/3/whole/info.json").status, 404);
+    let (_, _, err) = server.stop();
+    for (name, _, why) in cases.iter().filter(|(.., why)| !why.is_empty()) {
+        let line = format!("left out {name}.tif: not an image that can be read: {why}");
+        assert!(err.contains(&line), "{line} is not in {err}");
+    }
+}
+
 #[test]
 fn colours_come_as_srgb_turned_upright_and_in_eight_bits() {
     let mut png = Vec::new();

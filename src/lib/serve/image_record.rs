@@ -99,8 +99,10 @@ pub struct Subject {
 /// Why nothing can be said about a file now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileError {
-    /// It is missing, broken, or must not be read.
+    /// It is missing, or must not be read.
     Gone(String),
+    /// It holds no image that can be shown: it was damaged or replaced since the start.
+    Broken(String),
     /// It does not answer in time.
     Late(String),
 }

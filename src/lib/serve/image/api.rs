@@ -76,12 +76,13 @@ pub fn not_found(id: &str) -> Response {
     error_response(404, &format!("no image is called `{id}`"))
 }
 
-/// Status 404 for an image whose file is missing or broken now, 503 for one whose file does not answer.
+/// Status 404 for an image whose file is missing now, 500 for one whose file is broken, 503 for one whose file does not answer.
 pub fn unavailable(id: &str, why: &FileError) -> Response {
     match why {
         FileError::Gone(why) => {
             error_response(404, &format!("`{id}` is no longer available: {why}"))
         }
+        FileError::Broken(why) => error_response(500, &format!("`{id}` cannot be shown: {why}")),
         FileError::Late(why) => error_response(503, &format!("`{id}` is not available now: {why}"))
             .with_header("retry-after", "10"),
     }

@@ -12,7 +12,9 @@ use crate::serve::auth::rules::Access;
 use crate::serve::image_record::Subject;
 use crate::serve::presentation::uris::{self, Uris};
 use crate::serve::site::Site;
-use crate::serve::web::message::{Body, Request, Response, error_response, json_response};
+use crate::serve::web::message::{
+    Body, OneByOne, Request, Response, WithLast, error_response, json_response,
+};
 
 /// `/iiif/preset.json`: every preset.
 pub fn list(site: &Site, uris: &Uris, request: &Request) -> Response {
@@ -29,13 +31,21 @@ pub fn images(site: &Site, name: &str, uris: &Uris, request: &Request) -> Respon
         return unknown(site, name);
     };
     let mut document = describe(name, preset, uris);
+    // The list itself stands here instead of its address.
+    document
+        .as_object_mut()
+        .map(|object| object.remove("images"));
     let image = |id: &str| {
         let path = uris::preset_path(name, &uris.segment_of(id));
         json!({"id": id, "url": uris.page(&format!("/{path}"))})
     };
     let images = site.catalogue.images.iter();
     let listed = images.filter(|image| site.permissions.can_list(&image.about));
-    document["images"] = listed.map(|listed| image(&listed.id)).collect();
+    let document = WithLast {
+        object: &document,
+        name: "images",
+        last: OneByOne(|| listed.clone().map(|listed| image(&listed.id))),
+    };
     json_response(&document, "application/json", request)
 }
 

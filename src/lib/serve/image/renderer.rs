@@ -27,10 +27,10 @@ use crate::serve::cache::entry::CacheKey;
 use crate::serve::cache::memory::Cache;
 use crate::serve::cache::settings::Identity;
 use crate::serve::cache::{TieredCache, disk};
-use crate::serve::catalogue::SharedCatalogue;
+use crate::serve::catalogue::{Catalogue, SharedCatalogue};
 use crate::serve::image_record::{
-    FileError, FileFacts, ImageRecord, MOST_PIXELS, Page, Subject, measure, open_within, page_look,
-    stamp,
+    FileError, FileFacts, ImageRecord, MOST_PIXELS, Page, Subject, measure, measure_pages,
+    open_within, page_look, stamp,
 };
 use crate::serve::web::metrics::{Metrics, Now};
 use crate::summary::counted;
@@ -112,7 +112,7 @@ impl From<String> for RenderError {
 impl From<FileError> for RenderError {
     fn from(error: FileError) -> Self {
         match error {
-            FileError::Gone(why) => RenderError::Failed(why),
+            FileError::Gone(why) | FileError::Broken(why) => RenderError::Failed(why),
             FileError::Late(why) => RenderError::Slow(why),
         }
     }
@@ -204,12 +204,12 @@ impl Renderer {
 
     async fn facts_now(self: &Arc<Self>, image: &Arc<ImageRecord>) -> Result<FileFacts, FileError> {
         let (renderer, of) = (self.clone(), image.clone());
-        let look = move || renderer.look(&of).map_err(FileError::Gone);
+        let look = move || renderer.look(&of);
         self.looks.look(&image.id, image.disk, look).await
     }
 
     /// Looks at the file of an image. It may have to wait for the file.
-    fn look(&self, image: &Arc<ImageRecord>) -> Result<FileFacts, String> {
+    fn look(&self, image: &Arc<ImageRecord>) -> Result<FileFacts, FileError> {
         let now = std::fs::metadata(image.path()).map_err(|e| e.to_string())?;
         let seen = stamp(&now);
         if let Some(facts) = self.looks.unchanged(&image.id, seen) {
@@ -217,9 +217,13 @@ impl Renderer {
         }
         let file = image.file()?;
         let header = match (self.pyramid_of(image, &now), image.page) {
-            (Some(pyramid), _) => measure(&open_within(&Content::file(pyramid), None)?, None)?,
+            (Some(pyramid), _) => measure(&open_within(&Content::file(pyramid), None)?, None)
+                .map_err(FileError::Broken)?,
             (None, Some(Page::Pdf(page))) => self.measure_page(image, page, seen)?,
-            (None, page) => measure(&file, page)?,
+            (None, page) => measure(&file, page).map_err(|why| match has_page(&file, page) {
+                true => FileError::Broken(why),
+                false => FileError::Gone(why),
+            })?,
         };
         let state = match self.cache.settings.identity {
             Identity::File => seen,
@@ -256,15 +260,15 @@ impl Renderer {
         let _ = corrected;
     }
 
-    /// Looks at the files of many images, so that the catalogue tells their present sizes. If they do not answer in time,
+    /// Looks at the files of the images at these positions, so that the catalogue tells their present sizes. If they do not answer in time,
     /// the sizes stay as they were known. What took long is not done again soon.
-    pub async fn look_at_all(self: &Arc<Self>, images: Vec<Arc<ImageRecord>>) {
-        let Some(first) = images.first().cloned() else {
+    pub async fn look_at_all(self: &Arc<Self>, catalogue: Arc<Catalogue>, positions: Vec<usize>) {
+        let Some(first) = positions.first().map(|at| catalogue.images[*at].clone()) else {
             return;
         };
         let renderer = self.clone();
         let work = move || {
-            for image in &images {
+            for image in positions.iter().map(|at| &catalogue.images[*at]) {
                 let now = std::fs::metadata(image.path());
                 if now.is_ok_and(|now| stamp(&now) != image.stamp) {
                     // One that is gone or broken keeps its size.
@@ -327,7 +331,7 @@ impl Renderer {
         image: &ImageRecord,
         page: PdfPage,
         seen: u64,
-    ) -> Result<SourceInfo, String> {
+    ) -> Result<SourceInfo, FileError> {
         let path = image.path();
         let known = || {
             let known = lock(&self.documents).get(path).cloned();
@@ -348,7 +352,8 @@ impl Renderer {
             lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
             pages
         };
-        let pages = known().map_or_else(measured, |(_, pages)| pages)?;
+        let pages = known().map_or_else(measured, |(_, pages)| pages);
+        let pages = pages.map_err(FileError::Broken)?;
         let points = pages.get(page.number as usize - 1);
         let points = points.ok_or_else(|| {
             format!(
@@ -678,6 +683,15 @@ fn cost_of(plan: &RenderPlan) -> u64 {
 /// Locks a mutex even if a thread panicked while it held it: entries are set in one step, so none is half-done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a file has a page still; one without pages counts as having it.
+fn has_page(file: &Window, page: Option<Page>) -> bool {
+    let Some(number) = page.map(|page| page.number()) else {
+        return true;
+    };
+    let pages = measure_pages(file);
+    pages.is_err() || pages.is_ok_and(|mut pages| pages.nth(number as usize - 1).is_some())
 }
 
 /// A number that changes when the bytes of the file do.

@@ -13,7 +13,8 @@ use super::presentation::canvases;
 use super::presentation::uris::{self, Uris};
 use super::site::Site;
 use super::web::message::{
-    Body, Request, Response, entity_tag, error_response, json_response, not_modified,
+    Body, OneByOne, Request, Response, WithLast, entity_tag, error_response, json_response,
+    not_modified,
 };
 use crate::contracts::{BBox, Localization, Number};
 use crate::corrections::{self, STATE};
@@ -94,10 +95,14 @@ pub fn asset(name: &str, request: &Request) -> Response {
 pub fn image_list(site: &Site, uris: &Uris, request: &Request) -> Response {
     let document = json!({
         "reviews": site.reviews.is_some(),
-        "images": images(site, uris),
         "account": account(site),
         "presets": preset_links(site, "{segment}"),
     });
+    let document = WithLast {
+        object: &document,
+        name: "images",
+        last: OneByOne(|| images(site, uris)),
+    };
     json_response(&document, "application/json", request)
 }
 
@@ -159,12 +164,11 @@ fn account(site: &Site) -> Value {
 }
 
 /// What the index page shows of every image that the visitor may know of.
-fn images(site: &Site, uris: &Uris) -> Vec<Value> {
+fn images<'a>(site: &'a Site, uris: &'a Uris) -> impl Iterator<Item = Value> + 'a {
     let images = site.catalogue.images.iter();
     images
         .filter(|image| site.permissions.can_list(&image.about))
         .map(|image| summary(site, image, uris))
-        .collect()
 }
 
 fn summary(site: &Site, image: &ImageRecord, uris: &Uris) -> Value {

@@ -8,6 +8,9 @@ use crate::contracts::canvas::annotation_of;
 use crate::contracts::{BBox, Localization};
 use crate::selectors::svg;
 
+/// Why labels are there, and boxes of which nothing else is stated.
+pub const TAGGING: &str = "tagging";
+
 /// The labels and boxes of a canvas as Web Annotations: first labels of the whole, then boxes. `uri` is that of the canvas.
 pub fn all(canvas: &Canvas, uri: &str, uris: &Uris) -> Vec<Value> {
     let page = uris.annotations(uri);
@@ -17,13 +20,13 @@ pub fn all(canvas: &Canvas, uri: &str, uris: &Uris) -> Vec<Value> {
             "body": [tag(concept)], "target": uri})
     });
     let regions = canvases::annotations(canvas);
-    let boxes = regions.iter().map(|boxes| annotation(boxes, &page, uri));
+    let boxes = regions.map(|boxes| annotation(boxes, &page, uri));
     whole.chain(boxes).collect()
 }
 
 /// The annotation that these boxes are regions of.
-fn annotation(boxes: &[&Localization], page: &str, canvas: &str) -> Value {
-    let first = boxes[0];
+fn annotation(boxes: &[Localization], page: &str, canvas: &str) -> Value {
+    let first = &boxes[0];
     let mut targets: Vec<Value> = boxes.iter().map(|b| target(b, canvas)).collect();
     let mut annotation = json!({
         "id": canvases::annotation_id(annotation_of(first), page),
@@ -74,14 +77,50 @@ fn further_attributes(localization: &Localization) -> Map<String, Value> {
 }
 
 fn motivation(localization: &Localization) -> Value {
-    let stated = localization.attributes.get("motivation");
-    let words: Vec<&str> = (stated.and_then(Value::as_str).unwrap_or("tagging"))
-        .split_whitespace()
-        .collect();
+    let words: Vec<&str> = motivations(localization).collect();
     match words[..] {
-        [] => json!("tagging"),
         [one] => json!(one),
         _ => json!(words),
+    }
+}
+
+/// Why people made the annotation that a box comes from; tagging if nothing is stated.
+pub fn motivations(localization: &Localization) -> impl Iterator<Item = &str> {
+    let stated = localization.attributes.get("motivation");
+    let stated = stated.and_then(Value::as_str).map(str::trim);
+    let stated = stated.filter(|words| !words.is_empty());
+    stated.unwrap_or(TAGGING).split_whitespace()
+}
+
+/// The texts of the bodies of a box, for search: those of [`bodies`], without making them.
+pub fn texts(localization: &Localization) -> impl Iterator<Item = &str> {
+    let attributes = &localization.attributes;
+    let listed = |name: &str| attributes.get(name).and_then(Value::as_array);
+    let tags = listed("tags").into_iter().flatten();
+    let tags = tags.filter_map(Value::as_str);
+    let tags = tags.filter(|tag| *tag != localization.concept);
+    let text = attributes.get("text").and_then(Value::as_str);
+    let others = listed("body").into_iter().flatten();
+    let others = others.filter_map(|body| body["value"].as_str().or(body["chars"].as_str()));
+    [localization.concept.as_str()]
+        .into_iter()
+        .chain(tags)
+        .chain(text)
+        .chain(others)
+}
+
+/// The same for its Open Annotation, that of [`all_2`].
+pub fn texts_2(localization: &Localization) -> impl Iterator<Item = &str> {
+    let text = localization.attributes.get("text");
+    let text = text.and_then(Value::as_str);
+    [localization.concept.as_str()].into_iter().chain(text)
+}
+
+/// The motivations of the Open Annotation of a box: viewers of 2.1 expect text beside a tag to be a comment.
+pub fn motivations_2(localization: &Localization) -> &'static [&'static str] {
+    match localization.attributes.contains_key("text") {
+        true => &["oa:tagging", "oa:commenting"],
+        false => &["oa:tagging"],
     }
 }
 
@@ -142,6 +181,7 @@ pub fn all_2(canvas: &Canvas, uri: &str, uri_3: &str, uris: &Uris) -> Vec<Value>
     let whole = labels.map(|(n, concept)| {
         open(
             &format!("{page}#label-{}", n + 1),
+            &["oa:tagging"],
             vec![tag_2(concept)],
             json!(uri),
         )
@@ -158,19 +198,19 @@ pub fn all_2(canvas: &Canvas, uri: &str, uri_3: &str, uris: &Uris) -> Vec<Value>
                 bodies
                     .push(json!({"@type": "dctypes:Text", "format": "text/plain", "chars": text}));
             }
-            open(&id, bodies, on(localization, uri))
+            let why = motivations_2(localization);
+            open(&id, why, bodies, on(localization, uri))
         });
     whole.chain(boxes).collect()
 }
 
-fn open(id: &str, bodies: Vec<Value>, on: Value) -> Value {
+fn open(id: &str, motivations: &[&str], bodies: Vec<Value>, on: Value) -> Value {
     let mut annotation = Map::new();
     annotation.insert("@id".into(), json!(id));
     annotation.insert("@type".into(), json!("oa:Annotation"));
-    // Viewers of 2.1 expect text beside a tag to be a comment.
-    let motivation = match bodies.len() {
-        1 => json!("oa:tagging"),
-        _ => json!(["oa:tagging", "oa:commenting"]),
+    let motivation = match motivations {
+        [one] => json!(one),
+        all => json!(all),
     };
     annotation.insert("motivation".into(), motivation);
     annotation.insert("resource".into(), bodies.into());

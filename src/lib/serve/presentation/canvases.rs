@@ -117,17 +117,7 @@ pub fn annotation_id(id: &str, page: &str) -> String {
 }
 
 /// The boxes of a canvas, grouped by the annotation that they are regions of.
-pub fn annotations<'a>(canvas: &Canvas<'a>) -> Vec<Vec<&'a Localization>> {
-    let mut found: Vec<Vec<&Localization>> = Vec::new();
-    for localization in &canvas.first().about.localizations {
-        let same = |group: &Vec<&Localization>| {
-            annotation_of(group[0]) == annotation_of(localization)
-                && group[0].concept == localization.concept
-        };
-        match found.last_mut().filter(|group| same(group)) {
-            Some(group) => group.push(localization),
-            None => found.push(vec![localization]),
-        }
-    }
-    found
+pub fn annotations<'a>(canvas: &Canvas<'a>) -> impl Iterator<Item = &'a [Localization]> {
+    let boxes = &canvas.first().about.localizations;
+    boxes.chunk_by(|a, b| annotation_of(a) == annotation_of(b) && a.concept == b.concept)
 }

@@ -3,7 +3,9 @@
 pub mod activities;
 pub mod annotation;
 pub mod canvases;
+pub mod scan;
 pub mod search;
 pub mod uris;
 pub mod v2;
 pub mod v3;
+pub mod v3_canvas;

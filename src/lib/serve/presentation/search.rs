@@ -1,4 +1,5 @@
-//! Content Search 2.0 and 1.0 within a group: concepts and text of boxes, labels, metadata; and the terms for completion. Pure.
+//! Content Search 2.0 and 1.0 within a group: concepts and text of boxes, labels, metadata; and the terms for completion. Only the
+//! annotations of the page that is asked for are made. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::annotation;
 use super::canvases::{self, Canvas, Group};
+pub use super::scan::Flavour;
+use super::scan::{self, Found, Wanted, scan};
 use super::uris::{self, Uris};
 use crate::iiif::Version;
 use crate::serve::site::Site;
@@ -16,18 +19,12 @@ const CONTEXT_1: &str = "http://iiif.io/api/search/1/context.json";
 /// The number of annotations on a page of results.
 const PAGE: usize = 100;
 
-/// The form of the answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavour {
-    /// Content Search 2.0, with Web Annotations.
-    Second,
-    /// Content Search 1.0, with Open Annotations of the canvases of this version of the Presentation API.
-    First(Version),
-}
-
 /// What was found, and which page of it is asked for.
 struct Results {
-    found: Vec<Value>,
+    /// How many annotations were found.
+    total: usize,
+    /// Those of the page.
+    items: Vec<Value>,
     service: String,
     query: Query,
     /// The number of the page, from 1.
@@ -48,11 +45,16 @@ pub fn search(
     if canvases.is_empty() {
         return None;
     }
+    let number = query.get("page").parse::<usize>().unwrap_or(1).max(1);
+    let found = scan(&canvases, flavour, &Wanted::of(query));
+    let on_page = found.iter().skip((number - 1).saturating_mul(PAGE));
+    let on_page: Vec<Found> = on_page.take(PAGE).copied().collect();
     let results = Results {
-        found: matches(&group, &canvases, flavour, query, uris),
+        total: found.len(),
+        items: made(&on_page, &group, &canvases, flavour, uris),
         service: service(&group, flavour, uris),
         query: query.clone(),
-        number: query.get("page").parse::<usize>().unwrap_or(1).max(1),
+        number,
     };
     Some(match flavour {
         Flavour::Second => results.second(),
@@ -75,16 +77,11 @@ impl Results {
     }
 
     fn pages(&self) -> usize {
-        self.found.len().div_ceil(PAGE).max(1)
+        self.total.div_ceil(PAGE).max(1)
     }
 
     fn start(&self) -> usize {
         (self.number - 1).saturating_mul(PAGE)
-    }
-
-    fn items(&self) -> Vec<Value> {
-        let items = self.found.iter().skip(self.start()).take(PAGE);
-        items.cloned().collect()
     }
 
     fn ignored(&self) -> Vec<&str> {
@@ -100,7 +97,7 @@ impl Results {
         (self.number < self.pages()).then(|| self.uri(self.number + 1))
     }
 
-    fn second(&self) -> Value {
+    fn second(self) -> Value {
         let page = |uri: String| json!({"id": uri, "type": "AnnotationPage"});
         let mut document = json!({
             "@context": CONTEXT,
@@ -114,7 +111,7 @@ impl Results {
             document["partOf"] = json!({
                 "id": format!("{}?q={}", self.service, uris::segment(self.query.get("q"))),
                 "type": "AnnotationCollection",
-                "total": self.found.len(),
+                "total": self.total,
                 "first": page(self.uri(1)),
                 "last": page(self.uri(self.pages())),
             });
@@ -126,12 +123,12 @@ impl Results {
         if let Some(uri) = self.before() {
             document["prev"] = page(uri);
         }
-        document["items"] = self.items().into();
+        document["items"] = self.items.into();
         document
     }
 
-    fn first(&self) -> Value {
-        let mut layer = json!({"@type": "sc:Layer", "total": self.found.len()});
+    fn first(self) -> Value {
+        let mut layer = json!({"@type": "sc:Layer", "total": self.total});
         if !self.ignored().is_empty() {
             layer["ignored"] = json!(self.ignored());
         }
@@ -152,7 +149,7 @@ impl Results {
         if let Some(uri) = self.before() {
             document["prev"] = json!(uri);
         }
-        document["resources"] = self.items().into();
+        document["resources"] = self.items.into();
         document
     }
 }
@@ -210,11 +207,10 @@ pub fn terms(
         let about = &canvas.first().about;
         let boxes = about.localizations.iter().map(|l| &l.concept);
         for concept in about.labels.iter().chain(boxes) {
-            if concept.to_lowercase().starts_with(&start) {
-                *counts.entry(concept).or_default() += 1;
-            }
+            *counts.entry(concept).or_default() += 1;
         }
     }
+    counts.retain(|concept, _| concept.to_lowercase().starts_with(&start));
     let service = service(&group, flavour, uris);
     let id = format!("{service}/terms?{query}");
     let counts = counts.into_iter();
@@ -235,52 +231,44 @@ pub fn terms(
     })
 }
 
-/// The annotations of these motivations (all if empty) that contain all words, with metadata as descriptions.
-fn matches(
+/// The annotations that were found, as JSON.
+fn made(
+    found: &[Found],
     group: &Group,
     canvases: &[(usize, Canvas)],
     flavour: Flavour,
-    query: &Query,
     uris: &Uris,
 ) -> Vec<Value> {
-    let words = words(query.get("q"));
-    let wanted: Vec<&str> = query.get("motivation").split_whitespace().collect();
-    // Open Annotation has prefixes.
-    let is_it = |stated: &Value, wanted: &str| {
-        let stated = stated.as_str().unwrap_or_default();
-        stated.rsplit(':').next() == wanted.rsplit(':').next()
-    };
-    let is_wanted = |annotation: &Value| {
-        let stated = match &annotation["motivation"] {
-            Value::Array(all) => all.clone(),
-            one => vec![one.clone()],
-        };
-        wanted.is_empty() || wanted.iter().any(|m| stated.iter().any(|s| is_it(s, m)))
-    };
     let version = match flavour {
         Flavour::Second => Version::V3,
         Flavour::First(version) => version,
     };
-    let found = canvases.iter().flat_map(|(n, canvas)| {
+    let of_canvas = |found: &[Found]| {
+        let (n, canvas) = &canvases[found[0].canvas];
         let uri = uris.canvas(version, group.name, *n);
         let uri_3 = uris.canvas(Version::V3, group.name, *n);
-        let all = match flavour {
+        let mut all = match flavour {
             Flavour::Second => annotation::all(canvas, &uri, uris),
             Flavour::First(_) => annotation::all_2(canvas, &uri, &uri_3, uris),
         };
-        let described = descriptions(canvas, flavour, &uri, &uris.annotations(&uri_3));
-        let found = all.into_iter().chain(described);
-        let found = found.filter(|annotation| contains_all(&text_of(annotation), &words));
-        found.collect::<Vec<_>>()
-    });
-    found.filter(is_wanted).collect()
+        all.extend(descriptions(
+            canvas,
+            flavour,
+            &uri,
+            &uris.annotations(&uri_3),
+        ));
+        let taken = found.iter().map(|found| all[found.nth].take());
+        taken.collect::<Vec<_>>()
+    };
+    let of_each = found.chunk_by(|a, b| a.canvas == b.canvas);
+    of_each.flat_map(of_canvas).collect()
 }
 
 /// The metadata of a canvas as annotations of the page with this URI.
 fn descriptions(canvas: &Canvas, flavour: Flavour, uri: &str, page: &str) -> Vec<Value> {
     let metadata = canvas.first().about.metadata.iter().enumerate();
     let description = |(at, (key, values)): (usize, (&String, &Vec<String>))| {
-        let text = format!("{key}: {}", values.join("; "));
+        let text = scan::described(key, values);
         let id = format!("{page}#metadata-{}", at + 1);
         match flavour {
             Flavour::Second => json!({
@@ -300,43 +288,4 @@ fn descriptions(canvas: &Canvas, flavour: Flavour, uri: &str, page: &str) -> Vec
         }
     };
     metadata.map(description).collect()
-}
-
-/// The text of all bodies of an annotation, of either kind.
-fn text_of(annotation: &Value) -> String {
-    let list = |value: &Value| match value {
-        Value::Array(all) => all.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
-    let bodies = [&annotation["body"], &annotation["resource"]].map(list);
-    let texts = bodies.iter().flatten();
-    let texts = texts.filter_map(|body| body["value"].as_str().or(body["chars"].as_str()));
-    texts.collect::<Vec<_>>().join("\n")
-}
-
-fn contains_all(text: &str, words: &[String]) -> bool {
-    let text = text.to_lowercase();
-    words.iter().all(|word| text.contains(word))
-}
-
-/// The words of a query, separated by blanks (§3.3.2); text between quotes counts as one word.
-fn words(q: &str) -> Vec<String> {
-    let parts = q.split('"').enumerate();
-    let words = parts.flat_map(|(n, part)| match n % 2 {
-        0 => part.split_whitespace().map(str::to_lowercase).collect(),
-        _ => vec![part.trim().to_lowercase()],
-    });
-    words.filter(|word| !word.is_empty()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_separated_by_blanks_and_kept_together_by_quotes() {
-        assert_eq!(words(r#"Aleph  "dead Sea" x"#), ["aleph", "dead sea", "x"]);
-        assert!(words(" \"\" ").is_empty());
-    }
 }

@@ -6,7 +6,8 @@ use super::annotation;
 use super::canvases::{self, Canvas, Group};
 use super::search::{self, Flavour};
 use super::uris::Uris;
-use super::v3::{image_uri, not_found, position};
+use super::v3::{not_found, position};
+use super::v3_canvas::image_uri;
 use crate::iiif::{Size, Version};
 use crate::serve::image::info::level_2;
 use crate::serve::image_record::ImageRecord;
@@ -25,7 +26,7 @@ pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Res
     let media_type = TYPES[accept::preferred(request.accept, &TYPES).unwrap_or_default()];
     let respond = |document: &Value| json_response(document, media_type, request);
     let response = match rest {
-        ["collection.json"] => Some(respond(&collection(site, uris))),
+        ["collection.json"] => Some(collection(site, uris, media_type, request)),
         [group, "manifest.json"] => manifest(site, group, uris, media_type, request),
         [group, "search"] => {
             let query = Query::read(request.query);
@@ -45,18 +46,25 @@ pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Res
 }
 
 /// The collection of all manifests.
-fn collection(site: &Site, uris: &Uris) -> Value {
+fn collection(site: &Site, uris: &Uris, media_type: &str, request: &Request) -> Response {
     let manifest = |group: Group| json!({"@id": uris.manifest(Version::V2, group.name), "@type": "sc:Manifest", "label": group.label()});
     let is_seen = |group: &Group| group.images().any(|p| site.permissions.can_list(&p.about));
-    let groups = canvases::groups(site.catalogue);
-    let manifests = groups.filter(is_seen).map(manifest);
-    json!({
+    let manifests = || {
+        let groups = canvases::groups(site.catalogue);
+        groups.filter(is_seen).map(manifest)
+    };
+    let collection = json!({
         "@context": CONTEXT,
         "@id": uris.collection(Version::V2),
         "@type": "sc:Collection",
         "label": "Everything served here",
-        "manifests": manifests.collect::<Vec<_>>(),
-    })
+    });
+    let collection = WithLast {
+        object: &collection,
+        name: "manifests",
+        last: OneByOne(manifests),
+    };
+    json_response(&collection, media_type, request)
 }
 
 /// The manifest of a group; none if there is no such group, or none of its images is visible.

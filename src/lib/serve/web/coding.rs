@@ -1,14 +1,14 @@
 //! Content codings: how texts are compressed for clients that accept it.
 
-use std::io::Write as _;
+use std::io::{self, Read, Write as _};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use ruzstd::encoding::{CompressionLevel, compress};
 
 use super::accept;
-use super::message::Response;
+use super::message::{Body, Response};
 
 /// Texts below this many bytes are sent as they are.
 const LEAST: usize = 1 << 10;
@@ -52,6 +52,19 @@ impl Coding {
         }
     }
 
+    /// The coding for a text that is kept in gzip: that one if the client takes it at all, since any other has to be made.
+    pub fn of_packed(accept_encoding: &str) -> Self {
+        let accepted = accept_encoding
+            .to_ascii_lowercase()
+            .replace("x-gzip", "gzip");
+        match Self::preferred(accept_encoding) {
+            Coding::Brotli | Coding::Zstd if accept::quality(&accepted, "gzip") > Some(0) => {
+                Coding::Gzip
+            }
+            liked => liked,
+        }
+    }
+
     /// Its name in HTTP; empty for none.
     pub fn name(self) -> &'static str {
         match self {
@@ -67,26 +80,29 @@ impl Coding {
         self != Coding::Identity && bytes >= LEAST
     }
 
-    /// A text in this coding.
-    pub fn encode(self, text: &[u8]) -> Vec<u8> {
+    /// A text in this coding, of which no more than a piece is held at a time.
+    ///
+    /// # Errors
+    /// The text cannot be read.
+    pub fn encode(self, mut text: impl Read) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
         match self {
-            Coding::Identity => text.to_vec(),
-            Coding::Zstd => compress_to_vec(text, CompressionLevel::Fastest),
+            Coding::Identity => drop(text.read_to_end(&mut out)?),
+            Coding::Zstd => compress(text, &mut out, CompressionLevel::Fastest),
             Coding::Gzip => {
-                let mut out = GzEncoder::new(Vec::new(), Compression::default());
-                // Writing to memory cannot fail.
-                let _ = out.write_all(text);
-                out.finish().unwrap_or_default()
+                let mut writer = GzEncoder::new(&mut out, Compression::default());
+                io::copy(&mut text, &mut writer)?;
+                writer.finish()?;
             }
             Coding::Brotli => {
-                let mut out = Vec::new();
                 let mut writer =
                     brotli::CompressorWriter::new(&mut out, 1 << 16, BROTLI_QUALITY, BROTLI_WINDOW);
-                let _ = writer.write_all(text);
+                io::copy(&mut text, &mut writer)?;
+                writer.flush()?;
                 drop(writer);
-                out
             }
         }
+        Ok(out)
     }
 }
 
@@ -98,6 +114,7 @@ pub fn coded(mut response: Response, bytes: Bytes, accept_encoding: &str) -> (Re
     // What must not be stored may hold a secret beside words of the request; its length must not tell (BREACH).
     let is_secret = response.header("cache-control") == "no-store";
     let is_coded = !response.header("content-encoding").is_empty();
+    let is_packed = response.unpacked_length().is_some();
     if !is_text(&response) || is_coded || is_secret {
         return (response, bytes);
     }
@@ -105,15 +122,25 @@ pub fn coded(mut response: Response, bytes: Bytes, accept_encoding: &str) -> (Re
         response.vary_by("accept-encoding");
     }
     let coding = Coding::preferred(accept_encoding);
-    if !coding.is_for(bytes.len()) || bytes.len() > MOST {
+    if !coding.is_for(bytes.len()) || bytes.len() > MOST || is_packed {
         return (response, bytes);
     }
+    // Reading from memory and writing to it do not fail.
+    let Ok(packed) = coding.encode(&*bytes) else {
+        return (response, bytes);
+    };
+    (in_coding(response, coding), packed.into())
+}
+
+/// The response to which the bytes of its text in a coding belong.
+pub fn in_coding(mut response: Response, coding: Coding) -> Response {
     let etag = tag_in(response.header("etag"), coding);
     if !etag.is_empty() {
         response.set_header("etag", &etag);
     }
     response.set_header("content-encoding", coding.name());
-    (response, coding.encode(&bytes).into())
+    response.body = Body::Empty;
+    response
 }
 
 /// Whether the body of a response is text.
@@ -123,7 +150,7 @@ pub fn is_text(response: &Response) -> bool {
 }
 
 /// The entity tag of a text in a coding: another one for each, since the bytes differ.
-pub fn tag_in(etag: &str, coding: Coding) -> String {
+fn tag_in(etag: &str, coding: Coding) -> String {
     match (coding, etag.strip_suffix('"')) {
         (Coding::Identity, _) | (_, None) => etag.to_owned(),
         (coding, Some(start)) => format!("{start}-{}\"", coding.name()),
@@ -133,13 +160,12 @@ pub fn tag_in(etag: &str, coding: Coding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read as _;
 
     #[test]
     fn what_is_compressed_is_read_by_others() {
         let text = "{\"a\": [1, 2, 3]}\n".repeat(5000).into_bytes();
         for coding in [Coding::Brotli, Coding::Zstd, Coding::Gzip] {
-            let packed = coding.encode(&text);
+            let packed = coding.encode(&text[..]).unwrap();
             assert!(
                 packed.len() < text.len() / 10,
                 "{coding:?}: {}",
@@ -174,5 +200,21 @@ mod tests {
         assert_eq!(Coding::preferred("gzip;q=0.5, identity"), Coding::Identity);
         assert_eq!(Coding::preferred("gzip, *;q=0.1"), Coding::Gzip);
         assert_eq!(Coding::preferred("x-gzip"), Coding::Gzip);
+    }
+
+    #[test]
+    fn what_is_kept_in_gzip_is_sent_so_to_all_who_take_it() {
+        let cases = [
+            ("gzip, br", Coding::Gzip),
+            ("br, x-gzip;q=0.1", Coding::Gzip),
+            ("*", Coding::Gzip),
+            ("br, zstd;q=0.5", Coding::Brotli),
+            ("zstd, gzip;q=0", Coding::Zstd),
+            ("", Coding::Identity),
+            ("identity, gzip;q=0.5", Coding::Identity),
+        ];
+        for (accepted, coding) in cases {
+            assert_eq!(Coding::of_packed(accepted), coding, "{accepted}");
+        }
     }
 }

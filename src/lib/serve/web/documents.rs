@@ -1,19 +1,23 @@
 //! Documents: made once for all who may see the same, on threads of their own, compressed, and kept until the catalogue
-//! changes. A manifest of fifty thousand canvases takes seconds; whoever asks for something else does not wait for it.
+//! changes. A manifest of fifty thousand canvases takes seconds; whoever asks for something else does not wait for it. Long ones
+//! are kept in gzip, in which they take a fiftieth of the memory.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::bufread::GzDecoder;
 use tokio::sync::Semaphore;
 
-use super::coding::{Coding, is_text, tag_in};
-use super::message::{Body, Response, error_response};
+use super::coding::{Coding, in_coding, is_text};
+use super::message::{Response, error_response};
 use crate::serve::cache::memory::Cache;
 use crate::serve::image::held_memory::HeldMemory;
 
-/// The number of threads that make documents.
+/// The number of threads that make documents about one image or canvas, and of those that make all others: nobody waits for a
+/// manifest who asks for an annotation page.
 const THREADS: usize = 2;
 /// How long a request may wait for one of them.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,6 +28,7 @@ type Whole = (Response, Bytes);
 /// All documents that are kept, and the threads that make them.
 pub struct Documents {
     kept: Arc<Cache<String, Whole>>,
+    quick: Arc<Semaphore>,
     threads: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
@@ -35,6 +40,7 @@ impl Documents {
     pub fn new(bytes: usize, most_waiting: usize, memory: Arc<HeldMemory>) -> Self {
         Documents {
             kept: Arc::new(Cache::new(bytes)),
+            quick: Arc::new(Semaphore::new(THREADS)),
             threads: Arc::new(Semaphore::new(THREADS)),
             waiting: AtomicUsize::new(0),
             most_waiting,
@@ -42,23 +48,38 @@ impl Documents {
         }
     }
 
-    /// The document with this key in a coding; `make` makes it. The key names everything that it depends on.
+    /// The document with this key in the coding that the client likes best; `make` makes it, in a moment if it is quick. The
+    /// key names everything that it depends on.
     pub async fn get(
         &self,
         key: &str,
-        coding: Coding,
+        accept_encoding: &str,
+        is_quick: bool,
         make: impl FnOnce() -> Response + Send + 'static,
     ) -> Whole {
         let own = key.to_owned();
-        let plain = match self.kept.get(&own, self.made(make)).await {
+        let threads = match is_quick {
+            true => &self.quick,
+            false => &self.threads,
+        };
+        let plain = match self.kept.get(&own, self.made(threads, make)).await {
             Ok((plain, _)) => plain,
             Err(refusal) => return *refusal,
         };
-        if !coding.is_for(plain.1.len()) || !is_text(&plain.0) {
+        let is_packed = plain.0.unpacked_length().is_some();
+        let coding = match is_packed {
+            true => Coding::of_packed(accept_encoding),
+            false => Coding::preferred(accept_encoding),
+        };
+        if is_packed && coding == Coding::Gzip {
+            return (in_coding(plain.0, coding), plain.1);
+        }
+        let is_long = is_packed && coding != Coding::Identity;
+        if !is_text(&plain.0) || !is_long && !coding.is_for(plain.1.len()) {
             return plain;
         }
         let key = format!("{} {key}", coding.name());
-        let coded = self.kept.get(&key, self.coded(plain, coding));
+        let coded = self.kept.get(&key, self.coded(threads, plain, coding));
         match coded.await {
             Ok((coded, _)) => coded,
             Err(refusal) => *refusal,
@@ -68,20 +89,15 @@ impl Documents {
     /// A document that is not kept yet, and its bytes of memory.
     async fn made(
         &self,
+        threads: &Arc<Semaphore>,
         make: impl FnOnce() -> Response + Send + 'static,
     ) -> Result<(Whole, usize), Box<Whole>> {
         let work = move || {
             let mut response = make();
-            let text = match std::mem::replace(&mut response.body, Body::Empty) {
-                Body::Text(text) => text.into_bytes(),
-                body => {
-                    response.body = body;
-                    Vec::new()
-                }
-            };
-            (response, text)
+            let bytes = response.body.take_bytes();
+            Ok((response, bytes))
         };
-        let (mut response, bytes) = self.shared(work).await?;
+        let (mut response, bytes) = self.shared(threads, work).await?;
         if is_text(&response) {
             response.vary_by("accept-encoding");
         }
@@ -95,32 +111,36 @@ impl Documents {
 
     async fn coded(
         &self,
-        (mut response, text): Whole,
+        threads: &Arc<Semaphore>,
+        (response, text): Whole,
         coding: Coding,
     ) -> Result<(Whole, usize), Box<Whole>> {
-        let etag = tag_in(response.header("etag"), coding);
-        if !etag.is_empty() {
-            response.set_header("etag", &etag);
-        }
-        response.set_header("content-encoding", coding.name());
-        let (response, bytes) = self
-            .shared(move || (response, coding.encode(&text)))
-            .await?;
+        let work = move || {
+            let coded = match response.unpacked_length() {
+                Some(_) => coding.encode(GzDecoder::new(&*text))?,
+                None => coding.encode(&*text)?,
+            };
+            Ok((in_coding(response, coding), coded))
+        };
+        let (response, bytes) = self.shared(threads, work).await?;
         let size = bytes.len();
         Ok(((response, bytes), size))
     }
 
-    /// Does work on a thread for documents. The bytes hold their share of the memory for as long as anybody receives them.
+    /// Does work on one of these threads. The bytes hold their share of the memory for as long as anybody receives them.
     async fn shared(
         &self,
-        work: impl FnOnce() -> (Response, Vec<u8>) + Send + 'static,
+        threads: &Arc<Semaphore>,
+        work: impl FnOnce() -> io::Result<(Response, Vec<u8>)> + Send + 'static,
     ) -> Result<Whole, Box<Whole>> {
         let place = Waits::begin(&self.waiting, self.most_waiting).ok_or_else(busy)?;
-        let thread = tokio::time::timeout(TIMEOUT, self.threads.clone().acquire_owned()).await;
+        let thread = tokio::time::timeout(TIMEOUT, threads.clone().acquire_owned()).await;
         let thread = thread.map_err(|_| busy())?;
         drop(place);
         let done = tokio::task::spawn_blocking(move || (work(), thread)).await;
-        let ((response, bytes), thread) = done.map_err(|_| refusal(500, "internal error"))?;
+        let broken = || refusal(500, "internal error");
+        let (made, thread) = done.map_err(|_| broken())?;
+        let (response, bytes) = made.map_err(|_| broken())?;
         let kept = self.kept.clone();
         let share = self.memory.share(bytes.len(), move |n| kept.evict(n)).await;
         drop(thread);
@@ -154,9 +174,6 @@ fn busy() -> Box<Whole> {
 
 fn refusal(status: u16, why: &str) -> Box<Whole> {
     let mut response = error_response(status, why);
-    let text = match std::mem::replace(&mut response.body, Body::Empty) {
-        Body::Text(text) => Bytes::from(text),
-        _ => Bytes::new(),
-    };
-    Box::new((response, text))
+    let bytes = response.body.take_bytes();
+    Box::new((response, bytes.into()))
 }

@@ -1,8 +1,11 @@
 //! Messages as values: what a client asks for and what it gets. No clock, no disk, no pixels.
 
+use std::io::Write as _;
+
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
+use super::packed::{TextWriter, WrittenText};
 use crate::files;
 use crate::http::header::{AsHeaderName, HeaderMap};
 use crate::iiif::resolve::RenderPlan;
@@ -45,6 +48,13 @@ pub enum Body {
     Empty,
     /// Text, sent as UTF-8.
     Text(String),
+    /// A long text, kept in gzip and sent without, unless the client takes it so.
+    Packed {
+        /// The text in gzip; empty once these bytes travel beside the response.
+        gzip: Vec<u8>,
+        /// Its number of bytes without.
+        length: u64,
+    },
     /// An image that is still to be rendered.
     Image {
         /// The image.
@@ -56,7 +66,30 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Takes the bytes of a text out of it; there are none in others. A packed text stays marked as one.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        match self {
+            Body::Text(text) => {
+                let bytes = std::mem::take(text).into_bytes();
+                *self = Body::Empty;
+                bytes
+            }
+            Body::Packed { gzip, .. } => std::mem::take(gzip),
+            Body::Empty | Body::Image { .. } => Vec::new(),
+        }
+    }
+}
+
 impl Response {
+    /// The number of bytes of the text without gzip, if its bytes are packed and are sent unpacked.
+    pub fn unpacked_length(&self) -> Option<u64> {
+        match self.body {
+            Body::Packed { length, .. } => Some(length),
+            _ => None,
+        }
+    }
+
     /// A response without headers of its own.
     pub fn new(status: u16, body: Body) -> Self {
         Response {
@@ -101,21 +134,31 @@ impl Response {
 
 /// A JSON document with its entity tag, or status 304 if the client has it already.
 pub fn json_response(document: &impl Serialize, media_type: &str, request: &Request) -> Response {
-    let Ok(mut text) = serde_json::to_string_pretty(document) else {
+    let Ok((text, hash)) = written(document, media_type) else {
         return error_response(500, "internal error");
     };
-    text.push('\n');
-    let pieces = [media_type.as_bytes(), b" ", text.as_bytes()];
-    let etag = format!("\"{}\"", files::hex_digest_of(&pieces, 24));
+    let etag = format!("\"{}\"", &hash[..24]);
     if let Some(refused) = other_wanted(request, &etag, None) {
         return refused;
     }
     let response = not_modified(request, &etag).unwrap_or_else(|| {
-        Response::new(200, Body::Text(text)).with_header("content-type", media_type)
+        let body = match text {
+            WrittenText::Plain(text) => Body::Text(text),
+            WrittenText::Packed(gzip, length) => Body::Packed { gzip, length },
+        };
+        Response::new(200, body).with_header("content-type", media_type)
     });
     response
         .with_header("cache-control", "no-cache")
         .with_header("etag", etag)
+}
+
+/// A JSON document as text, and a hash of it and its media type.
+fn written(document: &impl Serialize, media_type: &str) -> std::io::Result<(WrittenText, String)> {
+    let mut text = TextWriter::new(&format!("{media_type} "));
+    serde_json::to_writer_pretty(&mut text, document)?;
+    text.write_all(b"\n")?;
+    text.finish()
 }
 
 /// An object with one member more, which may be longer than what fits into memory as a value: [`OneByOne`].
@@ -142,7 +185,7 @@ impl<T: Serialize> Serialize for WithLast<'_, T> {
 /// A list whose entries are made when they are written, one after the other.
 pub struct OneByOne<F>(pub F);
 
-impl<F: Fn() -> I, I: Iterator<Item = Value>> Serialize for OneByOne<F> {
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for OneByOne<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0())
     }

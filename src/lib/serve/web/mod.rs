@@ -11,6 +11,7 @@ pub mod host;
 pub mod listen;
 pub mod message;
 pub mod metrics;
+pub mod packed;
 pub mod range;
 pub mod request_class;
 pub mod route;

@@ -121,6 +121,18 @@ impl Route {
         Ok(self)
     }
 
+    /// Whether it leads to a document about one image or canvas: such a document is made in a moment.
+    pub fn is_about_one(&self) -> bool {
+        match self {
+            Route::View(_)
+            | Route::Asset(_)
+            | Route::ThumbnailBoxes(_)
+            | Route::ImageDetails(_) => true,
+            Route::Presentation(_, rest) => rest.get(1).is_some_and(|part| part == "canvas"),
+            _ => false,
+        }
+    }
+
     /// Whether it is the description of an image (`info.json`), or leads there.
     pub fn is_info(&self) -> bool {
         let Route::Image { rest, .. } = self else {

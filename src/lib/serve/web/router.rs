@@ -15,7 +15,6 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 
 use super::base_url::{BaseUrl, Origin};
-use super::coding::Coding;
 use super::documents::Documents;
 use super::forwarded::Forwarded;
 use super::host::Host;
@@ -262,8 +261,7 @@ impl Router {
         match topic {
             Topic::Document => self.document(catalogue, call).await,
             Topic::Sizes(positions) => {
-                let images = positions.iter().map(|at| catalogue.images[*at].clone());
-                self.renderer.look_at_all(images.collect()).await;
+                self.renderer.look_at_all(catalogue, positions).await;
                 self.document(self.catalogue.get(), call).await
             }
             Topic::Image(id) => {
@@ -353,7 +351,7 @@ impl Router {
         };
         let (response, bytes) = self
             .documents
-            .get(&key, Coding::preferred(coding), make)
+            .get(&key, coding, call.route.is_about_one(), make)
             .await;
         conditional(response, bytes, &request)
     }
@@ -583,7 +581,9 @@ fn unread() -> FileError {
 
 fn not_rendered(error: RenderError) -> Response {
     match error {
-        RenderError::Failed(why) => error_response(500, &why),
+        RenderError::Failed(why) => {
+            error_response(500, &format!("this image cannot be shown: {why}"))
+        }
         RenderError::Slow(why) => error_response(503, &why).with_header("retry-after", "300"),
         RenderError::Busy => error_response(503, "the server is too busy, try again later")
             .with_header("retry-after", "5"),
@@ -591,12 +591,9 @@ fn not_rendered(error: RenderError) -> Response {
 }
 
 /// A response whose body is text or empty, with its bytes.
-fn with_text(response: Response) -> (Response, Bytes) {
-    let bytes = match &response.body {
-        Body::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-        _ => Bytes::new(),
-    };
-    (response, bytes)
+fn with_text(mut response: Response) -> (Response, Bytes) {
+    let bytes = response.body.take_bytes();
+    (response, bytes.into())
 }
 
 /// The answer, or status 500 if making it panics: one broken handler must not take the server down. The panic itself is

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::service::service_fn;
@@ -20,6 +20,7 @@ use super::access_log::AccessLog;
 use super::connections::{Connection, Connections};
 use super::listen::ListenAddress;
 use super::message::Response;
+use super::packed::Unpacked;
 use super::router::Router;
 use super::stall::StallTimeout;
 use crate::error::Error;
@@ -35,7 +36,8 @@ const MOST_HEAD: usize = 64 << 10;
 /// it try again after a second.
 const BACKLOG: u32 = 4096;
 
-type Message = hyper::Response<Full<Bytes>>;
+/// A message whose body is whole, or is unpacked while it is sent.
+type Message = hyper::Response<Either<Full<Bytes>, Unpacked>>;
 
 /// How connections are treated.
 #[derive(Debug)]
@@ -227,7 +229,8 @@ impl Shared {
         let (mut head, body) = request.into_parts();
         let (response, bytes) = self.router.answer(&mut head, body, client.ip()).await;
         let is_head = head.method == Method::HEAD;
-        let sent = if is_head { 0 } else { bytes.len() as u64 };
+        let length = response.unpacked_length().unwrap_or(bytes.len() as u64);
+        let sent = if is_head { 0 } else { length };
         let took = begun.elapsed();
         let metrics = &self.router.renderer.metrics;
         metrics.answered(response.status, sent, took);
@@ -245,8 +248,12 @@ impl Shared {
 }
 
 fn message(response: &Response, bytes: Bytes, is_head: bool) -> Message {
-    let length = bytes.len();
-    let mut message = Message::new(Full::new(if is_head { Bytes::new() } else { bytes }));
+    let length = response.unpacked_length().unwrap_or(bytes.len() as u64);
+    let mut message = Message::new(match response.unpacked_length() {
+        _ if is_head => Either::Left(Full::default()),
+        Some(length) => Either::Right(Unpacked::new(bytes, length)),
+        None => Either::Left(Full::new(bytes)),
+    });
     *message.status_mut() =
         StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = message.headers_mut();
