@@ -3,6 +3,7 @@
 //
 //   node scripts/judge_review.mjs URL OUT      URL: a server of scripts/review_set.mjs with --review; OUT: for screenshots
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { axe, check, end, Reviewer, wait } from "./reviewer.mjs";
 
 const [url, out] = process.argv.slice(2);
@@ -30,6 +31,40 @@ await check("only the left button draws, a slip is no box, Space and the middle 
   await r.drag(at, to(40, 30));
   await r.saved();
   assert.equal((await r.boxes()).length, before.length + 1);
+  await r.close();
+});
+
+await check("corrections for another set are told of, can be taken along and thrown away", async () => {
+  const r = await Reviewer.at(url, "/view/p03");
+  assert(await r.page.isHidden("#elsewhere"));
+  const keys = ["recto-draft / 0123456789ab p03 d1", "recto-draft / 0123456789ab p04 d2", "recto-draft /other/ null p%2F1 "];
+  await r.page.evaluate((keys) => {
+    for (const key of keys) {
+      const [, , , segment, id] = key.split(" ");
+      localStorage.setItem(key, JSON.stringify({ segment, id, want: null, base: null, seen: "", made: Date.now(), state: "waiting", tries: 0 }));
+    }
+    localStorage.setItem("recto-draft / bad", "no draft");
+  }, keys);
+  const kept = () => r.page.evaluate((keys) => keys.filter((key) => localStorage.getItem(key)), keys);
+  for (const path of ["/", "/view/p03"]) {
+    await r.open(path);
+    await r.page.waitForSelector("#elsewhere:not([hidden])");
+    const words = await r.page.textContent("#elsewhere");
+    assert.match(words, /keeps 2 corrections for another set, not saved: on p03, p04, last/);
+    assert.match(words, /keeps 1 correction for another set, not saved: at \/other\/, on p\/1, last/);
+  }
+  const [file] = await Promise.all([r.page.waitForEvent("download"), r.page.click("#elsewhere button >> nth=0")]);
+  const taken = JSON.parse(readFileSync(await file.path(), "utf8"));
+  assert.deepEqual(taken.map((draft) => draft.segment), ["p03", "p04"]);
+  r.page.once("dialog", (dialog) => dialog.dismiss());
+  await r.page.click("#elsewhere button >> nth=1");
+  assert.equal((await kept()).length, 3);
+  r.page.on("dialog", (dialog) => dialog.accept());
+  await r.page.click("#elsewhere button >> nth=1");
+  assert.deepEqual(await kept(), keys.slice(2));
+  await r.page.click("#elsewhere button >> nth=1");
+  await r.page.waitForSelector("#elsewhere", { state: "hidden" });
+  assert.deepEqual(await kept(), []);
   await r.close();
 });
 

@@ -38,6 +38,20 @@ const kept = (store) => ({
       // Forgotten.
     }
   },
+  remove(name) {
+    try {
+      store().removeItem(name);
+    } catch {
+      // It was not kept.
+    }
+  },
+  names() {
+    try {
+      return Object.keys(store());
+    } catch {
+      return [];
+    }
+  },
 });
 
 /** What is kept for ever, and what is kept until the tab is closed. */

@@ -2,6 +2,7 @@
 import { showAccount } from "./account.js";
 import { Classes } from "./classes.js";
 import { $, counted, read, session } from "./dom.js";
+import { showElsewhere } from "./elsewhere.js";
 import { filterOf, fits, NAMES, queryOf, searchable, sorted, STATES } from "./filter.js";
 import { Outbox } from "./outbox.js";
 import { Thumbnails } from "./thumbnail.js";
@@ -96,4 +97,5 @@ const outbox = new Outbox(known.reviews, {
   stale: () => {},
   change: () => outbox?.size || say(""),
 });
+showElsewhere(outbox);
 outbox.flush(true);

@@ -45,6 +45,7 @@ const ASSETS: [&[(&str, &str, &str)]; 2] = [
         "conflicts.js",
         "dom.js",
         "done.js",
+        "elsewhere.js",
         "filter.js",
         "fuzzy.js",
         "index.js",

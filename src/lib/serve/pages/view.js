@@ -7,6 +7,7 @@ import { Chosen } from "./chosen.js";
 import { Classes } from "./classes.js";
 import { showConflicts } from "./conflicts.js";
 import { $, counted, read, root, session } from "./dom.js";
+import { showElsewhere } from "./elsewhere.js";
 import { filterOf, queryOf } from "./filter.js";
 import { Labels } from "./labels.js";
 import { Legend } from "./legend.js";
@@ -290,4 +291,5 @@ addEventListener("popstate", () => open(location.pathname.split("/").pop(), fals
 addEventListener("focus", refresh);
 setInterval(refresh, AGAIN);
 await open(location.pathname.split("/").pop(), false);
+showElsewhere(outbox);
 outbox.flush(true);
