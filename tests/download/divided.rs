@@ -228,7 +228,15 @@ fn a_worker_that_is_started_again_after_its_files_were_moved_asks_for_nothing() 
         let (folder, shard) = (format!("o{n}"), format!("{n}/2"));
         download(&work, "localizations.json", &folder, &shard, &[]);
     }
+    // Also what an earlier run has linked.
+    work.run("shard", &["merge", "images"]).exits(3);
     work.run("shard", &["merge", "images", "--move"]).exits(3);
+    let left = work.tree("images/shard-00000");
+    assert!(
+        !left.keys().any(|path| path.ends_with(".jpg")),
+        "{:?}",
+        left.keys()
+    );
     work.run("shard", &["merge", "all", "o0", "o1", "--move"])
         .exits(3);
     let asked = server.log().len();

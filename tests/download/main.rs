@@ -3,6 +3,7 @@
 #![allow(clippy::type_complexity)]
 
 mod access;
+mod bucket;
 mod changes;
 mod divided;
 mod ends;
@@ -17,6 +18,7 @@ mod progress;
 mod regions;
 mod services;
 mod shards;
+mod stored_shards;
 mod stores;
 mod strain;
 mod torture;

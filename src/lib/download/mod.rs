@@ -229,7 +229,7 @@ fn begin(
     set: &Set,
 ) -> Result<Option<String>, Error> {
     if let Some(part) = options.part() {
-        HashPart::of(part).note(&folder.path, set.records.len() as u64)?;
+        HashPart::of(part).note(folder.of_images(), set.records.len() as u64)?;
     }
     let what = "this file system does not support locks: make sure that no other recto-download runs in the folder";
     Ok((!journal.is_locked).then(|| what.into()))

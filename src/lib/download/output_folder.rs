@@ -40,10 +40,14 @@ impl OutputFolder {
         }
     }
 
+    /// The folder that images are in, and whatever others look for beside them.
+    pub fn of_images(&self) -> &Path {
+        self.store.as_deref().unwrap_or(&self.path)
+    }
+
     /// Where the file with this path is, or would be.
     pub fn content(&self, path: &str) -> Content {
-        let folder = self.store.as_ref().unwrap_or(&self.path);
-        Content::file(folder.join(path))
+        Content::file(self.of_images().join(path))
     }
 
     /// Where an image is.

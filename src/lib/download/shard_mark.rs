@@ -1,4 +1,5 @@
-//! What a folder says of the shard that it holds, so that others know what belongs to it and what is missing.
+//! What a folder says of the shard that it holds, so that others know what belongs to it and what is missing; here, and in object
+//! stores.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,7 @@ impl ShardMark {
 
     /// That of a folder; none where it holds no shard of a plan.
     pub fn in_folder(folder: &Path) -> Option<Self> {
-        let bytes = std::fs::read(ShardMark::path(folder)).ok()?;
+        let bytes = files::read(&ShardMark::path(folder)).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 }
@@ -86,7 +87,7 @@ impl HashPart {
 
     /// That of a folder; none where it holds no part of a set without a plan.
     pub fn in_folder(folder: &Path) -> Option<Self> {
-        let bytes = std::fs::read(HashPart::path(folder)).ok()?;
+        let bytes = files::read(&HashPart::path(folder)).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
@@ -123,9 +124,10 @@ impl MergedInto {
 
     /// That of a folder, as long as it is there.
     pub fn in_folder(folder: &Path) -> Option<PathBuf> {
-        let bytes = std::fs::read(MergedInto::path(folder)).ok()?;
+        let bytes = files::read(&MergedInto::path(folder)).ok()?;
         let into: MergedInto = serde_json::from_slice(&bytes).ok()?;
-        into.folder.is_dir().then_some(into.folder)
+        let is_there = files::is_in_store(&into.folder) || into.folder.is_dir();
+        is_there.then_some(into.folder)
     }
 
     /// Notes it.

@@ -30,10 +30,10 @@ pub fn resolved(options: &Options) -> Result<Options, Error> {
             ..options.clone()
         };
         if let Some(shard) = shard {
-            let folder = options.folder().path;
-            HashPart::of(shard).keep_to(&folder, options.dry_run)?;
-            lists_into(&options.output_dir, &mut of_part);
-            of_part.merged = MergedInto::in_folder(&folder);
+            let folder = &options.output_dir;
+            HashPart::of(shard).keep_to(folder, options.dry_run)?;
+            lists_into(folder, &mut of_part);
+            of_part.merged = MergedInto::in_folder(folder);
         }
         return Ok(of_part);
     };
@@ -93,9 +93,9 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
     };
     lists_into(&output_dir, &mut of_shard);
     of_shard.http.shared = plan.sharing(number);
+    of_shard.merged = MergedInto::in_folder(&output_dir);
+    refuse_other_sets(&output_dir, &mark, options.dry_run)?;
     of_shard.output_dir = output_dir;
-    of_shard.merged = MergedInto::in_folder(&of_shard.folder().path);
-    refuse_other_sets(&of_shard.folder().path, &mark, options.dry_run)?;
     Ok(of_shard)
 }
 

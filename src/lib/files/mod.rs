@@ -20,6 +20,7 @@ mod placed;
 mod read_write;
 mod scratch;
 mod store;
+mod stored_files;
 mod stored_folder;
 mod system;
 mod written;
@@ -33,8 +34,8 @@ pub use hash::{
 };
 pub use names::{SafeName, is_device_name};
 pub use objects::{
-    Seen, copy_in_store, create_in_store, list_in_store, read_all_in_store, remove_in_store,
-    replace_in_store, see_in_store, upload_new,
+    Seen, copy_all_in_store, copy_in_store, create_in_store, list_in_store, read_all_in_store,
+    remove_all_in_store, remove_in_store, replace_in_store, see_in_store, upload_new,
 };
 pub use owner::{is_gone as is_process_gone, mark as process_mark};
 pub use pack::{KnownPack, PackWriter, Packed, is_numbered_pack};
@@ -47,8 +48,9 @@ pub use read_write::{
     plain_cell, read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv,
     write_json,
 };
-pub use scratch::{Scratch, Span, temporary_folder, unnamed};
-pub use store::{is_in_store, open, put_to_store};
+pub use scratch::{Scratch, Span, TemporaryFolder, temporary_folder, unnamed};
+pub use store::{bucket_of, is_in_store, open, put_to_store};
+pub use stored_files::{StoredFiles, folders_in_store, is_folder_in_store};
 pub use stored_folder::put_folder_to_store;
 pub use system::{
     are_too_many_open, free_space, most_open, move_to, open_regular, open_to_append, place_of,

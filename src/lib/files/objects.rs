@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const WHOLE: u64 = 8 << 20;
 /// How many files are read at the same time.
 const AT_ONCE: usize = 16;
+/// How many are copied at the same time, of which no bytes come here.
+const COPIES_AT_ONCE: usize = 32;
 
 /// What is known of a file in a store, to be taken over.
 #[derive(Clone, Debug)]
@@ -164,6 +166,50 @@ pub fn read_all_in_store(
 pub fn copy_in_store(from: &Path, to: &Path) -> io::Result<()> {
     let (_, to) = store_of(to)?;
     with_file(from, async |store, from| store.copy(&from, &to).await)
+}
+
+/// Copies files to other names of the same store, some at a time. No byte of them comes here.
+///
+/// # Errors
+/// The store does not copy one of them; others may be copied by then.
+pub fn copy_all_in_store(moves: &[(PathBuf, PathBuf)]) -> io::Result<()> {
+    let Some((first, _)) = moves.first() else {
+        return Ok(());
+    };
+    let key = |path: &Path| store_of(path).map(|(_, key)| key);
+    let keys = moves.iter().map(|(from, to)| Ok((key(from)?, key(to)?)));
+    let keys: Vec<(Key, Key)> = keys.collect::<io::Result<_>>()?;
+    with_store(first, async |store, _| {
+        let copy = |(from, to): (Key, Key)| {
+            let store = store.clone();
+            async move { store.copy(&from, &to).await }
+        };
+        let copied = futures::stream::iter(keys).map(copy);
+        copied.buffer_unordered(COPIES_AT_ONCE).try_collect().await
+    })
+}
+
+/// Removes files of one store, some at a time; those that are gone already count as removed.
+///
+/// # Errors
+/// The store does not remove one of them; others may be removed by then.
+pub fn remove_all_in_store(paths: &[PathBuf]) -> io::Result<()> {
+    let Some(first) = paths.first() else {
+        return Ok(());
+    };
+    let keys = paths.iter().map(|path| store_of(path).map(|(_, key)| key));
+    let keys: Vec<Key> = keys.collect::<io::Result<_>>()?;
+    with_store(first, async |store, _| {
+        let keys = futures::stream::iter(keys.into_iter().map(Ok));
+        let mut removed = store.delete_stream(keys.boxed());
+        while let Some(removed) = removed.next().await {
+            match removed {
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Removes a file; one that is gone already counts as removed.

@@ -94,10 +94,13 @@ pub fn unnamed(beside: &Path) -> std::io::Result<std::fs::File> {
 }
 
 /// A folder for a while, removed when it is dropped.
+pub type TemporaryFolder = tempfile::TempDir;
+
+/// Makes one.
 ///
 /// # Errors
 /// The folder of the system for temporary files cannot be written to.
-pub fn temporary_folder() -> std::io::Result<tempfile::TempDir> {
+pub fn temporary_folder() -> std::io::Result<TemporaryFolder> {
     tempfile::tempdir()
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::StreamExt;
@@ -28,6 +28,15 @@ const PARTS_AT_ONCE: usize = 8;
 pub fn is_in_store(path: &Path) -> bool {
     let name = path.to_str().unwrap_or_default();
     SCHEMES.iter().any(|scheme| name.starts_with(scheme))
+}
+
+/// The store and the bucket of a file: `s3://BUCKET`.
+pub fn bucket_of(path: &Path) -> PathBuf {
+    // `s3:`, and the bucket: the slashes between them are none of a path.
+    let mut parts = path.iter();
+    let scheme = parts.next().unwrap_or_default().to_string_lossy();
+    let bucket = parts.next().unwrap_or_default().to_string_lossy();
+    PathBuf::from(format!("{scheme}//{bucket}"))
 }
 
 /// A file to be read, wherever it is: from an object store it is copied first.

@@ -4,12 +4,17 @@
 //! Nothing runs in the background and nothing is shared but files: an existing scheduler starts the workers, and starts those
 //! again that end with exit code 75.
 
+mod best;
 mod divide;
+mod folders;
+mod here;
 mod merge;
+mod missing;
 mod options;
 mod packs;
 mod plan;
 mod status;
+mod stored;
 
 pub use options::{MergeOptions, Options, PlanOptions, StatusOptions, Task};
 

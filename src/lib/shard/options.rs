@@ -52,14 +52,19 @@ pub struct PlanOptions {
 /// Options of `recto-shard merge`.
 #[derive(Debug, clap::Args)]
 pub struct MergeOptions {
-    /// The folder that becomes that of the whole set; it is created if it is missing, and what it holds already is kept
+    /// The folder that becomes that of the whole set; it is created if it is missing, and what it holds already is kept. It may be
+    /// one of an object store, such as s3://BUCKET/FOLDER, where the store copies the images
     pub output_dir: PathBuf,
-    /// Folders of workers [default: the folders shard-* in the first one]
+    /// Folders of workers, of the same bucket where the first one is in an object store [default: the folders shard-* in the first
+    /// one]
     #[arg(value_name = "DIR")]
     pub folders: Vec<PathBuf>,
     /// Move files instead of linking or copying them
     #[arg(long = "move")]
     pub moves: bool,
+    /// In an object store, take over the locks left by runs that were killed on other machines
+    #[arg(long)]
+    pub break_lock: bool,
     /// Write the image map to FILE
     #[arg(long, value_name = "FILE", default_value = "image_map.json")]
     pub image_map: PathBuf,

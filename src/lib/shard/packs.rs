@@ -20,6 +20,11 @@ struct Pack {
 }
 
 impl Packs {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes in a line of the journal of a folder.
     pub fn add(&mut self, folder: usize, line: &Download) {
         let Some(place) = &line.pack else { return };

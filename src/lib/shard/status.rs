@@ -49,7 +49,7 @@ impl Progress {
 /// The plan, a part of it or a journal cannot be read.
 pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Error> {
     let plan: ShardPlan = contracts::read(&options.plan.join(ShardPlan::FILE))?;
-    let merged = peek(&options.output_dir)?;
+    let merged = Journal::peek(&options.output_dir)?;
     let mut shards = Vec::new();
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (number, shard) in plan.shards.iter().enumerate() {
@@ -57,7 +57,7 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
         if ShardMark::in_folder(&folder).is_some_and(|mark| mark.set_sha256 != plan.set_sha256) {
             return Err(of_another_set(&folder));
         }
-        let index = peek(&folder)?;
+        let index = Journal::peek(&folder)?;
         let done = match merged.count() {
             0 => index.count() as u64,
             // What was moved into the folder of all is done too.
@@ -125,19 +125,6 @@ fn each_failure(folder: &Path, mut take: impl FnMut(Failure)) -> Result<(), Erro
         take_once(failure?);
         Ok(())
     })
-}
-
-/// What the journal of a folder says, here or in an object store.
-fn peek(folder: &Path) -> Result<Index, Error> {
-    if !files::is_in_store(folder) {
-        return Journal::peek(folder);
-    }
-    let copy = files::temporary_folder();
-    let copy = copy.map_err(|e| Error::new("no temporary folder can be made").because(e))?;
-    Journal::look(&OutputFolder::anywhere(
-        folder.to_owned(),
-        Some(copy.path()),
-    ))
 }
 
 /// How many images of a set one of two journals has.

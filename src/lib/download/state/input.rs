@@ -193,20 +193,19 @@ impl Merged {
     fn open(options: &Options) -> Result<Option<Self>, Error> {
         let open = |path: &std::path::PathBuf| {
             Ok(Merged {
-                folder: OutputFolder::new(path.clone()),
+                folder: OutputFolder::anywhere(path.clone(), None),
                 index: Journal::peek(path)?,
             })
         };
         options.merged.as_ref().map(open).transpose()
     }
 
-    /// Whether the file of an image is there.
+    /// Whether the file of an image is there. Of a folder in an object store the journal is believed.
     fn has(&self, id: &str) -> bool {
         self.index.find(id).is_some_and(|slot| {
             let content = self.folder.content_of(self.index.place(slot));
-            content
-                .length()
-                .is_ok_and(|length| length == self.index.bytes(slot))
+            let is_whole = |length| length == self.index.bytes(slot);
+            self.folder.store.is_some() || content.length().is_ok_and(is_whole)
         })
     }
 }

@@ -130,11 +130,18 @@ impl Journal {
         Ok(Index::read(&copy)?.0)
     }
 
-    /// The same of a folder here.
+    /// The same of a folder of which nothing is kept here. Where it is in an object store, lines cannot be read again.
     ///
     /// # Errors
     /// If it cannot be read, or a line is not of a journal.
     pub fn peek(folder: &Path) -> Result<Index, Error> {
+        if files::is_in_store(folder) {
+            let copy = files::temporary_folder();
+            let copy =
+                copy.map_err(|e| Error::new("no temporary folder can be made").because(e))?;
+            let folder = OutputFolder::anywhere(folder.to_owned(), Some(copy.path()));
+            return Journal::look(&folder);
+        }
         let path = folder.join(Self::NAME);
         match path.exists() {
             true => Ok(Index::read(&path)?.0),

@@ -2,6 +2,7 @@
 //! set. None is removed, and none is left where it would be taken for another.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::{Index, Slot};
@@ -99,17 +100,25 @@ pub fn upload(
         return Ok(false);
     }
     let is_own = own == Some(path);
-    let aside = store.join(".recto").join(match is_own {
-        true => VERSIONS,
-        false => ALTERED,
-    });
-    if keeps_versions || !is_own {
-        let old = Content::file(place.clone()).sha256().map_err(cannot)?;
-        let suffix = Path::new(path).extension().unwrap_or_default();
-        files::copy_in_store(&place, &aside.join(old).with_extension(suffix)).map_err(cannot)?;
+    if !is_own {
+        copy_aside(store, path, ALTERED).map_err(cannot)?;
+    } else if keeps_versions {
+        copy_aside(store, path, VERSIONS).map_err(cannot)?;
     }
     files::put_to_store(&place, &mut file).map_err(cannot)?;
     Ok(!is_own)
+}
+
+/// Copies a file of a folder in an object store to a folder of that for work in progress, under its SHA-256.
+///
+/// # Errors
+/// Those of the store.
+pub fn copy_aside(store: &Path, path: &str, name: &str) -> io::Result<()> {
+    let place = store.join(path);
+    let old = Content::file(place.clone()).sha256()?;
+    let suffix = Path::new(path).extension().unwrap_or_default();
+    let aside = store.join(".recto").join(name).join(old);
+    files::copy_in_store(&place, &aside.with_extension(suffix))
 }
 
 /// Where the bytes with a hash are kept that an image had before; none if they are not.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::store_lock::StoreLock;
 use crate::contracts::Download;
 use crate::error::Error;
-use crate::files::{self, Atomic};
+use crate::files::{self, Atomic, StoredFiles};
 
 /// Lines wait no longer than that, or until there are so many.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ impl Segments {
         })
         .map_err(cannot)?;
         let rest = unsent.rest().map_err(|e| files::cannot_write(copy, e))?;
-        let waiting = of_images_there(&rest, images);
+        let waiting = of_images_there(&rest, images).map_err(cannot)?;
         file.write_all(&waiting)
             .map_err(|e| files::cannot_write(copy, e))?;
         file.publish()?;
@@ -127,13 +127,23 @@ impl Segments {
 }
 
 /// The lines about images that are there: a folder that was emptied since has none.
-fn of_images_there(lines: &[u8], images: &Path) -> Vec<u8> {
+fn of_images_there(lines: &[u8], images: &Path) -> io::Result<Vec<u8>> {
+    let mut listed = StoredFiles::default();
+    // Of many, as after `recto-shard merge --move`, a list tells sooner than a request for each.
+    let are_many = memchr::memchr_iter(b'\n', lines).count() > MOST_LINES;
+    if are_many {
+        listed.add(images)?;
+    }
     let is_there = |line: &&[u8]| {
         let line: Option<Download> = serde_json::from_slice(line).ok();
-        line.is_some_and(|line| files::is_there(&images.join(line.path)))
+        line.map(|line| images.join(line.path))
+            .is_some_and(|path| match are_many {
+                true => listed.get(&path).is_some(),
+                false => files::is_there(&path),
+            })
     };
     let lines = lines.split_inclusive(|byte| *byte == b'\n');
-    lines.filter(is_there).flatten().copied().collect()
+    Ok(lines.filter(is_there).flatten().copied().collect())
 }
 
 /// Whether lines that have waited so long are to be sent.

@@ -27,7 +27,7 @@ pub fn of_localizations(
     if let Some(object) = entries.find(|path| files::is_in_store(Path::new(path))) {
         let what = format!("{}: {object} is in an object store", map.display());
         return Err(Error::new(what).hint(
-            "recto-serve needs files: download the set to a folder here, and name its image map with --image-map",
+            "recto-serve needs files: copy the images to a folder here, and name their image map with --image-map (docs/serve.md, Images in an object store)",
         ));
     }
     let steps = read.taxonomy.values().flat_map(|taxon| &taxon.lineage);
