@@ -14,6 +14,7 @@ than by one worker; and the files, image_map.json and failures.csv are byte for 
 import argparse
 import collections
 import concurrent.futures
+import io
 import json
 import os
 import pathlib
@@ -22,10 +23,15 @@ import signal
 import struct
 import subprocess
 import sys
+import tarfile
 import time
+import urllib.request
 import zlib
+from xml.etree import ElementTree
 
 from faulty_hosts import Answer, Hosts, reply
+from free_port import free_port
+from small_kubernetes import Cluster
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples" / "cluster"
 # Images of each host, in groups of four: the first host is divided among shards.
@@ -102,6 +108,7 @@ class Trial:
         self.tools, self.name, self.folder = tools, name, tools.runs / name.replace(" ", "-")
         # The shard of a worker that is killed: what it had in hand is asked for again.
         self.killed, self.rows, self.hosts, self.told = None, [], [], []
+        self.most_again = AT_ONCE
         (self.folder / "alone").mkdir(parents=True)
         for number, count in enumerate(HOSTS):
             host = hosts.start(busy if number == BUSY else None)
@@ -212,7 +219,7 @@ class Trial:
         assert all(given[image] <= 2 for image in gone), "asked for again and again, although it is gone"
         again = {image for image, count in given.items() if count > 1 and image not in gone}
         in_hand = self.images_of(self.killed) if self.killed is not None else set()
-        assert again <= in_hand and len(again) <= AT_ONCE, f"asked for again: {sorted(again)}"
+        assert again <= in_hand and len(again) <= self.most_again, f"asked for again: {sorted(again)}"
         return sum(given.values())
 
     def hold_files(self):
@@ -358,11 +365,15 @@ def process_of(folder, name, value):
     raise AssertionError(f"no recto-download with {name}={value} is at work in {folder}")
 
 
-def snakemake(trial, profile, *more):
-    trial.tools.need("snakemake")
+def snakemake_command(profile, *more, config=()):
     options = " ".join([*OPTIONS, *NO_RETRIES])
-    trial.run(["snakemake", "--snakefile", EXAMPLES / "Snakefile", "--profile", EXAMPLES / "profiles" / profile, *more,
-               "--config", f"shards={SHARDS}", "minutes=10", "pause=1", f"options={options}"])
+    return ["snakemake", "--snakefile", EXAMPLES / "Snakefile", "--profile", EXAMPLES / "profiles" / profile, *more,
+            "--config", f"shards={SHARDS}", "minutes=10", "pause=1", f"options={options}", *config]
+
+
+def snakemake(trial, profile, *more, config=(), env=()):
+    trial.tools.need("snakemake")
+    trial.run(snakemake_command(profile, *more, config=config), env=env)
     dataset = json.loads((trial.folder / "coco" / "dataset.json").read_text())
     assert dataset["contract"] == "recto/dataset", dataset
     trial.told.append("one job begun again after 75; a COCO dataset")
@@ -380,6 +391,107 @@ def snakemake_on_slurm(trial):
     snakemake(trial, "slurm", "--slurm-no-account", "--slurm-init-seconds-before-status-checks", 3, "--slurm-status-command",
               "squeue", "--latency-wait", 5, "--default-resources", "mem_mb=100", "runtime=5", "slurm_partition=short",
               "--set-resources", "download:mem_mb=100", "reformat:mem_mb=100")
+
+
+class Bucket:
+    """The bucket of the profile for Kubernetes, in a store that is moto's S3."""
+
+    def __init__(self, trial):
+        trial.tools.need("moto_server")
+        self.trial, port = trial, free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.env = {"AWS_ACCESS_KEY_ID": "judge", "AWS_SECRET_ACCESS_KEY": "sesame", "AWS_REGION": "us-east-1",
+                    "AWS_ENDPOINT_URL": self.url, "AWS_ALLOW_HTTP": "true"}
+        self.server = trial.start(["moto_server", "-H", "127.0.0.1", "-p", port], stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        self.trial.until(self.is_open, "the store answers")
+        self.ask("PUT", "")
+        return self
+
+    def __exit__(self, *_):
+        self.server.terminate()
+        self.server.wait()
+
+    def is_open(self):
+        try:
+            return self.ask("GET", "", at=self.url)
+        except OSError:
+            return False
+
+    def ask(self, method, key, body=None, at=None):
+        # moto looks whether a request is signed, and not how.
+        headers = {"Authorization": "AWS judge:sesame", "Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(at or f"{self.url}/bucket/{key}", body, headers, method=method)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return answer.read()
+
+    def keys(self, prefix):
+        listed = ElementTree.fromstring(self.ask("GET", f"?list-type=2&prefix={prefix}"))
+        return [key.text for key in listed.iter("{http://s3.amazonaws.com/doc/2006-03-01/}Key")]
+
+    def fetch(self):
+        """What is in the store, as a folder here would have it."""
+        folder = self.trial.folder / "images"
+        segments = [self.ask("GET", key) for key in self.keys("images/.recto/journal/")]
+        folder.mkdir()
+        (folder / "downloads.jsonl").write_bytes(b"".join(segments))
+        for key in self.keys("images/"):
+            if key.endswith(".png") and not key.startswith("images/shard-"):
+                (self.trial.folder / key).parent.mkdir(exist_ok=True)
+                (self.trial.folder / key).write_bytes(self.ask("GET", key))
+        image_map = self.trial.folder / "image_map.json"
+        image_map.write_bytes(image_map.read_bytes().replace(b"s3://bucket/", b""))
+        assert not self.keys("images/.recto/lock"), "the store is locked"
+
+
+@engine
+def snakemake_in_a_store(trial):
+    with Bucket(trial) as bucket:
+        snakemake(trial, "local", config=["out=s3://bucket/images"], env=bucket.env)
+        bucket.fetch()
+    trial.told.append("images in a store")
+
+
+@engine
+def snakemake_on_kubernetes(trial):
+    """The profile, the executor and the store's plugin are Snakemake's own; the cluster is small_kubernetes.py."""
+    trial.tools.need("snakemake")
+    image = trial.folder / "image"
+    image.mkdir()
+    # What an image of one's own has in it is not installed for each pod.
+    (image / "pip").write_text("#!/bin/sh\n")
+    (image / "pip").chmod(0o755)
+    # Without a disk in common the Snakefile is one of the working directory.
+    shutil.copy(EXAMPLES / "Snakefile", trial.folder)
+    with Bucket(trial) as bucket, Cluster(trial.folder / "pods", f"{image}:{trial.tools.path}") as cluster:
+        bucket.ask("PUT", "set/localizations.json", (trial.folder / "localizations.json").read_bytes())
+        command = snakemake_command("kubernetes", "--envvars", *bucket.env, "--seconds-between-status-checks", 1,
+                                    config=["out=s3://bucket/images"])
+        command[2] = "Snakefile"
+        running = trial.start(command, env={**bucket.env, "KUBECONFIG": str(cluster.config)})
+        plan = trial.folder / "plan"
+        plan.mkdir()
+        trial.until(lambda: len(bucket.keys("set/plan/")) > SHARDS or running.poll() is not None, "the set is planned")
+        assert running.poll() is None, f"exit code {running.returncode}: {running.communicate()[0][-2600:]}"
+        for key in bucket.keys("set/plan/"):
+            (trial.folder / key.removeprefix("set/")).write_bytes(bucket.ask("GET", key))
+        killed = next(n for n in trial.shards_of(0) if n not in trial.shards_of(BUSY))
+        shard = f"images/shard-{killed:05}"
+        trial.until(lambda: sum(key.endswith(".png") for key in bucket.keys(shard)) >= 3, f"shard {killed} begins")
+        cluster.kill(cluster.pod_with(f"{killed}/{SHARDS}"))
+        # The disk is gone too, with lines that were not sent: for up to five seconds they wait.
+        trial.killed, trial.most_again = killed, AT_ONCE + 5 * RATE
+        said, _ = running.communicate(timeout=LONGEST)
+        assert running.returncode == 0, f"exit code {running.returncode}: {said[-2600:]}"
+        for key in ("image_map.json", "failures.csv"):
+            (trial.folder / key).write_bytes(bucket.ask("GET", f"set/{key}"))
+        with tarfile.open(fileobj=io.BytesIO(bucket.ask("GET", "set/coco.tar"))) as tar:
+            dataset = json.load(tar.extractfile("coco/dataset.json"))
+        assert dataset["contract"] == "recto/dataset", dataset
+        bucket.fetch()
+        assert len(cluster.pods) == SHARDS + 2, f"{len(cluster.pods)} pods"
+        trial.told.append(f"one pod killed with its disk, one worker begun again after 75; {len(cluster.pods)} pods, and no cluster")
 
 
 def mapped(trial, name):

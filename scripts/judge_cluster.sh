@@ -7,8 +7,9 @@
 # PROGRAMS: folder of recto-download, recto-shard and recto-reformat. WORK: scratch folder (default build/cluster). --ray: Ray
 # too, which is a large download.
 #
-# Needs Slurm, munge and GNU parallel of Debian, Snakemake and Dask of PyPI, and installs them. What is missing is skipped
-# (scripts/needs.sh). Slurm is one of its own, on loopback (scripts/small_slurm.sh), and so are the hosts; all of it ends with this.
+# Needs Slurm, munge and GNU parallel of Debian, Snakemake with its plugins, Dask and moto of PyPI, and installs them. What is missing
+# is skipped (scripts/needs.sh). Slurm is one of its own, on loopback (scripts/small_slurm.sh), and so are the hosts, the store and what
+# answers as Kubernetes would (scripts/small_kubernetes.py); all of it ends with this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/needs.sh
@@ -31,6 +32,7 @@ are_there() {
 are_there slurmctld slurmd munged sbatch parallel || install_packages slurmctld slurmd slurm-client munge parallel
 # In a shell of its own: what needs none of them is judged without them too.
 (python_packages "$work/venv" snakemake==9.27.1 snakemake-executor-plugin-slurm==2.8.0 'dask[distributed]==2026.8.0' \
+  snakemake-executor-plugin-kubernetes==0.5.1 snakemake-storage-plugin-s3==0.3.6 'moto[s3,server]==5.2.5' \
   kubernetes-validate==1.37.0 $ray)
 
 slurm=$work/slurm

@@ -40,7 +40,7 @@ def main():
     args = parser.parse_args()
     shutil.rmtree(args.work, ignore_errors=True)
     args.work.mkdir(parents=True)
-    faults, judges = 0, (sets, lists, large, killed, images, changed, held, mistakes)
+    faults, judges = 0, (sets, lists, large, killed, images, shards, changed, held, mistakes)
     with Store(args.programs.resolve(), args.work.resolve()) as store:
         for judge in judges:
             try:
@@ -58,7 +58,7 @@ class Gateway:
 
     def __init__(self, port):
         self.behind, self.numbers = port, itertools.count(1)
-        self.count = self.refused = self.broken = 0
+        self.count = self.refused = self.broken = self.bytes = 0
         self.is_sound, self.holds = False, None
         self.port = free_port()
         self.loop = asyncio.new_event_loop()
@@ -91,6 +91,7 @@ class Gateway:
             kept = [line for line in lines if line and not line.lower().startswith(("connection:", "expect:"))]
             back.write("\r\n".join(kept).encode("latin-1") + b"\r\nConnection: close\r\n\r\n" + body)
             while piece := await there.read(1 << 16):
+                self.bytes += len(piece)
                 writer.write(piece)
                 await writer.drain()
             back.close()
@@ -288,6 +289,45 @@ def images(store):
     said = store.run("recto-serve", "some.jsonl", "--image-map", "image_map.json", "--listen", "127.0.0.1:0", code=1)
     assert "is in an object store" in said and "--image-map" in said, said
     return f"{len(finished)} of {IMAGES} images before the kill were not asked for again, {len(segments)} segments of the journal"
+
+
+def shards(store):
+    """Four workers, each on a machine of its own; what they put into the store is merged there, by a run that is killed and another."""
+    host = archive(store)
+    store.run("recto-shard", "plan", "s3://sets/images.jsonl", "-n", 4, "-o", "plan-images")
+    for n in range(4):
+        store.run("recto-download", "plan-images", "s3://sets/all", "--shard", f"{n}/4", "--scratch", f"machine-{n}", "--rate", 0)
+    assert len(host.asked()) == IMAGES, f"{len(host.asked())} requests"
+    call = ["recto-shard", "merge", "s3://sets/all", "--image-map", "map-all.json", "--failures", "f.csv"]
+    store.gateway.holds = "PUT /sets/all/g5"
+    process = subprocess.Popen([store.programs / call[0], *call[1:]], cwd=store.work, env=store.env, stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(store.keys("all/g")) >= IMAGES // 3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    store.gateway.holds = None
+    copied = {key: store.s3.head_object(Bucket="sets", Key=key)["LastModified"] for key in store.keys("all/g")}
+    time.sleep(1)
+    store.run(*call)
+    again = [key for key, when in copied.items() if store.s3.head_object(Bucket="sets", Key=key)["LastModified"] != when]
+    assert not again, f"copied again: {again}"
+    alone, merged = ((store.work / name).read_bytes() for name in ("image_map.json", "map-all.json"))
+    assert merged == alone.replace(b"s3://sets/imgs/", b"s3://sets/all/"), "not the image map of one worker"
+    for path in json.loads(merged).values():
+        key = path.removeprefix("s3://sets/")
+        assert store.get(key) == store.get(key.replace("all/", "imgs/", 1)), f"{key} has other bytes"
+    before, segments = store.gateway.bytes, store.keys("all/.recto/journal/")
+    folders = [f"s3://sets/all/shard-{n:05}" for n in range(4)]
+    store.run("recto-shard", "merge", "s3://sets/all2", *folders, "--image-map", "map-2.json", "--failures", "f.csv")
+    came = store.gateway.bytes - before
+    assert came < 500_000, f"{came} bytes came here"
+    store.run(*call, "--move")
+    left = [key for key in store.keys("all/shard-") if key.endswith(".png") or "/journal/" in key]
+    assert store.keys("all/.recto/journal/") == segments and not left, f"left by workers: {left}"
+    before = len(host.asked())
+    store.run("recto-download", "s3://sets/images.jsonl", "s3://sets/all", "--rate", 0, "--image-map", "map-again.json", "--failures", "f.csv")
+    assert len(host.asked()) == before, "images that were merged were asked for again"
+    assert (store.work / "map-again.json").read_bytes() == merged
+    return f"{len(copied)} of {IMAGES} copies before the kill were not made again, and a merge takes {came / 1000:.0f} kB through this machine"
 
 
 def changed(store):
