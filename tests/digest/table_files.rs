@@ -673,6 +673,119 @@ fn a_cell_without_a_url_costs_no_image_that_has_another() {
     );
 }
 
+/// What stands in lists beside a list of images belongs to one of them each, and is never taken for that of another.
+#[test]
+fn of_lists_beside_images_each_image_has_its_own() {
+    let url = |name: &str| format!("https://a.example/{name}.png");
+    let [one, two] = ["1", "2"].map(|digit| digit.repeat(64));
+    let lists = json!({
+        "url": [url("1"), url("2")], "mirror": [url("b1"), url("b2")], "sum": [one, two], "name": ["x", "y"], "label": ["X", "Y"],
+        "group": ["g", "h"],
+    });
+    let cells = format!(
+        "url,mirror,sum,name,label,group\n{}|{},{}|{},{one}|{two},x|y,X|Y,g|h\n",
+        url("1"),
+        url("2"),
+        url("b1"),
+        url("b2")
+    );
+    let flags = [
+        "--url-column",
+        "url",
+        "--fallback-column",
+        "mirror",
+        "--sha256-column",
+        "sum",
+        "--id-column",
+        "name",
+    ];
+    for (name, text, more) in [
+        ("t.jsonl", format!("{lists}\n"), &[][..]),
+        ("t.csv", cells, &["--split-cell", "|"]),
+    ] {
+        let work = Workdir::new();
+        work.write(name, text);
+        digest(&work, name, &[&flags[..], more].concat()).exits(0);
+        assert_eq!(texts(&work, "/id"), ["x", "y"], "{name}");
+        assert_eq!(texts(&work, "/image/sha256"), [&*one, &*two], "{name}");
+        assert_eq!(
+            texts(&work, "/image/fallbacks/0"),
+            [url("b1"), url("b2")],
+            "{name}"
+        );
+        assert_eq!(texts(&work, "/source/labels/image"), ["X", "Y"], "{name}");
+        assert_eq!(texts(&work, "/group"), ["g", "h"], "{name}");
+    }
+    // One value, or another number of values, for several images.
+    let images = json!([url("1"), url("2")]);
+    let cases = [
+        (
+            json!({"url": images, "sum": one}),
+            "cell has 1 SHA-256 for 2 images",
+        ),
+        (
+            json!({"url": images[0], "sum": [one, two]}),
+            "cell has 2 SHA-256 for one image",
+        ),
+        (
+            json!({"url": images, "name": ["x", "y", "z"]}),
+            "cell has 3 ids for 2 images",
+        ),
+    ];
+    for (row, wanted) in cases {
+        let work = Workdir::new();
+        let good = json!({"url": url("0"), "sum": one, "name": "good"});
+        work.write("t.jsonl", format!("{row}\n{good}\n"));
+        let column = if row.get("sum").is_some() {
+            "--sha256-column=sum"
+        } else {
+            "--id-column=name"
+        };
+        digest(&work, "t.jsonl", &["--url-column", "url", column]).exits(3);
+        let rejects = work.text("digest.rejects.csv");
+        assert!(rejects.contains(wanted), "{rejects}");
+        assert_eq!(texts(&work, "/image/url"), [url("0")]);
+    }
+    let work = Workdir::new();
+    let fallback = json!({"url": images, "mirror": url("b")});
+    let several = json!({"url": url("3"), "mirror": [url("b3"), url("c3")]});
+    work.write("t.jsonl", format!("{fallback}\n{several}\n"));
+    digest(
+        &work,
+        "t.jsonl",
+        &["--url-column", "url", "--fallback-column", "mirror"],
+    )
+    .exits(0)
+    .says(&["column mirror: left out where it has not as many URLs as its row has images"]);
+    let digest = work.json("digest.json");
+    let fallbacks = |n: usize| digest["observations"][n]["image"]["fallbacks"].clone();
+    assert_eq!([fallbacks(0), fallbacks(1)], [json!(null), json!(null)]);
+    assert_eq!(fallbacks(2), json!([url("b3"), url("c3")]));
+}
+
+#[test]
+fn a_template_makes_an_image_of_each_value_of_a_list() {
+    let work = Workdir::new();
+    work.write(
+        "t.jsonl",
+        "{\"p\":[\"1\",\"2\",\"3\"],\"e\":\"png\"}\n{\"p\":\"4\",\"e\":\"jpg\"}\n{\"p\":[\"5\",\"6\"],\"e\":[\"a\",\"b\",\"c\"]}\n",
+    );
+    digest(
+        &work,
+        "t.jsonl",
+        &["--url-template", "https://a.example/{p}.{e}"],
+    )
+    .exits(3);
+    let wanted =
+        ["1.png", "2.png", "3.png", "4.jpg"].map(|name| format!("https://a.example/{name}"));
+    assert_eq!(texts(&work, "/image/url"), wanted);
+    let rejects = work.text("digest.rejects.csv");
+    assert!(
+        rejects.contains("row 3") && rejects.contains("are not of one length"),
+        "{rejects}"
+    );
+}
+
 #[test]
 fn one_cell_does_not_cost_the_numbers_of_its_column() {
     let stays = "decimal commas of Tiefe stay as they are, since not all cells are numbers, first: ca. 3; --decimal comma";

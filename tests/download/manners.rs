@@ -396,6 +396,31 @@ fn a_few_bytes_that_claim_a_huge_picture_are_not_believed() {
 }
 
 #[test]
+fn an_info_json_of_many_megabytes_is_not_read_into_memory() {
+    let server = Server::start(|request, _| match &*request.path {
+        "/vast/info.json" => {
+            let sizes = "[],".repeat(3 << 20);
+            let text = format!(
+                r#"{{"protocol":"http://iiif.io/api/image","width":4,"height":3,"sizes":[{sizes}[]]}}"#
+            );
+            Answer::Serve(text.into_bytes(), "application/json")
+        }
+        _ => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let images = vec![
+        plain("good", server.url("/a.jpg")),
+        service("vast", server.url("/vast"), 3),
+    ];
+    work.write_json("localizations.json", &set(images));
+    work.run("download", &args(&["--retries", "0"])).exits(3);
+    let rows = rows(&work, "failures.csv");
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0][6].contains("8388608 bytes"), "{}", rows[0][6]);
+    assert!(work.json("image_map.json").get("good").is_some());
+}
+
+#[test]
 fn no_list_takes_the_place_of_what_is_read_or_of_another() {
     let work = one("http://127.0.0.1:9/a.jpg".into());
     work.write("images/downloads.jsonl", "");

@@ -535,6 +535,18 @@ fn only_what_recto_wrote_is_replaced() {
         "hint: move that file away",
     ]);
     assert!(work.exists("out/weights.pt") && work.exists("out/annotations/instances_default.json"));
+    std::fs::remove_file(work.path("out/weights.pt")).unwrap();
+    // What people have corrected in a set is theirs; a file that is newer, but the same, is not.
+    let file = "out/annotations/instances_default.json";
+    let written = work.text(file);
+    work.write(file, &written);
+    reformat(&work, "coco", &["--report", "out/report.json"]).exits(0);
+    work.write(file, written.replace("\"images\"", "\"pages\""));
+    let ran = reformat(&work, "coco", &["--report", "out/report.json"]);
+    ran.exits(1)
+        .says(&["out: holds annotations/instances_default.json, which recto did not write, or which was changed since"]);
+    assert!(work.text(file).contains("\"pages\""));
+    work.write(file, &written);
     // Neither the input nor what another stage wrote.
     let before = work.text("localizations.json");
     work.write(

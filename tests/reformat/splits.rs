@@ -475,3 +475,34 @@ fn images_that_the_source_puts_in_several_splits_are_left_out_and_names_alike_ar
         "{card}"
     );
 }
+
+#[test]
+fn groups_and_splits_that_look_alike_are_told() {
+    let work = Workdir::new();
+    let names = ["MS 1", "MS 1\u{200f}", "MS\u{a0}1", "MS 2"];
+    let images: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(n, group)| {
+            let boxes = vec![boxed("a", "a", [0.0, 0.0, 5.0, 5.0])];
+            let mut image = image(&format!("u{n}"), group, [10, 10], boxes);
+            image["metadata"] = json!({ "Set": [if n < 2 { "train" } else { "train\u{200b}" }] });
+            image
+        })
+        .collect();
+    let files: Vec<(String, String)> = (0..4)
+        .map(|n| (format!("u{n}"), format!("{n}.png")))
+        .collect();
+    let pixels = picture(10, 10, 1, ImageFormat::Png);
+    let files: Vec<(&str, &str, Vec<u8>)> = files
+        .iter()
+        .map(|(id, file)| (id.as_str(), file.as_str(), pixels.clone()))
+        .collect();
+    lay_out(&work, &images, &files);
+    reformat(&work, "csv", &["--split", "train=0.5,val=0.5"])
+        .exits(0)
+        .says(&["groups that look alike and may be in different splits: 1 (`MS 1` and "]);
+    reformat(&work, "csv", &["--split-by", "Set"])
+        .exits(0)
+        .says(&["names of splits that look alike and are separate splits: 1 (`train` and `train\\u{200b}`)"]);
+}

@@ -955,6 +955,8 @@ mod tests {
         let mut tags = base(8, 2, 3);
         tags[0].1 = vec![20_000];
         tags[1].1 = vec![20_000];
+        // All of it in one strip.
+        tags[5].1 = vec![20_000];
         let why = decoded(image(&tags, &[(tag::COMPRESSION, &[8])], &[vec![0; 9]])).unwrap_err();
         assert!(why.contains("claims more pixels"), "{why}");
     }

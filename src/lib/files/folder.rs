@@ -350,8 +350,10 @@ pub fn may_replace(
     let ours = ours()?;
     match found.iter().find(|path| *path != marker && !ours(path)) {
         None => Ok(()),
-        Some(path) => Err(what(&format!("holds {path}, which recto did not write"))
-            .hint("move that file away, or name another folder with -o")),
+        Some(path) => Err(what(&format!(
+            "holds {path}, which recto did not write, or which was changed since"
+        ))
+        .hint("move that file away, or name another folder with -o")),
     }
 }
 

@@ -356,11 +356,16 @@ fn other_notes(dataset: &Dataset) -> Vec<String> {
         .filter(|name| !name.chars().all(is_xml))
         .count();
     let mut notes = Vec::new();
-    if dataset.outlines() > 0 {
-        notes.push(format!(
-            "voc: {} left out, only boxes are written; -f coco writes them",
-            counted(dataset.outlines(), "outline", "outlines")
-        ));
+    for (n, one, many) in [
+        (dataset.outlines(), "outline", "outlines"),
+        (dataset.texts(), "text", "texts"),
+    ] {
+        if n > 0 {
+            let left_out = counted(n, one, many);
+            notes.push(format!(
+                "voc: {left_out} left out, only boxes are written; -f coco writes them"
+            ));
+        }
     }
     if not_jpeg > 0 {
         notes.push(format!(

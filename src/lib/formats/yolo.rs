@@ -234,6 +234,11 @@ impl YoloWriter<'_> {
                 "left out, only boxes are written; -f yolo-seg writes them",
             ),
             (
+                (true, dataset.texts()),
+                ["text", "texts"],
+                "left out, which rows cannot hold; -f coco writes them",
+            ),
+            (
                 (self.format != Yolo::Detection, bare),
                 ["box stands as its corners", "boxes stand as their corners"],
                 "for want of an outline",

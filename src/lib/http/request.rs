@@ -151,6 +151,14 @@ impl Request {
         }
     }
 
+    /// A document of up to 8 MiB, such as an info.json: one that is read has some twelve times as much in memory.
+    pub fn small_document(url: impl Into<String>) -> Self {
+        Request {
+            max_bytes: 8 << 20,
+            ..Request::document(url)
+        }
+    }
+
     /// An image of up to `max_bytes` bytes, as they are.
     pub fn image(url: impl Into<String>, max_bytes: u64) -> Self {
         Request {

@@ -126,6 +126,9 @@ pub fn assemble(
         made.groups = undivided(&names, &of, &assigned);
         made.dataset.splits.clone_from(&assigned.names);
         made.notes.extend(leaks(&assigned, &survey.facts));
+        made.notes.extend(classes::similar::note_on_groups(&names));
+        let splits = classes::similar::note_on_splits(&assigned.names);
+        made.notes.extend(splits);
         made.assigned = Some(assigned);
     }
     classes(&survey.facts, table, naming, rules, &mut made);

@@ -2,7 +2,7 @@
 //!
 //! A folder that is already there is replaced only if `dataset.json` in it shows that recto wrote every file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -327,20 +327,31 @@ impl Sink for SingleFile {
     }
 }
 
-/// Whether a folder may be replaced: it is missing or empty, or recto wrote every file in it.
+/// Whether a folder may be replaced: it is missing or empty, or recto wrote every file in it, and nobody has changed one since.
 fn may_replace(target: &Path, own: &[&Path]) -> Result<(), Error> {
     files::may_replace(target, MARKER, || {
         let description: DatasetFile = contracts::read(&target.join(MARKER))?;
-        let ours: HashSet<String> = description
+        let ours: HashMap<String, String> = description
             .files
             .into_iter()
-            .map(|file| file.path)
+            .map(|file| (file.path, file.sha256))
             .collect();
+        // The description is written last: only what is newer may have been changed, and is read.
+        let described = std::fs::metadata(target.join(MARKER));
+        let written = described.and_then(|marker| marker.modified()).ok();
+        let is_as_written = move |path: &Path, sha256: &str| {
+            let about = std::fs::symlink_metadata(path);
+            let about = about.ok().filter(|about| about.is_file());
+            let is_newer = about.is_some_and(|about| about.modified().ok() > written);
+            !is_newer || files::sha256_of_file(path).map_or(true, |found| found == sha256)
+        };
         let own: Vec<PathBuf> = own.iter().map(|own| own.to_path_buf()).collect();
         let folder = target.to_owned();
         Ok(Box::new(move |path| {
-            let mut own = own.iter();
-            ours.contains(path) || own.any(|own| files::is_same_file(own, &folder.join(path)))
+            let (mut own, full) = (own.iter(), folder.join(path));
+            let is_ours = ours.get(path);
+            is_ours.is_some_and(|sha256| is_as_written(&full, sha256))
+                || own.any(|own| files::is_same_file(own, &full))
         }))
     })
 }

@@ -109,7 +109,7 @@ impl Asking<'_> {
     async fn info_of(&self, service: &str) -> Result<(Response, Option<Info>), Error> {
         let request = Request {
             accepts_refusal: true,
-            ..Request::document(iiif::info_uri(service)).logged(self.log)
+            ..Request::small_document(iiif::info_uri(service)).logged(self.log)
         };
         let is_refused = |reply: &Response| matches!(reply.status, 401 | 403);
         let check = async |reply: &Response| match is_refused(reply) {
@@ -146,7 +146,7 @@ impl Asking<'_> {
         // The result says what is refused; some servers also say it by the status of the answer.
         let request = Request {
             accepts_refusal: true,
-            ..Request::document(&probe).logged(self.log)
+            ..Request::small_document(&probe).logged(self.log)
         };
         let check = async |reply: &Response| match ProbeResult::parse(&reply.body) {
             Err(e) if reply.status < 400 => Err(Error::info(e.to_string())),

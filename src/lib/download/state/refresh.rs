@@ -278,7 +278,7 @@ struct Known<'a> {
 
 /// Whether `info.json` still declares the size of an image that was joined.
 async fn has_size(client: &Client, entry: &Download, size: [u32; 2], log: &RequestLog) -> Since {
-    let request = Request::document(iiif::info_uri(&entry.uri)).logged(log);
+    let request = Request::small_document(iiif::info_uri(&entry.uri)).logged(log);
     match client.get(&request).await {
         Ok(reply) => match Info::parse(&reply.body) {
             Ok(info) if [info.width, info.height] == size => Since::Same,

@@ -13,8 +13,31 @@ pub fn lookalikes(names: &[String]) -> Vec<Vec<&str>> {
     same.into_values().filter(|names| names.len() > 1).collect()
 }
 
-/// A note about them; none if all can be told apart.
+/// A note about names of classes that look alike; none if all can be told apart.
 pub fn note(names: &[String]) -> Option<String> {
+    let what = "class names that look alike and are separate classes";
+    note_of(names, what, "--remap makes them one")
+}
+
+/// How many groups are compared.
+const MOST_GROUPS: usize = 100_000;
+
+/// A note about groups that look alike, of which one may be trained on and another tested; none if all can be told apart, or if
+/// there are very many.
+pub fn note_on_groups(names: &[String]) -> Option<String> {
+    let what = "groups that look alike and may be in different splits";
+    let few = (names.len() <= MOST_GROUPS).then_some(names)?;
+    note_of(few, what, "write them alike in the source")
+}
+
+/// A note about names of splits that look alike; none if all can be told apart.
+pub fn note_on_splits(names: &[String]) -> Option<String> {
+    let what = "names of splits that look alike and are separate splits";
+    note_of(names, what, "write them alike in the source")
+}
+
+/// A note about names that look alike.
+fn note_of(names: &[String], what: &str, advice: &str) -> Option<String> {
     const FEW: usize = 3;
     let alike = lookalikes(names);
     let list = |names: &Vec<&str>| -> String {
@@ -28,7 +51,7 @@ pub fn note(names: &[String]) -> Option<String> {
     let more = if alike.len() > FEW { "; …" } else { "" };
     (!alike.is_empty()).then(|| {
         format!(
-            "class names that look alike and are separate classes: {} ({}{more}); --remap makes them one",
+            "{what}: {} ({}{more}); {advice}",
             alike.len(),
             first.join("; ")
         )

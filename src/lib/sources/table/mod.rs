@@ -5,6 +5,7 @@
 //! JSON Lines and lists of URLs a row is a line. What a table is, is decided by its bytes; its name decides only that
 //! `.tsv` and `.tab` have tabs.
 
+mod beside;
 mod columns;
 mod images;
 mod lines;
@@ -25,8 +26,8 @@ use super::source::{Answer, DocumentRequest, Found, Source};
 use super::unpack::decompressed;
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance};
 use crate::error::Error;
-use crate::sources::is_url;
 use crate::summary::Reject;
+use beside::More;
 use columns::Columns;
 pub use options::TableOptions;
 use rows::{Row, Rows};
@@ -67,10 +68,21 @@ const OTHERS: &[(&[u8], &str)] = &[
     ),
     (b"ARROW1", "an Arrow file: save it as Parquet or CSV"),
     (b"%PDF", "a PDF file: a table was expected"),
+    (b"Obj\x01", "an Avro file: save it as Parquet or CSV"),
+    (b"7z\xbc\xaf", "compressed with 7-Zip: extract it"),
+    (b"\x93NUMPY", "an array of NumPy: save it as CSV"),
+    (b"\x80\x04", "a pickle of Python: save it as CSV or Parquet"),
+    (b"\x80\x05", "a pickle of Python: save it as CSV or Parquet"),
+    (b"\x89PNG", "a PNG image: a table was expected"),
+    (b"\xff\xd8\xff", "a JPEG image: a table was expected"),
 ];
 
 /// Refuses what is known not to be a table by its first bytes.
 fn refuse_others(bytes: &[u8]) -> Result<(), String> {
+    // Of tar only the name of a file is before its mark.
+    if bytes.get(257..262) == Some(b"ustar") {
+        return Err("document is an archive of tar: extract it".into());
+    }
     match OTHERS.iter().find(|(start, _)| bytes.starts_with(start)) {
         Some((_, what)) => Err(format!("document is {what}")),
         None => Ok(()),
@@ -247,32 +259,32 @@ impl Reader<'_> {
     fn row(&mut self, number: usize, mut row: Row) {
         let column = &self.columns.image;
         let values = match &self.options.url_template {
-            Some(template) => template
-                .fill(|column| cell_of(&row, column))
-                .into_iter()
-                .collect(),
+            Some(template) => match beside::of_template(template, &row, self.options) {
+                Ok(urls) => urls,
+                Err(problem) => return self.reject(number, column, problem),
+            },
             None => {
                 let at = row.iter().position(|(name, _)| name == column);
                 at.map(|at| row.remove(at).1).unwrap_or_default()
             }
         };
         let mut named = images::of_cell(&values, self.options);
-        let mut fallbacks = self.fallbacks(&row);
-        if !named.iter().any(Result::is_ok) && !fallbacks.is_empty() {
-            named = images::of_cell(&[fallbacks.remove(0)], self.options);
-            self.note(format!(
-                "column {column}: where it names no image, that of --fallback-column is taken"
-            ));
-        }
+        let fallbacks = self.fallbacks(&row, &mut named);
         if named.is_empty() {
             let problem = "cell is empty: it should name the image".to_owned();
             return self.reject(number, column, problem);
         }
         self.found.count("rows", 1);
-        let more = match More::of(&row, self.options, fallbacks) {
+        let more = match More::of(&row, self.options, named.len(), fallbacks) {
             Ok(more) => more,
             Err((column, problem)) => return self.reject_part(number, column, problem),
         };
+        let of_each = |own: &Option<String>| match own {
+            Some(own) if own == column => (values.len() == named.len()).then(|| values.clone()),
+            Some(own) => beside::of_each(&row, own, named.len(), self.options),
+            None => None,
+        };
+        let (groups, labels) = (of_each(&self.columns.group), of_each(&self.columns.label));
         let model = self.observation(number, row, &values);
         for (n, image) in named.into_iter().enumerate() {
             let image = image.map(|(id, image)| more.complete(n, id, image));
@@ -283,7 +295,14 @@ impl Reader<'_> {
             match outcome {
                 Ok((id, image)) => {
                     self.seen.insert(hash(&id), number);
-                    self.found.observations.push(of(&model, id, image));
+                    let mut found = of(&model, id, image);
+                    if let Some(groups) = &groups {
+                        found.group.clone_from(&groups[n]);
+                    }
+                    if let Some(labels) = &labels {
+                        found.source.labels.image = Some(labels[n].clone());
+                    }
+                    self.found.observations.push(found);
                 }
                 Err(problem) => self.reject_part(number, column, problem),
             }
@@ -296,16 +315,27 @@ impl Reader<'_> {
         }
     }
 
-    /// The further URLs of a row. What is no URL costs no image that has one.
-    fn fallbacks(&mut self, row: &Row) -> Vec<String> {
-        let columns = self.options.fallback_column.iter();
-        let cells = columns.filter_map(|column| Some((column, cell_of(row, column)?)));
-        let (urls, others): (Vec<_>, Vec<_>) = cells.partition(|(_, text)| is_url(text));
-        let notes = others
-            .into_iter()
-            .map(|(column, _)| format!("column {column}: what is not a URL is left out"));
-        notes.for_each(|note| self.note(note));
-        urls.into_iter().map(|(_, url)| url).collect()
+    /// The further URLs of each image of a row. Where nothing names an image, the first of them does.
+    fn fallbacks(
+        &mut self,
+        row: &Row,
+        named: &mut Vec<Result<(String, ImageRef), String>>,
+    ) -> Vec<Vec<String>> {
+        if named.iter().any(Result::is_ok) {
+            let (urls, notes) = beside::fallbacks(row, self.options, named.len());
+            notes.into_iter().for_each(|note| self.note(note));
+            return urls;
+        }
+        let (mut urls, notes) = beside::fallbacks_of_one(row, self.options);
+        notes.into_iter().for_each(|note| self.note(note));
+        if !urls.is_empty() {
+            *named = images::of_cell(&[urls.remove(0)], self.options);
+            self.note(format!(
+                "column {}: where it names no image, that of --fallback-column is taken",
+                self.columns.image
+            ));
+        }
+        vec![urls]
     }
 
     /// What the images of a row have in common. `images` is what names them, which may be their group too.
@@ -342,73 +372,11 @@ impl Reader<'_> {
     }
 }
 
-/// What further columns say about the images of a row.
-struct More {
-    id: Option<String>,
-    sha256: Option<String>,
-    fallbacks: Vec<String>,
-}
-
-impl More {
-    /// Of a row; the error is the column, and what is wrong in it.
-    fn of<'a>(
-        row: &Row,
-        options: &'a TableOptions,
-        fallbacks: Vec<String>,
-    ) -> Result<Self, (&'a str, String)> {
-        let id = match options.own_ids() {
-            None => None,
-            Some(column) => Some(cell_of(row, column).ok_or_else(|| {
-                (
-                    column,
-                    "cell is empty: it should hold the id of the image".to_owned(),
-                )
-            })?),
-        };
-        let sha256 = options.sha256_column.as_deref();
-        let sha256 = sha256.and_then(|column| Some((column, cell_of(row, column)?)));
-        let is_one = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if let Some((column, text)) = sha256.as_ref().filter(|(_, text)| !is_one(text)) {
-            return Err((
-                column,
-                format!("not a SHA-256 of 64 hexadecimal digits: {text}"),
-            ));
-        }
-        Ok(More {
-            id,
-            sha256: sha256.map(|(_, text)| text.to_ascii_lowercase()),
-            fallbacks,
-        })
-    }
-
-    /// An image of the row, the `n`th from 0, with its id.
-    fn complete(&self, n: usize, id: String, image: ImageRef) -> (String, ImageRef) {
-        let id = match (&self.id, n) {
-            (None, _) => id,
-            (Some(own), 0) => own.clone(),
-            (Some(own), n) => format!("{own}/{n}"),
-        };
-        let image = ImageRef {
-            sha256: self.sha256.clone().or(image.sha256),
-            fallbacks: self.fallbacks.clone(),
-            ..image
-        };
-        (id, image)
-    }
-}
-
 /// Half of the SHA-256 of a text: equal ones are of equal texts.
 fn hash(text: &str) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&Sha256::digest(text)[..16]);
     half
-}
-
-/// The first value of a column, without blanks around it; none if it is empty.
-fn cell_of(row: &Row, column: &str) -> Option<String> {
-    let found = row.iter().find(|(name, _)| name == column);
-    let value = found.and_then(|(_, values)| values.first())?.trim();
-    (!value.is_empty()).then(|| value.to_owned())
 }
 
 fn of(model: &Observation, id: String, image: ImageRef) -> Observation {

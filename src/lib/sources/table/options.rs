@@ -199,7 +199,8 @@ impl fmt::Display for UrlTemplate {
 }
 
 impl UrlTemplate {
-    fn columns(&self) -> impl Iterator<Item = &str> {
+    /// Its columns, in their order.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|(_, column)| column.as_deref())
     }
 
