@@ -955,9 +955,9 @@ mod tests {
         let mut tags = base(8, 2, 3);
         tags[0].1 = vec![20_000];
         tags[1].1 = vec![20_000];
-        // All of it in one strip.
-        tags[5].1 = vec![20_000];
-        let why = decoded(image(&tags, &[(tag::COMPRESSION, &[8])], &[vec![0; 9]])).unwrap_err();
+        tags[5].1 = vec![100];
+        let strips = vec![vec![0; 9]; 200];
+        let why = decoded(image(&tags, &[(tag::COMPRESSION, &[8])], &strips)).unwrap_err();
         assert!(why.contains("claims more pixels"), "{why}");
     }
 
