@@ -1,7 +1,7 @@
 //! A training set as records: its files, and with pictures what annotation files say of them. What these say is put aside on the
 //! disk; in memory are some 40 bytes an image.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::record::Record;
@@ -21,9 +21,9 @@ pub struct AnnotatedSet<'a> {
     /// Of images without a file in the set.
     of_others: Vec<Span>,
     /// Annotation files that cannot be compared but by their bytes.
-    pub unread: Vec<String>,
+    pub unread: BTreeSet<String>,
     /// Annotation files that are not there.
-    pub missing: Vec<String>,
+    pub missing: BTreeSet<String>,
 }
 
 impl<'a> AnnotatedSet<'a> {
@@ -38,8 +38,8 @@ impl<'a> AnnotatedSet<'a> {
             scratch: Scratch::beside(Path::new("-")),
             of_file: HashMap::new(),
             of_others: Vec::new(),
-            unread: Vec::new(),
-            missing: Vec::new(),
+            unread: BTreeSet::new(),
+            missing: BTreeSet::new(),
         };
         let mut annotations = AnnotationFiles::of(folder, &dataset.format);
         let pictures = Pictures::of(set.files);
@@ -48,12 +48,12 @@ impl<'a> AnnotatedSet<'a> {
                 continue;
             }
             if !folder.join(&entry.path).is_file() {
-                set.missing.push(entry.path.clone());
+                set.missing.insert(entry.path.clone());
                 continue;
             }
             match annotations.read(&entry.path)? {
                 Some(images) => set.add(&entry.path, images, &pictures)?,
-                None => set.unread.push(entry.path.clone()),
+                None => drop(set.unread.insert(entry.path.clone())),
             }
         }
         Ok(set)

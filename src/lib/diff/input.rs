@@ -211,9 +211,17 @@ impl Input {
                 let what = "compared by its bytes, not by its boxes";
                 let missing = std::mem::take(&mut set.missing);
                 let absent = "not there: its boxes are not compared";
-                notes.extend(first_of(missing, ["file is", "files are"], absent));
+                notes.extend(first_of(
+                    missing.into_iter().collect(),
+                    ["file is", "files are"],
+                    absent,
+                ));
                 let unread = std::mem::take(&mut set.unread);
-                notes.extend(first_of(unread, ["file is", "files are"], what));
+                notes.extend(first_of(
+                    unread.into_iter().collect(),
+                    ["file is", "files are"],
+                    what,
+                ));
             }
             Input::Folder(folder, found) => {
                 let records = found.iter().map(|path| of_file(folder, path, path));
