@@ -342,10 +342,19 @@ fn columns_are_listed_and_those_of_urls_suggested() {
 #[test]
 fn files_that_are_no_tables_are_named_for_what_they_are() {
     let large = gzip(&vec![b'x'; 3_000_000]);
-    let cases: [(&[u8], &str); 9] = [
+    let mut tar = vec![b'a'; 257];
+    tar.extend(b"ustar\x0000");
+    let cases: [(&[u8], &str); 16] = [
+        (&tar, "a tar archive"),
         (b"PK\x03\x04xl/", "a ZIP archive or an Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1", "an old Excel workbook"),
         (b"BZh91AY", "compressed with bzip2"),
+        (b"Obj\x01\x04", "an Avro file"),
+        (b"7z\xbc\xaf\x27", "compressed with 7-Zip"),
+        (b"\x93NUMPY\x01", "a NumPy array"),
+        (b"\x80\x05\x95", "a Python pickle"),
+        (b"\x89PNG\r\n", "a PNG image"),
+        (b"\xff\xd8\xff\xe0", "a JPEG image"),
         (
             b"\x1f\x8b\x08\x00junk",
             "document cannot be decompressed from gzip",

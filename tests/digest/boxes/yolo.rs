@@ -176,13 +176,13 @@ fn what_is_no_list_of_classes_is_not_read_as_one() {
         ("id;name\n0;fish\n", "it is a table"),
         (
             "item {\n  id: 1\n  name: 'fish'\n}\n",
-            "it is a label map of TensorFlow",
+            "it is a TensorFlow label map",
         ),
         (
             "# label:color_rgb:parts:actions\nfish:0,0,0::\n",
-            "it is a label map of CVAT",
+            "it is a CVAT label map",
         ),
-        ("[\n\"fish\"\n]", "it is a list of JSON"),
+        ("[\n\"fish\"\n]", "it is a JSON list"),
     ] {
         let work = Workdir::new();
         picture(&work, "set/a.png", 200, 100);

@@ -22,11 +22,11 @@ pub fn other_than_list(text: &str) -> Option<&'static str> {
         has(&["id", "class_id", "number", "index"]) && has(&["name", "class", "label", "category"])
     };
     if first.starts_with("item {") || first.starts_with("item{") {
-        Some("a label map of TensorFlow (.pbtxt)")
+        Some("a TensorFlow label map (.pbtxt)")
     } else if first.starts_with("# label:color_rgb") {
-        Some("a label map of CVAT for VOC")
+        Some("a CVAT label map for VOC")
     } else if first.starts_with('[') && text.ends_with(']') {
-        Some("a list of JSON")
+        Some("a JSON list")
     } else if first.starts_with("<?xml") || first.starts_with("<label") {
         Some("XML")
     } else if [',', ';', '\t'].into_iter().any(is_header) {
@@ -54,15 +54,12 @@ mod tests {
             ("id;name\n0;bet\n", Some("a table")),
             ("id,folder,class,imagefolder\n", Some("a table")),
             ("\u{feff}\"Class\"\t\"ID\"\n", Some("a table")),
-            (
-                "item {\n  id: 1\n",
-                Some("a label map of TensorFlow (.pbtxt)"),
-            ),
+            ("item {\n  id: 1\n", Some("a TensorFlow label map (.pbtxt)")),
             (
                 "# label:color_rgb:parts:actions\n",
-                Some("a label map of CVAT for VOC"),
+                Some("a CVAT label map for VOC"),
             ),
-            ("[\n  \"bet\"\n]\n", Some("a list of JSON")),
+            ("[\n  \"bet\"\n]\n", Some("a JSON list")),
         ];
         for (text, wanted) in cases {
             assert_eq!(other_than_list(text), wanted, "{text}");

@@ -191,8 +191,8 @@ impl More {
     }
 }
 
-/// The further URLs of each of the images of a row, and notes on what is left out. What is no URL costs no image that has one;
-/// of a list each image has its own, and what is there for nobody knows which is left out.
+/// The further URLs of each of the images of a row, and notes on what is left out. What is not a URL costs no image that has one.
+/// One image has all of them; several have their own where a list has one for each, and none where that is not known.
 pub fn fallbacks(
     row: &Row,
     options: &TableOptions,
@@ -227,20 +227,4 @@ pub fn fallbacks(
         }
     }
     (all, notes)
-}
-
-/// All further URLs of a row, which are those of its only image.
-pub fn fallbacks_of_one(row: &Row, options: &TableOptions) -> (Vec<String>, Vec<String>) {
-    let mut urls = Vec::new();
-    let mut notes = Vec::new();
-    for column in &options.fallback_column {
-        let cell = cell(row, column, options.split_cell.as_deref());
-        let (own, others): (Vec<_>, Vec<_>) =
-            cell.values.into_iter().partition(|text| is_url(text));
-        urls.extend(own);
-        if !others.is_empty() {
-            notes.push(format!("column {column}: what is not a URL is left out"));
-        }
-    }
-    (urls, notes)
 }

@@ -70,9 +70,9 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"%PDF", "a PDF file: a table was expected"),
     (b"Obj\x01", "an Avro file: save it as Parquet or CSV"),
     (b"7z\xbc\xaf", "compressed with 7-Zip: extract it"),
-    (b"\x93NUMPY", "an array of NumPy: save it as CSV"),
-    (b"\x80\x04", "a pickle of Python: save it as CSV or Parquet"),
-    (b"\x80\x05", "a pickle of Python: save it as CSV or Parquet"),
+    (b"\x93NUMPY", "a NumPy array: save it as CSV"),
+    (b"\x80\x04", "a Python pickle: save it as CSV or Parquet"),
+    (b"\x80\x05", "a Python pickle: save it as CSV or Parquet"),
     (b"\x89PNG", "a PNG image: a table was expected"),
     (b"\xff\xd8\xff", "a JPEG image: a table was expected"),
 ];
@@ -81,7 +81,7 @@ const OTHERS: &[(&[u8], &str)] = &[
 fn refuse_others(bytes: &[u8]) -> Result<(), String> {
     // Of tar only the name of a file is before its mark.
     if bytes.get(257..262) == Some(b"ustar") {
-        return Err("document is an archive of tar: extract it".into());
+        return Err("document is a tar archive: extract it".into());
     }
     match OTHERS.iter().find(|(start, _)| bytes.starts_with(start)) {
         Some((_, what)) => Err(format!("document is {what}")),
@@ -321,21 +321,18 @@ impl Reader<'_> {
         row: &Row,
         named: &mut Vec<Result<(String, ImageRef), String>>,
     ) -> Vec<Vec<String>> {
-        if named.iter().any(Result::is_ok) {
-            let (urls, notes) = beside::fallbacks(row, self.options, named.len());
-            notes.into_iter().for_each(|note| self.note(note));
-            return urls;
-        }
-        let (mut urls, notes) = beside::fallbacks_of_one(row, self.options);
+        let is_named = named.iter().any(Result::is_ok);
+        let images = if is_named { named.len() } else { 1 };
+        let (mut urls, notes) = beside::fallbacks(row, self.options, images);
         notes.into_iter().for_each(|note| self.note(note));
-        if !urls.is_empty() {
-            *named = images::of_cell(&[urls.remove(0)], self.options);
+        if !is_named && !urls[0].is_empty() {
+            *named = images::of_cell(&[urls[0].remove(0)], self.options);
             self.note(format!(
                 "column {}: where it names no image, that of --fallback-column is taken",
                 self.columns.image
             ));
         }
-        vec![urls]
+        urls
     }
 
     /// What the images of a row have in common. `images` is what names them, which may be their group too.

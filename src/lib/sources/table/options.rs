@@ -57,7 +57,8 @@ pub struct TableOptions {
     /// cells are separated by semicolons, else point]
     #[arg(long, value_enum, value_name = "MARK")]
     pub decimal: Option<Decimal>,
-    /// Text between several images in one cell, such as '|' or '; '
+    /// Text between several images in one cell, such as '|' or '; ', and between their ids, hashes, labels, groups and further
+    /// URLs
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub split_cell: Option<String>,
 }
