@@ -96,6 +96,11 @@ def module(demo):
     assert {"image", "group", "concept", "x", "y", "width", "height", "path"} <= set(rows[0])
     assert all(pathlib.Path(row["path"]).is_file() for row in rows)
     assert len({row["concept"] for row in rows}) == 10
+    try:
+        recto.image_map(demo / "localizations.json")
+        raise AssertionError("a set was taken for an image map")
+    except ValueError as error:
+        assert "not an image map" in str(error), error
     ended = recto.run("reformat", demo / "localizations.json", image_map=demo / "image_map.json", format="csv", output="csv")
     assert ended.complete and ended.report["images"] == 6, ended
     events = []

@@ -58,7 +58,7 @@ def image_map(path="image_map.json"):
         else:
             found = json.loads(first + file.read())
     if not isinstance(found, dict) or not all(isinstance(place, str) for place in found.values()):
-        raise ValueError(f"{path}: is no image map, which recto-download writes")
+        raise ValueError(f"{path}: not an image map of recto-download")
     is_whole = lambda place: "://" in place or os.path.isabs(place)
     return {name: place if is_whole(place) else os.path.join(folder, *place.split("/")) for name, place in found.items()}
 

@@ -221,7 +221,7 @@ fn an_experiment_with_a_table_downloads_nothing_twice() {
     assert!(!work.exists("exp/set") && work.exists("exp/images"));
     make(&work, &["TABLE=my images.csv"])
         .exits(2)
-        .says(&["TABLE is the name of one file, and make knows none with blanks"]);
+        .says(&["TABLE must be the name of one file, without blanks"]);
 }
 
 #[test]

@@ -718,3 +718,22 @@ fn files_of_coco_that_differ_in_their_endings_only_are_told() {
         "`f1.jpg`; `f1.png`",
     ]);
 }
+
+#[test]
+fn texts_that_a_format_cannot_hold_are_told() {
+    let work = Workdir::new();
+    let mut with_text = boxed("1", "line", [2.0, 2.0, 10.0, 10.0]);
+    with_text["attributes"] = json!({ "text": "in the beginning" });
+    let images = [image("a", "g", [40, 30], vec![with_text])];
+    let pixels = picture(40, 30, 1, ImageFormat::Png);
+    lay_out(&work, &images, &[("a", "a.png", pixels)]);
+    for (format, wanted) in [
+        ("yolo", "1 text left out, which rows cannot hold"),
+        ("voc", "1 text left out, only boxes are written"),
+        ("tf", "1 text left out, only boxes are written"),
+    ] {
+        reformat(&work, format, &["--no-val"])
+            .exits(0)
+            .says(&[wanted]);
+    }
+}

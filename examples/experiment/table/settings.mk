@@ -3,7 +3,7 @@
 # A table (CSV, TSV, JSON Lines, Parquet) or a list of URLs, one a line.
 TABLE := images.csv
 ifneq ($(words $(TABLE)),1)
-$(error settings.mk: TABLE is the name of one file, and make knows none with blanks: rename it)
+$(error settings.mk: TABLE must be the name of one file, without blanks)
 endif
 
 DIGEST := table $(TABLE) --url-column url --group-column group
