@@ -13,23 +13,25 @@ out=$(realpath -m "${1:-build/wheels}")
 target=${TARGET:-$(uname -m)-unknown-linux-gnu}
 venv=$PWD/build/judges/wheel
 need_commands python3 cargo
-python_packages "$venv" maturin==1.16.0 ziglang==0.17.1
+python_packages "$venv" maturin==1.16.0 ziglang==0.17.1 wheel==0.48.0
 export PATH="$venv/bin:$PATH"
 built=${CARGO_TARGET_DIR:-target}/$target/release
-build() {
-  maturin build --release --zig --compatibility manylinux2014 --target "$target" --out "$out" --quiet "$@"
-}
-# Without the programs there is nothing that could write their man pages; packing twice takes seconds.
-rm -rf recto.data "$out"/recto-*.whl
-build
-share=recto.data/data/share
-mkdir -p recto.data/scripts
+parts=$(mktemp -d)
+trap 'rm -rf "$parts"' EXIT
+rm -f "$out"/recto-*.whl
+maturin build --release --zig --compatibility manylinux2014 --target "$target" --out "$parts" --quiet
+# Without the program there is nothing that could write its man pages: what it writes is added to the wheel that has it.
+wheel unpack --dest "$parts" "$parts"/recto-*.whl
+wheel=$(ls -d "$parts"/recto-*/)
+data=$wheel$(basename "$wheel").data
+share=$data/data/share
+mkdir -p "$data/scripts"
 for command in digest extract download reformat serve shard; do
   # Where it lies, also if it is called by a link, as tools for Python programs make them.
-  printf '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/recto" %s "$@"\n' "$command" >"recto.data/scripts/recto-$command"
-  chmod 755 "recto.data/scripts/recto-$command"
+  printf '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/recto" %s "$@"\n' "$command" >"$data/scripts/recto-$command"
+  chmod 755 "$data/scripts/recto-$command"
 done
-cp --remove-destination recto.data/scripts/* "$built"
+cp --remove-destination "$data"/scripts/recto-* "$built"
 "$built/recto" man "$share/man/man1" 2>/dev/null
 mkdir -p "$share/bash-completion/completions" "$share/zsh/site-functions" "$share/fish/vendor_completions.d" "$share/doc/recto"
 for program in recto recto-digest recto-extract recto-download recto-reformat recto-serve recto-shard; do
@@ -39,7 +41,6 @@ for program in recto recto-digest recto-extract recto-download recto-reformat re
   complete fish > "$share/fish/vendor_completions.d/$program.fish"
 done
 python3 scripts/licences.py "$target" > "$share/doc/recto/licences.txt"
-rm -f "$out"/recto-*.whl
-build
-rm -rf recto.data
+mkdir -p "$out"
+wheel pack --dest-dir "$out" "$wheel"
 ls "$out"/recto-*.whl

@@ -111,6 +111,21 @@ fn tables_say_which_columns_are_group_and_label() {
 }
 
 #[test]
+fn cells_that_say_there_is_no_group_are_told_where_they_make_one() {
+    let work = Workdir::new();
+    let rows = ["n/a", "n/a", "-", "dive 1", "dive 1", ""];
+    let rows = rows.iter().enumerate();
+    let rows: String = rows
+        .map(|(n, dive)| format!("https://a.example/{n}.jpg,{dive}\n"))
+        .collect();
+    work.write("t.csv", format!("file,dive\n{rows}"));
+    let args = ["table", "t.csv", "-o", "d.json", "--url-column", "file"];
+    work.run("digest", &args).exits(0).says(&[
+        "column dive: `n/a` (2 images) is taken for a group: leave such cells empty where an image belongs to no group",
+    ]);
+}
+
+#[test]
 fn rows_without_an_image_are_rejected_by_row() {
     let work = Workdir::new();
     work.write("t.jsonl", "{\"url\": \"https://a.example/1.jpg\"}\n{\"url\": null, \"x\": 1}\n{\"url\"\n{\"url\": \"https://a.example/1.jpg\"}\n");

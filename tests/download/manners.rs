@@ -211,12 +211,12 @@ fn redirects_are_counted_and_end() {
         .exits(0);
     assert_eq!(work.json("r.json")["requests"], 3);
     let work = one(server.url("/loop"));
-    work.run("download", &args(&["--retries", "0"])).exits(75);
+    work.run("download", &args(&["--retries", "0"])).exits(3);
     let row = &rows(&work, "failures.csv")[0];
     assert_eq!(
         (&*row[3], &*row[6]),
         (
-            "network",
+            "protocol",
             "more redirects than 10; --max-redirects follows more"
         )
     );

@@ -20,8 +20,10 @@ fn a_head_that_cannot_be_read_is_told_as_such_and_asked_for_twice_at_most() {
         Answer::Full(200, vec![wrong], jpeg(1))
     });
     let work = one_of(plain("a", server.url("/a.jpg")));
-    work.run("download", &args(&["--retries", "5"])).exits(75);
+    // The same command gets no further: 3, not 75.
+    work.run("download", &args(&["--retries", "5"])).exits(3);
     let row = &rows(&work, "failures.csv")[0];
+    assert_eq!(row[3], "protocol");
     assert!(
         row.iter().any(|cell| cell.contains("is not valid HTTP")),
         "{row:?}"

@@ -119,7 +119,7 @@ pub struct Failure {
     /// The path the file would have had.
     pub path: String,
     /// The kind of failure: `not-found`, `forbidden`, `too-many`, `server`, `status` (any other status), `network`,
-    /// `certificate`, `timeout`, `truncated`, `damaged`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`,
+    /// `protocol` (no valid HTTP, redirects without end), `certificate`, `timeout`, `truncated`, `damaged`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`,
     /// `reserved`, `budget`, `disk`, `placeholder`, `too-small`.
     pub kind: String,
     /// HTTP status of the last attempt, if there was a response.

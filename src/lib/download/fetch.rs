@@ -751,6 +751,7 @@ fn is_of_service(kind: Kind) -> bool {
             | Kind::NotAnImage
             | Kind::Info
             | Kind::Network
+            | Kind::Protocol
             | Kind::Timeout
             | Kind::Unsupported
     )

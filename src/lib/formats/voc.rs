@@ -154,6 +154,7 @@ fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatO
     let text = b.text().map_or(String::new(), |text| {
         format!("    <text>{}</text>\n", escape(text))
     });
+    let pose = b.attributes.get("pose").and_then(|pose| pose.as_str());
     let [truncated, difficult, occluded] = [
         b.flags.is_truncated,
         // The devkit has no word for several things in one box; evaluations pass over both.
@@ -162,10 +163,11 @@ fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatO
     ]
     .map(u8::from);
     format!(
-        "  <object>\n    <name>{}</name>\n    <pose>Unspecified</pose>\n    <truncated>{truncated}</truncated>\n    \
+        "  <object>\n    <name>{}</name>\n    <pose>{}</pose>\n    <truncated>{truncated}</truncated>\n    \
          <difficult>{difficult}</difficult>\n    <occluded>{occluded}</occluded>\n    <bndbox>\n      <xmin>{xmin}</xmin>\n      <ymin>{ymin}</ymin>\n      \
          <xmax>{xmax}</xmax>\n      <ymax>{ymax}</ymax>\n    </bndbox>\n    <uuid>{}</uuid>\n{text}{}  </object>\n",
         escape(&dataset.classes[b.class]),
+        escape(pose.unwrap_or("Unspecified")),
         escape(&b.id),
         taxonomy(dataset.lineage(b.class))
     )

@@ -52,7 +52,12 @@ impl Error {
         Error::new(kind, message)
     }
 
-    /// The connection failed, or redirects lead nowhere.
+    /// What the server answers is not HTTP, or leads nowhere.
+    pub fn protocol(message: impl Into<String>) -> Self {
+        Error::new(Kind::Protocol, message)
+    }
+
+    /// The connection failed.
     pub fn network(message: impl Into<String>) -> Self {
         Error::new(Kind::Network, message)
     }
@@ -223,8 +228,10 @@ pub enum Kind {
     Server,
     /// Any other status that is not a success.
     Status,
-    /// No connection, no such host, a connection that broke, a redirect loop.
+    /// No connection, no such host, a connection that broke.
     Network,
+    /// A head that is not valid HTTP, redirects without end: asked for again once, since connections garble answers too.
+    Protocol,
     /// The certificate of the host cannot be verified.
     Certificate,
     /// No byte arrived for too long.
@@ -270,6 +277,7 @@ impl Kind {
             Kind::NotFound
             | Kind::Forbidden
             | Kind::Status
+            | Kind::Protocol
             | Kind::Certificate
             | Kind::Damaged
             | Kind::WrongSize
@@ -286,13 +294,14 @@ impl Kind {
     }
 
     /// All classes.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::NotFound,
         Kind::Forbidden,
         Kind::TooMany,
         Kind::Server,
         Kind::Status,
         Kind::Network,
+        Kind::Protocol,
         Kind::Certificate,
         Kind::Timeout,
         Kind::Truncated,
@@ -319,6 +328,7 @@ impl Kind {
             Kind::Server => "server",
             Kind::Status => "status",
             Kind::Network => "network",
+            Kind::Protocol => "protocol",
             Kind::Certificate => "certificate",
             Kind::Timeout => "timeout",
             Kind::Truncated => "truncated",
@@ -357,6 +367,7 @@ impl Kind {
             Kind::TooMany
                 | Kind::Server
                 | Kind::Network
+                | Kind::Protocol
                 | Kind::Timeout
                 | Kind::Truncated
                 | Kind::Damaged

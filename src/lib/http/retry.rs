@@ -88,14 +88,30 @@ pub fn server_time(headers: &HeaderMap, here: SystemTime) -> SystemTime {
         .unwrap_or(here)
 }
 
-/// `Retry-After` in either form, seconds or a date (RFC 9110 §10.2.3). `now` is the server's time.
+/// `Retry-After` in either form, seconds or a date (RFC 9110 §10.2.3). `now` is the server's time. Read too, since servers
+/// write it so: fractions, seconds with their unit, a date in another zone than GMT, the time as Unix seconds.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    /// More seconds than that are a point in time.
+    const MOST_SECONDS: f64 = 1e9;
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
-    if let Some(seconds) = text.parse().ok().filter(|s: &f64| *s >= 0.0) {
-        // Some servers write fractions, and some write numbers that no `Duration` holds.
-        return Some(Duration::from_secs_f64(seconds.ceil().min(1e9)));
+    let number = match text.split_once(' ') {
+        Some((number, "s" | "sec" | "second" | "seconds")) => number,
+        _ => text,
+    };
+    if let Some(seconds) = number.parse().ok().filter(|s: &f64| *s >= 0.0) {
+        let seconds: f64 = seconds.ceil().min(1e10);
+        let since = now.duration_since(SystemTime::UNIX_EPOCH);
+        return Some(match since {
+            Ok(since) if seconds > MOST_SECONDS => {
+                Duration::from_secs_f64(seconds).saturating_sub(since)
+            }
+            _ => Duration::from_secs_f64(seconds),
+        });
     }
-    let date = httpdate::parse_http_date(text).ok()?;
+    let date = httpdate::parse_http_date(text).ok().or_else(|| {
+        let zoned = jiff::fmt::rfc2822::parse(&text.replace(" UTC", " +0000")).ok()?;
+        Some(zoned.into())
+    })?;
     Some(date.duration_since(now).unwrap_or_default())
 }
 
@@ -190,8 +206,13 @@ mod tests {
             ("7", Some(7)),
             ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:47 UTC", Some(10)),
+            ("Sun, 06 Nov 1994 09:49:47 +0100", Some(10)),
             ("3.5", Some(4)),
-            ("999999999999999999999", Some(1_000_000_000)),
+            ("3 seconds", Some(3)),
+            ("1000000001", Some(1_000_000_001 - 784_111_777)),
+            ("999999999999999999999", Some(10_000_000_000 - 784_111_777)),
+            ("3 weeks", None),
             ("-1", None),
             ("NaN", None),
             ("soon", None),

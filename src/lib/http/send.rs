@@ -228,7 +228,7 @@ impl Sender {
         }
         let message = format!("more redirects than {max_redirects}; --max-redirects follows more");
         // Seldom a passing fault: one retry is enough.
-        Err(FailedAttempt::from(Error::network(message)).at_most(1))
+        Err(FailedAttempt::from(Error::protocol(message)).at_most(1))
     }
 
     /// Sends one request, with a token where the host receives one. A token that is refused is renewed once.
@@ -517,10 +517,12 @@ impl Sender {
             });
         }
         if !e.is_connect() {
-            return Error::network(match is_unreadable(e) {
-                true => format!("the response header of {name} is not valid HTTP{cause}"),
-                false => format!("{name} closed the connection{cause}"),
-            });
+            return match is_unreadable(e) {
+                true => {
+                    Error::protocol(format!("the response header of {name} is not valid HTTP{cause}"))
+                }
+                false => Error::network(format!("{name} closed the connection{cause}")),
+            };
         }
         // That is not the host's fault, and passes when other requests have ended.
         if says(e, "os error 24") {

@@ -133,6 +133,9 @@ pub fn assemble(
     }
     classes(&survey.facts, table, naming, rules, &mut made);
     survey.facts.set_classes(made.classes.clone());
+    if rules.is_detection {
+        note_labels(&survey, table, &mut made);
+    }
     let kept = kept(&survey, rules, &mut made);
     made.dataset.box_keys = std::mem::take(&mut survey.box_keys);
     made.dataset.image_keys = std::mem::take(&mut survey.image_keys);
@@ -418,6 +421,22 @@ fn classes(
     made.dataset.lineages = taxa.iter().map(|taxon| naming.lineage(taxon)).collect();
     made.notes.extend(classes::similar::note(&classes));
     made.dataset.classes = classes;
+}
+
+/// Says which classes of the set a detector would learn not to see on images that are labelled with them.
+fn note_labels(survey: &Survey, table: &ConceptTable, made: &mut Assembled) {
+    let classes = survey.labels_without_box.iter();
+    let mut notes: Vec<String> = classes
+        .filter(|(class, _)| made.classes[**class as usize].is_some())
+        .filter_map(|(class, images)| {
+            let class = &table.classes[*class as usize].class;
+            images.message(&format!(
+                "images labelled `{class}` as a whole that have boxes of other classes only, written as if no `{class}` were there"
+            ))
+        })
+        .collect();
+    notes.sort();
+    made.notes.extend(notes);
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

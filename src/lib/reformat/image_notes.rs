@@ -34,7 +34,8 @@ impl Few {
         }
     }
 
-    fn message(&self, what: &str) -> Option<String> {
+    /// The note, if there is one.
+    pub fn message(&self, what: &str) -> Option<String> {
         let first: Vec<&str> = self.first.iter().map(String::as_str).collect();
         let more = if self.n > FEW as u64 { "; …" } else { "" };
         (self.n > 0).then(|| format!("{what}: {} ({}{more})", self.n, first.join("; ")))
@@ -48,6 +49,20 @@ pub fn first_few(what: &str, all: &[String]) -> String {
     format!("{what}: {} ({few}{more})", all.len())
 }
 
+/// What becomes of images that lost all their boxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptied {
+    /// They are written without boxes.
+    Written,
+    /// Some of them are, as `--negatives` says.
+    Some,
+    /// They are left out, or the format writes nothing of images without boxes.
+    LeftOut,
+}
+
+/// More pixels are an error to Pillow: twice its `MAX_IMAGE_PIXELS`.
+const MOST_OF_PILLOW: u64 = 2 * (1024 * 1024 * 1024 / 4 / 3);
+
 /// Notes about images and boxes.
 #[derive(Clone, Debug, Default)]
 pub struct ImageNotes {
@@ -57,6 +72,7 @@ pub struct ImageNotes {
     not_turned: Few,
     undecided: Few,
     deep: Few,
+    large: Few,
     transparent: Few,
     cmyk: Few,
     unread: Few,
@@ -65,6 +81,7 @@ pub struct ImageNotes {
     clipped: u64,
     flat: u64,
     equal: u64,
+    of_other_text: u64,
     merged: u64,
     thin: u64,
     small: u64,
@@ -97,7 +114,12 @@ impl ImageNotes {
         if header.depth > 8 {
             self.deep.add(&format!("{id}: {} bits", header.depth));
         }
-        if matches!(header.channels, 2 | 4) && header.media_type != "image/jpeg" {
+        if u64::from(width) * u64::from(height) > MOST_OF_PILLOW {
+            self.large.add(&format!("{id}: {width} x {height}"));
+        }
+        // One colour of a GIF may be transparent: nothing that a reader would have to drop.
+        let has_alpha = !["image/jpeg", "image/gif"].contains(&header.media_type);
+        if matches!(header.channels, 2 | 4) && has_alpha {
             self.transparent.add(id);
         }
         if header.is_cmyk {
@@ -129,6 +151,7 @@ impl ImageNotes {
         self.clipped += u64::from(placed.clipped);
         self.flat += u64::from(placed.flat);
         self.equal += u64::from(placed.equal);
+        self.of_other_text += u64::from(placed.of_other_text);
         self.merged += u64::from(placed.merged);
         self.thin += u64::from(placed.thin);
         self.small += u64::from(placed.small);
@@ -143,6 +166,7 @@ impl ImageNotes {
             (&mut self.not_turned, other.not_turned),
             (&mut self.undecided, other.undecided),
             (&mut self.deep, other.deep),
+            (&mut self.large, other.large),
             (&mut self.transparent, other.transparent),
             (&mut self.cmyk, other.cmyk),
             (&mut self.unread, other.unread),
@@ -152,9 +176,8 @@ impl ImageNotes {
         }
     }
 
-    /// The notes as texts. `has_copies`: whether image files are written; `drops_negatives`: whether images without boxes
-    /// are left out.
-    pub fn messages(&self, has_copies: bool, drops_negatives: bool) -> Vec<String> {
+    /// The notes as texts. `has_copies`: whether image files are written.
+    pub fn messages(&self, has_copies: bool, emptied: Emptied) -> Vec<String> {
         let not_turned = match has_copies {
             true => {
                 "EXIF orientation that the boxes do not follow, removed from the copies in the output"
@@ -163,9 +186,10 @@ impl ImageNotes {
                 "EXIF orientation that the boxes do not follow: they are on the pixels as stored"
             }
         };
-        let emptied = match drops_negatives {
-            true => "image left out, because all its boxes were left out",
-            false => "written without boxes, because all were left out",
+        let emptied = match emptied {
+            Emptied::Written => "written without boxes, because all were left out",
+            Emptied::Some => "without boxes, because all were left out; --negatives writes some of such images",
+            Emptied::LeftOut => "image left out, because all its boxes were left out",
         };
         let lists = [
             (
@@ -190,6 +214,11 @@ impl ImageNotes {
                 "more than 8 bits per sample, which many trainers reduce or refuse; `recto-download --format jpg` \
                  writes 8",
                 &self.deep,
+            ),
+            (
+                "more than 179 million pixels, which Pillow, and with it most trainers, refuses to open; --tiles cuts them, \
+                 `recto-download --longest-side` makes them smaller",
+                &self.large,
             ),
             (
                 "alpha channel, which trainers drop or refuse; `recto-download --format jpg` writes none",
@@ -219,6 +248,10 @@ impl ImageNotes {
             (
                 "boxes that repeat the same box of the same class; --merge-equal makes them one",
                 self.equal,
+            ),
+            (
+                "boxes at the place of another of their class that has another text: formats without texts write them twice",
+                self.of_other_text,
             ),
             ("boxes merged with an equal one", self.merged),
             (

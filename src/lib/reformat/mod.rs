@@ -36,6 +36,7 @@ mod similar_images;
 pub mod split;
 mod survey;
 mod tiles;
+mod unused_options;
 mod write;
 
 use std::path::Path;
@@ -45,6 +46,7 @@ pub use box_options::{BoxOptions, Unboxed};
 pub use box_to_pixels::ExifBoxes;
 use classes::names::ClassNames;
 pub use classes::options::ClassOptions;
+use image_notes::Emptied;
 pub use negatives::Negatives;
 pub use options::Options;
 pub use output::Placing;
@@ -106,6 +108,8 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let input = options.localizations.display().to_string();
     let (naming, notes) = options.classes.rules(&input, &records.others.taxonomy)?;
     summary.notes = notes;
+    let unused = unused_options::notes(options, &formats, single);
+    summary.notes.extend(unused);
     let names = ClassNames::new(&naming);
     let tiles = tile_rules(options, &formats, single)?;
     let looks = looks(options, &map, shard)?;
@@ -344,10 +348,19 @@ fn assembled(
         .iter()
         .any(|format| format.info().holds_images && options.placing(*format) != Placing::None);
     let has_copies = has_copies && !is_single(formats, &options.output).unwrap_or(false);
-    let drops = options.boxes.negatives == Negatives::Drop;
-    summary
-        .notes
-        .extend(survey.notes.messages(has_copies, drops));
+    let negatives = options.boxes.negatives;
+    let writes_negatives = formats.iter().any(|format| {
+        // Formats of parts of images have nothing of those without boxes.
+        let info = format.info();
+        info.holds_images || !info.has_picture_files
+    });
+    let emptied = match negatives.is_ratio() {
+        _ if negatives.is_none() || !writes_negatives => Emptied::LeftOut,
+        true => Emptied::Some,
+        false => Emptied::Written,
+    };
+    let messages = survey.notes.messages(has_copies, emptied);
+    summary.notes.extend(messages);
     summary.filtered = survey.filtered;
     summary.rejects = std::mem::take(&mut survey.rejects).into();
     summary.rejects.sort();

@@ -15,6 +15,18 @@ pub enum Negatives {
     Ratio(f64),
 }
 
+impl Negatives {
+    /// Whether some are chosen, by a seed.
+    pub fn is_ratio(self) -> bool {
+        matches!(self, Negatives::Ratio(_))
+    }
+
+    /// Whether none is written.
+    pub fn is_none(self) -> bool {
+        matches!(self, Negatives::Drop | Negatives::Ratio(0.0))
+    }
+}
+
 impl std::fmt::Display for Negatives {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {

@@ -44,7 +44,7 @@ pub struct PlacedBox<'a> {
 impl Placed<'_> {
     /// Counts what is to be told of the boxes that are kept.
     pub fn count(&mut self) {
-        self.equal = equal(&self.boxes);
+        (self.equal, self.of_other_text) = equal(&self.boxes);
         let thin = |b: &&PlacedBox| b.bbox.width.min(b.bbox.height) < 1.0;
         self.thin = self.boxes.iter().filter(thin).count() as u32;
     }
@@ -100,6 +100,8 @@ pub struct Placed<'a> {
     pub flat: u32,
     /// Number of kept boxes that another of the same class is equal to.
     pub equal: u32,
+    /// Number of kept boxes that are equal to another of the same class but for their text.
+    pub of_other_text: u32,
     /// Number of kept boxes thinner than a pixel.
     pub thin: u32,
     /// Concepts of all boxes, kept or not, by number.
@@ -284,7 +286,7 @@ fn is_true(value: &Value) -> bool {
 
 fn is_true_word(text: &str) -> bool {
     let text = text.trim();
-    ["true", "yes", "1"]
+    ["true", "t", "yes", "y", "1"]
         .iter()
         .any(|word| text.eq_ignore_ascii_case(word))
 }
@@ -319,8 +321,8 @@ fn overlap(a: &BBox, b: &BBox) -> f64 {
     shared / (a.width * a.height + b.width * b.height - shared)
 }
 
-/// How many boxes repeat an earlier one of the same class.
-fn equal(boxes: &[PlacedBox]) -> u32 {
+/// How many boxes repeat an earlier one of the same class, and how many do but for their text.
+fn equal(boxes: &[PlacedBox]) -> (u32, u32) {
     let key = |b: &PlacedBox| {
         let sides = [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height];
         (b.class, sides.map(|v| (v * 1e3).round() as i64))
@@ -331,10 +333,14 @@ fn equal(boxes: &[PlacedBox]) -> u32 {
         .map(|(at, b)| (key(b), at))
         .collect();
     keys.sort_unstable();
-    let is_equal = |pair: &&[((u32, [i64; 4]), usize)]| {
-        pair[0].0 == pair[1].0 && boxes[pair[0].1].may_be(&boxes[pair[1].1], 1.0)
-    };
-    keys.windows(2).filter(is_equal).count() as u32
+    let at_one_place = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    let (mut equal, mut of_other_text) = (0, 0);
+    for pair in at_one_place {
+        let (a, b) = (&boxes[pair[0].1], &boxes[pair[1].1]);
+        equal += u32::from(a.may_be(b, 1.0));
+        of_other_text += u32::from(a.text() != b.text() && !a.may_be(b, 0.0));
+    }
+    (equal, of_other_text)
 }
 
 /// The mapping for an image.
@@ -402,11 +408,11 @@ mod tests {
             boxed(0, [0.0, 0.0, 10.0, 8.0]),
             boxed(0, [50.0, 0.0, 10.0, 8.0]),
         ];
-        assert_eq!(equal(&boxes), 1);
+        assert_eq!(equal(&boxes), (1, 0));
         for (least, merged) in [(1.0, 1), (0.8, 2), (0.81, 1)] {
             let mut some = boxes.to_vec();
             assert_eq!(merge(&mut some, least), merged, "{least}");
-            assert_eq!(equal(&some), 0);
+            assert_eq!(equal(&some), (0, 0));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::classes::names::{ClassNames, Fate};
-use super::image_notes::ImageNotes;
+use super::image_notes::{Few, ImageNotes};
 use super::keys;
 use super::measure::{self, ImageFile};
 use super::parts::looks::{Looks, Wanted};
@@ -87,6 +87,8 @@ pub struct Survey {
     pub rights: BTreeSet<String>,
     /// Entries of the image map whose ids have secrets, with the numbers made of the ids without these.
     pub cleaned: Vec<(u32, u64)>,
+    /// Images that are labelled with a class as a whole and have boxes, but none of it, by number of that class.
+    pub labels_without_box: BTreeMap<u32, Few>,
     /// Whether all groups are those of tables that have no column for them.
     pub groups_are_tables: bool,
     /// Keys of `--group-by` and `--split-by` → how many images lack them.
@@ -182,6 +184,8 @@ struct Found<'a> {
     placed: Placed<'a>,
     notes: ImageNotes,
     labels: Vec<u32>,
+    /// Classes that it is labelled with, where it has boxes of other classes only.
+    labels_without_box: Vec<u32>,
     image_keys: Vec<Text<'a>>,
     box_keys: Vec<Text<'a>>,
     rights: Text<'a>,
@@ -300,6 +304,14 @@ fn found<'a>(
         ..particulars((entry, &file), &placed, rules)
     });
     let facts = facts(entry, &file, &placed);
+    let classes = labels.iter().filter_map(|(_, fate)| match fate {
+        Fate::Class(class) if facts.classes.iter().all(|(boxed, _)| boxed != class) => Some(*class),
+        _ => None,
+    });
+    let labels_without_box = match placed.boxes.is_empty() {
+        true => Vec::new(),
+        false => classes.collect(),
+    };
     // Freed by the thread that made them, which costs far less.
     placed.boxes = Vec::new();
     Found {
@@ -315,6 +327,7 @@ fn found<'a>(
         placed,
         notes,
         labels: labels.into_iter().map(|(concept, _)| concept).collect(),
+        labels_without_box,
         image_keys: image.metadata.into_keys().collect(),
         box_keys,
         rights: image.source.rights.unwrap_or_default(),
@@ -533,6 +546,9 @@ impl Taking<'_> {
                 survey.filtered += u64::from(placed.dropped + placed.small + placed.merged);
                 survey.notes.join(found.notes);
                 survey.notes.of_boxes(&placed);
+                for class in found.labels_without_box {
+                    survey.labels_without_box.entry(class).or_default().add(id);
+                }
                 add_names(&mut survey.image_keys, &found.image_keys);
                 add_names(&mut survey.box_keys, &found.box_keys);
                 let rights = found.rights.as_str();

@@ -15,16 +15,23 @@ pub const TOLERANCE: f64 = 0.25;
 /// The largest number of points of a drawing: real selectors have a few thousand.
 pub const MAX_POINTS: usize = 100_000;
 
-/// The outline of a rectangle `[x, y, width, height]`, transformed. Empty for one without area, which is not drawn (SVG 2,
-/// section 10.2).
-pub fn rect([x, y, width, height]: [f64; 4], transform: Affine) -> Vec<PathEl> {
+/// The outline of a rectangle `[x, y, width, height]` with round corners of the radii `[rx, ry]`, transformed. Empty for one
+/// without area, which is not drawn (SVG 2, section 10.2).
+pub fn rect([x, y, width, height]: [f64; 4], [rx, ry]: [f64; 2], transform: Affine) -> Vec<PathEl> {
     if width <= 0.0 || height <= 0.0 {
         return Vec::new();
     }
     let rect = Rect::new(x, y, x + width, y + height);
-    rect.path_elements(TOLERANCE)
-        .map(|el| transform * el)
-        .collect()
+    let (rx, ry) = (rx.min(width / 2.0), ry.min(height / 2.0));
+    if rx <= 0.0 || ry <= 0.0 {
+        let sides = rect.path_elements(TOLERANCE);
+        return sides.map(|el| transform * el).collect();
+    }
+    // Its corners are quarters of circles where rx and ry are the units.
+    let unit = Affine::scale_non_uniform(rx, ry);
+    let rounded = unit.inverse().transform_rect_bbox(rect).to_rounded_rect(1.0);
+    let outline = rounded.path_elements(TOLERANCE / 10.0 / rx.max(ry));
+    outline.map(|el| transform * (unit * el)).collect()
 }
 
 /// The outline of an ellipse, transformed, as curves: any affine transform makes it another ellipse, exactly. Empty for

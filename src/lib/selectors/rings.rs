@@ -1,6 +1,9 @@
 //! Closed outlines: which of them enclose an area, which are holes in another, how several become one, what is left of one
 //! inside a frame.
 
+use i_overlay::core::fill_rule::FillRule;
+use i_overlay::float::simplify::SimplifyShape as _;
+
 use super::shape::Shape;
 use crate::contracts::{BBox, Frame, Polygon};
 
@@ -42,6 +45,10 @@ pub fn shape(rings: Vec<Ring>) -> Option<Shape> {
             });
         }
     }
+    let areas: Vec<Area> = areas
+        .chunk_by(|a, b| a.path == b.path)
+        .flat_map(|path| by_rule(path).unwrap_or_else(|| path.to_vec()))
+        .collect();
     let corners = areas
         .iter()
         .flat_map(|a| [[a.bbox.x, a.bbox.y], [a.bbox.right(), a.bbox.bottom()]]);
@@ -56,6 +63,7 @@ pub fn shape(rings: Vec<Ring>) -> Option<Shape> {
 }
 
 /// A ring that encloses an area.
+#[derive(Clone)]
 struct Area {
     bbox: BBox,
     polygon: Polygon,
@@ -87,6 +95,64 @@ impl Area {
             false => winding != 0,
         }
     }
+}
+
+/// The rings around what the rule of a path fills, where its own rings cross themselves or each other, so that what they
+/// enclose by turns is not that. None where it is, or where the path has too many points to find out.
+fn by_rule(path: &[Area]) -> Option<Vec<Area>> {
+    let rings: Vec<&[Point]> = path.iter().map(|a| a.polygon.points()).collect();
+    let points: usize = rings.iter().map(|ring| ring.len()).sum();
+    // Nothing crosses a triangle or a rectangle.
+    if points < 5 || points * points > MAX_EDGE_TESTS {
+        return None;
+    }
+    let (is_even_odd, number) = (path[0].is_even_odd, path[0].path);
+    let rule = match is_even_odd {
+        true => FillRule::EvenOdd,
+        false => FillRule::NonZero,
+    };
+    let filled: Vec<Polygon> = rings
+        .simplify_shape_as::<i64>(rule)
+        .into_iter()
+        .flatten()
+        .filter_map(|ring| {
+            let rounded = |v: f64| (v * 1000.0).round() / 1000.0;
+            let ring: Vec<Point> = ring.into_iter().map(|p| p.map(rounded)).collect();
+            let polygon = Polygon::try_from(without_repeats(ring)).ok()?;
+            (!is_flat(polygon.points())).then_some(polygon)
+        })
+        .collect();
+    let area = |polygons: &[Polygon]| polygons.iter().map(Polygon::signed_area).sum::<f64>().abs();
+    let enclosed = match path {
+        // What crosses itself alone is read by the even-odd rule everywhere, but for rings joined by slits.
+        [ring] if ring.polygon.parts().len() == 1 => {
+            let shapes = rings.simplify_shape_as::<i64>(FillRule::EvenOdd);
+            let rings = shapes.into_iter().flatten();
+            let rings: Vec<Polygon> = rings.filter_map(|r| Polygon::try_from(r).ok()).collect();
+            area(&rings)
+        }
+        _ => {
+            let sum = |polygons: &[Polygon]| polygons.iter().map(Polygon::area).sum::<f64>();
+            let (parts, holes) = parts_and_holes(path.to_vec());
+            parts.iter().map(|part| sum(&part.parts())).sum::<f64>() - sum(&holes)
+        }
+    };
+    // What rounding to thousandths of a pixel changes along an edge, and what a pixel is worth at least.
+    const SAME: f64 = 0.5;
+    if (area(&filled) - enclosed).abs() <= SAME.max(1e-4 * enclosed) {
+        return None;
+    }
+    let area = |polygon: Polygon| {
+        let bbox = BBox::around(polygon.points().iter().copied()).ok()?;
+        // Rings that do not cross are parts and holes by turns.
+        Some(Area {
+            bbox,
+            polygon,
+            path: number,
+            is_even_odd: true,
+        })
+    };
+    Some(filled.into_iter().filter_map(area).collect())
 }
 
 /// The rings that enclose what is filled, without those inside a ring of another path, and those around what is not filled
@@ -258,6 +324,42 @@ mod tests {
             assert_eq!(shape.polygon.unwrap().parts().len(), parts, "{name}");
             let found: Vec<f64> = shape.holes.iter().map(Polygon::area).collect();
             assert_eq!(found, holes, "{name}");
+        }
+    }
+
+    #[test]
+    fn rings_of_a_path_that_cross_enclose_what_its_rule_fills() {
+        let (a, b) = (square(0.0, 0.0, 40.0), square(20.0, 20.0, 40.0));
+        let turned: Vec<Point> = b.iter().rev().copied().collect();
+        // A ring that goes on along a slit, around a square within it, in the same direction.
+        let mut slit = square(0.0, 0.0, 40.0);
+        slit.push([0.0, 0.0]);
+        slit.extend(square(10.0, 10.0, 20.0));
+        slit.push([10.0, 10.0]);
+        let star: Vec<Point> = (0..5)
+            .map(|n| f64::from(n) * 144_f64.to_radians())
+            .map(|turn| [50.0 + 50.0 * turn.sin(), 50.0 - 50.0 * turn.cos()])
+            .collect();
+        // (rings, the area by the even-odd rule unless everybody reads it by that, and by that of winding)
+        let cases = [
+            (vec![a.clone(), b], Some(2400.0), 2800.0),
+            (vec![a, turned], Some(2400.0), 2400.0),
+            (vec![slit], Some(1200.0), 1600.0),
+            (vec![star], None, 2806.0),
+        ];
+        for (rings, even_odd, winding) in cases {
+            let even_odd = even_odd.map(|area| (true, area));
+            for (is_even_odd, wanted) in even_odd.into_iter().chain([(false, winding)]) {
+                let ring = |points| Ring {
+                    points,
+                    path: 0,
+                    is_even_odd,
+                };
+                let shape = super::shape(rings.iter().cloned().map(ring).collect()).unwrap();
+                let sum = |rings: &[Polygon]| rings.iter().map(Polygon::area).sum::<f64>();
+                let area = sum(&shape.polygon.unwrap().parts()) - sum(&shape.holes);
+                assert!((area - wanted).abs() < 1.0, "{rings:?} {is_even_odd}: {area}");
+            }
         }
     }
 

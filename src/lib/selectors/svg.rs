@@ -352,7 +352,16 @@ impl Drawing {
         // SVG 2, section 8.9: percentages that are neither of width nor of height.
         let diagonal = space.map(|s| s.width.hypot(s.height) / std::f64::consts::SQRT_2);
         let outline: Vec<PathEl> = match name {
-            "rect" => outlines::rect([x("x")?, y("y")?, x("width")?, y("height")?], transform),
+            "rect" => {
+                let sides = [x("x")?, y("y")?, x("width")?, y("height")?];
+                // A radius that is not given is the other one.
+                let radii = match (a.get("rx").trim(), a.get("ry").trim()) {
+                    ("" | "auto", _) => [y("ry")?; 2],
+                    (_, "" | "auto") => [x("rx")?; 2],
+                    _ => [x("rx")?, y("ry")?],
+                };
+                outlines::rect(sides, radii, transform)
+            }
             "circle" => {
                 let r = a.length("r", diagonal)?;
                 outlines::ellipse(x("cx")?, y("cy")?, r, r, transform)?

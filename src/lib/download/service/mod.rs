@@ -434,7 +434,10 @@ impl ServiceFetch<'_> {
         // A region that fails does not cost those in flight: the store keeps them for the next run.
         while let Some(answer) = answers.next().await {
             if let Err(error) = answer {
-                let is_final = matches!(error.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
+                let is_final = matches!(
+                    error.kind,
+                    Kind::Disk | Kind::WrongSize | Kind::Network | Kind::Protocol
+                );
                 first.get_or_insert(error);
                 if is_final {
                     break;

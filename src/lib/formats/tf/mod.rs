@@ -229,11 +229,18 @@ fn features<'a>(
         ("image/object/is_crowd", flags(|f| f.is_crowd)),
         ("image/object/occluded", flags(|f| f.is_occluded)),
         ("image/object/truncated", flags(|f| f.is_truncated)),
+        ("image/object/view", bytes(p.boxes.iter().map(pose))),
         ("image/object/weight", floats(p.boxes.iter().map(|_| 1.0))),
         ("image/source_id", text(&p.number.to_string())),
         ("image/source_uuid", text(&p.id)),
         ("image/width", ints([i64::from(p.width)])),
     ]
+}
+
+/// The pose, as VOC names it: what the converters of TensorFlow's Object Detection API write.
+fn pose<'a>(b: &'a DatasetBox) -> &'a [u8] {
+    let pose = b.attributes.get("pose").and_then(|pose| pose.as_str());
+    pose.unwrap_or("Unspecified").as_bytes()
 }
 
 fn area(b: &DatasetBox) -> f32 {

@@ -46,8 +46,12 @@ impl PageStatements {
 
 /// `page`, `block`, `line`, `word`…: `textGranularity`, or the type of Dublin Core that stands for it.
 pub fn granularity(value: &Value) -> Option<String> {
-    let members = ["textGranularity", "dcType", "dc:type", "dcterms:type"];
-    let given = members.iter().flat_map(|member| list(value, member));
+    let of_extension = value.as_object().into_iter().flat_map(serde_json::Map::keys);
+    // With the prefix of the extension, or its IRI, where the context is not that of Presentation 3.
+    let of_extension = of_extension.filter(|member| local_name(member) == "textGranularity");
+    let members = of_extension.map(String::as_str);
+    let members = members.chain(["dcType", "dc:type", "dcterms:type"]);
+    let given = members.flat_map(|member| list(value, member));
     let named = given
         .filter_map(id)
         .map(|text| local_name(text).to_lowercase());

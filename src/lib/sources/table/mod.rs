@@ -17,7 +17,7 @@ mod rows;
 mod separated;
 mod text;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
@@ -178,6 +178,7 @@ impl Table {
             columns: &columns,
             options: &self.options,
             seen: HashMap::new(),
+            ungrouped: BTreeMap::new(),
             found: Found::default(),
         };
         for (number, row) in table.into_rows() {
@@ -193,11 +194,13 @@ impl Table {
                 put(std::mem::take(&mut reader.found))?;
             }
         }
+        let ungrouped = reader.note_of_ungrouped();
         let mut last = reader.found;
         images += last.observations.len() as u64;
         last.count("images", images);
         last.notes.extend(notes);
         last.notes.extend(columns.without_groups(name, images));
+        last.notes.extend(ungrouped);
         put(last)
     }
 }
@@ -241,6 +244,8 @@ struct Reader<'a> {
     options: &'a TableOptions,
     /// Hashes of ids of images, and the rows that they are in.
     seen: HashMap<[u8; 16], usize>,
+    /// Images by what stands in place of their group, where that says that a value is missing.
+    ungrouped: BTreeMap<String, u64>,
     found: Found,
 }
 
@@ -302,11 +307,30 @@ impl Reader<'_> {
                     if let Some(labels) = &labels {
                         found.source.labels.image = Some(labels[n].clone());
                     }
+                    if separated::is_missing(&found.group) {
+                        *self.ungrouped.entry(found.group.clone()).or_default() += 1;
+                    }
                     self.found.observations.push(found);
                 }
                 Err(problem) => self.reject_part(number, column, problem),
             }
         }
+    }
+
+    /// That images are one group because their cells say that they have none. One alone is a group of its own anyway.
+    fn note_of_ungrouped(&self) -> Option<String> {
+        let ungrouped = self.ungrouped.iter().filter(|(_, images)| **images > 1);
+        let ungrouped: Vec<String> = ungrouped
+            .map(|(cell, images)| format!("`{cell}` ({images} images)"))
+            .collect();
+        let column = self.columns.group.as_ref()?;
+        (!ungrouped.is_empty()).then(|| {
+            format!(
+                "{}: column {column}: {} is taken for a group: leave such cells empty where an image belongs to no group",
+                self.name,
+                ungrouped.join(", ")
+            )
+        })
     }
 
     fn note(&mut self, note: String) {

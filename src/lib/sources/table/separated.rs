@@ -310,7 +310,7 @@ impl CellKinds {
 }
 
 /// Whether a cell says that a value is missing, as people and programs write it.
-fn is_missing(cell: &str) -> bool {
+pub fn is_missing(cell: &str) -> bool {
     const WORDS: [&str; 18] = [
         "n/a",
         "#n/a",
