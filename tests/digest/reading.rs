@@ -910,6 +910,23 @@ fn a_canvas_answers_to_the_ids_that_its_own_annotations_use() {
 }
 
 #[test]
+fn an_image_that_an_annotation_alone_names_is_one_by_its_description_or_format_too() {
+    let fragment = json!({"type": "FragmentSelector", "value": "xywh=1,2,3,4"});
+    let cases = [
+        json!("https://b.example/iiif/x/info.json#xywh=1,2,3,4"),
+        json!({"type": "SpecificResource", "source": "https://b.example/iiif/x/info.json", "selector": fragment}),
+        json!({"type": "SpecificResource", "selector": fragment,
+               "source": {"id": "https://b.example/view?id=1", "format": "image/jpeg"}}),
+    ];
+    for target in cases {
+        let list = json!({"id": format!("{HOME}/list"), "type": "AnnotationPage", "items": [tag(1, json!("cat"), target.clone())]});
+        let found = offline(&list, &[]);
+        let boxes = vec![("cat".to_owned(), vec![1.0, 2.0, 3.0, 4.0])];
+        assert_eq!((found.boxes, found.rejects), (boxes, vec![]), "{target}");
+    }
+}
+
+#[test]
 fn what_a_target_does_not_name_is_listed_and_never_the_whole() {
     let own = |end: &str| json!(format!("{HOME}/canvas/1{end}"));
     let fragment = |value: &str| json!({"type": "FragmentSelector", "value": value});

@@ -82,6 +82,22 @@ fn filters_move_nobody_and_growth_hardly_anybody() {
 }
 
 #[test]
+fn groups_that_change_their_split_where_a_set_is_replaced_are_told() {
+    let work = Workdir::new();
+    set(&work, 30);
+    let told = "groups that were in another split in the set that was replaced";
+    let run = |seed: &str| {
+        let run = reformat(&work, "csv", &[&SHARES[..], &["--seed", seed]].concat());
+        run.exits(0).stderr().contains(told)
+    };
+    assert_eq!([run("1"), run("1"), run("2")], [false, false, true]);
+    assert!(!work.text("out/dataset.json").contains(told));
+    let moved = work.text("out/dataset.json");
+    assert!(!run("2"));
+    assert_eq!(work.text("out/dataset.json"), moved);
+}
+
+#[test]
 fn every_earlier_place_is_kept() {
     let work = Workdir::new();
     set(&work, 30);

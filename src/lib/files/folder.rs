@@ -271,7 +271,9 @@ impl Folder {
 /// The error for two files of one name, of which one would overwrite the other.
 fn two_of_one_name(path: &str) -> Error {
     let what = format!("{path}: two files of the dataset have this name");
-    Error::new(what).hint("`recto-download` gives every image a unique name")
+    Error::new(what).hint(
+        "`recto-download` gives every image a unique name; splits whose names mean the same, such as val and validation, need one name",
+    )
 }
 
 impl Drop for Folder {

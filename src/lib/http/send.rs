@@ -518,9 +518,9 @@ impl Sender {
         }
         if !e.is_connect() {
             return match is_unreadable(e) {
-                true => {
-                    Error::protocol(format!("the response header of {name} is not valid HTTP{cause}"))
-                }
+                true => Error::protocol(format!(
+                    "the response header of {name} is not valid HTTP{cause}"
+                )),
                 false => Error::network(format!("{name} closed the connection{cause}")),
             };
         }

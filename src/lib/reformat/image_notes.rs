@@ -188,7 +188,9 @@ impl ImageNotes {
         };
         let emptied = match emptied {
             Emptied::Written => "written without boxes, because all were left out",
-            Emptied::Some => "without boxes, because all were left out; --negatives writes some of such images",
+            Emptied::Some => {
+                "without boxes, because all were left out; --negatives writes some of such images"
+            }
             Emptied::LeftOut => "image left out, because all its boxes were left out",
         };
         let lists = [

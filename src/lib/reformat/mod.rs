@@ -24,6 +24,7 @@ mod keys;
 mod measure;
 mod near_duplicates;
 mod negatives;
+mod option_tables;
 mod options;
 mod output;
 mod owners;
@@ -150,8 +151,38 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     };
     match shard {
         Some(shard) => parts::make::make(&set, assembled, shard, summary),
-        None => set.publish(assembled, summary),
+        None => {
+            // Said, and not written: the set does not depend on what was there before.
+            let moved = moved(options, &assembled);
+            set.publish(assembled, summary)?;
+            summary.notes.extend(moved);
+            Ok(())
+        }
     }
+}
+
+/// A note about groups that are in another split than in the set that is replaced.
+fn moved(options: &Options, assembled: &Assembled) -> Option<String> {
+    let earlier = options.output.join(output::MARKER);
+    if options.splits.split_like.is_some() || !earlier.is_file() {
+        return None;
+    }
+    let earlier: contracts::DatasetFile = contracts::read(&earlier).ok()?;
+    let groups = assembled.groups.iter();
+    let moved: Vec<String> = groups
+        .filter_map(|(group, split)| {
+            let before = earlier
+                .groups
+                .get(group)
+                .filter(|before| *before != split)?;
+            Some(format!("`{group}` from {before} to {split}"))
+        })
+        .collect();
+    let what = format!(
+        "groups that were in another split in the set that was replaced; --split-like {} in later commands keeps every group where it is now",
+        options.output.display()
+    );
+    (!moved.is_empty()).then(|| image_notes::first_few(&what, &moved))
 }
 
 /// Refuses a set without images, or without those that its tools need.

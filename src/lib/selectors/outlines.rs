@@ -29,7 +29,10 @@ pub fn rect([x, y, width, height]: [f64; 4], [rx, ry]: [f64; 2], transform: Affi
     }
     // Its corners are quarters of circles where rx and ry are the units.
     let unit = Affine::scale_non_uniform(rx, ry);
-    let rounded = unit.inverse().transform_rect_bbox(rect).to_rounded_rect(1.0);
+    let rounded = unit
+        .inverse()
+        .transform_rect_bbox(rect)
+        .to_rounded_rect(1.0);
     let outline = rounded.path_elements(TOLERANCE / 10.0 / rx.max(ry));
     outline.map(|el| transform * (unit * el)).collect()
 }

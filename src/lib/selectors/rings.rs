@@ -358,7 +358,10 @@ mod tests {
                 let shape = super::shape(rings.iter().cloned().map(ring).collect()).unwrap();
                 let sum = |rings: &[Polygon]| rings.iter().map(Polygon::area).sum::<f64>();
                 let area = sum(&shape.polygon.unwrap().parts()) - sum(&shape.holes);
-                assert!((area - wanted).abs() < 1.0, "{rings:?} {is_even_odd}: {area}");
+                assert!(
+                    (area - wanted).abs() < 1.0,
+                    "{rings:?} {is_even_odd}: {area}"
+                );
             }
         }
     }

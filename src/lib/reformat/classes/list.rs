@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
 use crate::files;
+use crate::reformat::option_tables::OptionTable;
 use crate::sources::boxes::{self, class_names};
 
 /// Reads a list of classes: a name on each line, the `data.yaml` of a set for YOLO, the `classes.csv` of crops, or the
@@ -104,10 +105,13 @@ fn in_a_row(name: &str, classes: Vec<(String, String)>) -> Result<Vec<String>, E
 fn of_table(name: &str, bytes: &[u8]) -> Result<Vec<String>, Error> {
     let cannot =
         |e: csv::Error| Error::new(format!("{name}: cannot be read as a table")).because(e);
-    let mut table = csv::Reader::from_reader(bytes);
-    let header = table.headers().map_err(cannot)?.clone();
-    let column = |wanted: &str| header.iter().position(|found| found.trim() == wanted);
-    let (Some(id), Some(class)) = (column("id"), column("class")) else {
+    let place =
+        |row: &csv::StringRecord, wanted: &str| row.iter().position(|found| found.trim() == wanted);
+    let columns = |row: &csv::StringRecord| place(row, "id").zip(place(row, "class"));
+    let table = OptionTable::new(name, bytes, |row| columns(row).is_some());
+    let mut rows = table.reader().into_records();
+    let header = rows.next().transpose().map_err(cannot)?.unwrap_or_default();
+    let Some((id, class)) = columns(&header) else {
         let found: Vec<&str> = header.iter().collect();
         let what = format!(
             "{name}:1: the columns are {}; `id` and `class` were expected",
@@ -117,7 +121,7 @@ fn of_table(name: &str, bytes: &[u8]) -> Result<Vec<String>, Error> {
             Error::new(what).hint("a list in a text file has the name of a class on each line")
         );
     };
-    let rows = table.records().map(|row| {
+    let rows = rows.map(|row| {
         let row = row.map_err(cannot)?;
         let cell = |column: usize| row.get(column).map(files::plain_cell).unwrap_or_default();
         Ok((cell(id).trim().to_owned(), cell(class).trim().to_owned()))

@@ -9,6 +9,7 @@ use super::taxonomy::plain;
 use crate::contracts;
 use crate::error::Error;
 use crate::files;
+use crate::reformat::option_tables::OptionTable;
 
 /// Class → its new name; none if it is dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,9 +51,9 @@ pub fn read(path: &Path) -> Result<Remap, Error> {
 }
 
 fn parse(bytes: &[u8], name: &str) -> Result<Remap, Error> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let pairs = match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
-        Some(b'{') => from_json(bytes, name)?,
+    let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let pairs = match json.iter().find(|b| !b.is_ascii_whitespace()) {
+        Some(b'{') => from_json(json, name)?,
         _ => from_csv(bytes, name)?,
     };
     let mut map = BTreeMap::new();
@@ -79,22 +80,16 @@ fn from_json(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
 
 fn from_csv(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
     let fault = |e: csv::Error| Error::new(format!("{name}: cannot be read as CSV")).because(e);
-    let rows = |delimiter: u8| -> Result<Vec<csv::StringRecord>, Error> {
-        let mut csv = csv::ReaderBuilder::new()
-            .flexible(true)
-            .has_headers(false)
-            .delimiter(delimiter)
-            .from_reader(bytes);
-        csv.records().collect::<Result<_, _>>().map_err(fault)
-    };
-    // Spreadsheets save with semicolons where the comma is for decimals.
-    for delimiter in *b",;\t" {
-        let rows = rows(delimiter)?;
-        if let Some((from, to, skip)) = columns(&rows) {
-            return Ok(pairs(&rows[skip.min(rows.len())..], from, to));
-        }
+    // Several columns are known by their names, two by their number.
+    let table = OptionTable::new(name, bytes, |row| columns(row).is_some());
+    let rows: Vec<csv::StringRecord> = table
+        .reader()
+        .records()
+        .collect::<Result<_, _>>()
+        .map_err(fault)?;
+    if let Some((from, to, skip)) = rows.first().and_then(columns) {
+        return Ok(pairs(&rows[skip..], from, to));
     }
-    let rows = rows(b',')?;
     let found: Vec<&str> = rows
         .first()
         .map(|row| row.iter().collect())
@@ -109,8 +104,7 @@ fn from_csv(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
 }
 
 /// The columns of old and new names, and how many rows to skip.
-fn columns(rows: &[csv::StringRecord]) -> Option<(usize, usize, usize)> {
-    let first = rows.first()?;
+fn columns(first: &csv::StringRecord) -> Option<(usize, usize, usize)> {
     let column = |wanted: &str| {
         let is = |found: &str| found.trim().eq_ignore_ascii_case(wanted);
         first.iter().position(is)

@@ -11,6 +11,7 @@ use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
 use crate::files;
 use crate::reformat::image_notes::first_few;
+use crate::reformat::option_tables::OptionTable;
 use crate::reformat::secrets::clean_name;
 
 /// Where images and groups were.
@@ -220,36 +221,36 @@ fn asked_in(command: &str) -> Option<Splits> {
 }
 
 /// The columns of splits, images and groups; one of the last two may be missing.
-fn columns(
-    header: &csv::StringRecord,
-    name: &str,
-) -> Result<(usize, Option<usize>, Option<usize>), Error> {
+fn columns(header: &csv::StringRecord) -> Option<(usize, Option<usize>, Option<usize>)> {
     let column = |wanted: &[&str]| {
         let is = |found: &str| wanted.iter().any(|w| found.trim().eq_ignore_ascii_case(w));
         header.iter().position(is)
     };
     let (image, group) = (column(&["image", "id"]), column(&["group"]));
-    if let Some(split) = column(&["split"]).filter(|_| image.is_some() || group.is_some()) {
-        return Ok((split, image, group));
-    }
+    let split = column(&["split"]).filter(|_| image.is_some() || group.is_some())?;
+    Some((split, image, group))
+}
+
+fn unknown_columns(header: &csv::StringRecord, name: &str) -> Error {
     let found: Vec<&str> = header.iter().collect();
     let what = format!(
         "{name}:1: the columns are {}; `split` and `image` or `group` were expected",
         found.join(",")
     );
-    Err(Error::new(what).hint("image-splits.csv of an earlier set has these columns"))
+    Error::new(what).hint("image-splits.csv of an earlier set has these columns")
 }
 
 fn of_table(bytes: &[u8], name: &str) -> Result<Earlier, Error> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let fault = |e: csv::Error| Error::new(format!("{name}: cannot be read as CSV")).because(e);
-    let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let (split, image, group) = columns(table.headers().map_err(fault)?, name)?;
+    let table = OptionTable::new(name, bytes, |row| columns(row).is_some());
+    let mut rows = table.reader().into_records();
+    let header = rows.next().transpose().map_err(fault)?.unwrap_or_default();
+    let (split, image, group) = columns(&header).ok_or_else(|| unknown_columns(&header, name))?;
     let mut earlier = Earlier::default();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let mut votes: BTreeMap<(String, String), u64> = BTreeMap::new();
     let mut moved: Vec<String> = Vec::new();
-    for row in table.records() {
+    for row in rows {
         let row = row.map_err(fault)?;
         let cell = |column: Option<usize>| {
             let text = column.and_then(|column| row.get(column));

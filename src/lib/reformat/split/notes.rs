@@ -53,7 +53,7 @@ fn alike(names: &[String]) -> Option<String> {
         .collect();
     (!all.is_empty()).then(|| {
         format!(
-            "splits whose names mean the same: {}; give them one name in the metadata that --split-by reads",
+            "splits whose names mean the same: {}; give them one name, in --split or in the metadata that --split-by reads",
             all.join(", ")
         )
     })
@@ -149,6 +149,12 @@ fn why_empty(assigned: &Assigned, part: usize, name: &str) -> String {
         return "its share is below the 2 % of all images that may be missed so that groups stay in their splits when the set grows"
             .into();
     }
+    if assigned.units == assigned.of.len() {
+        return format!(
+            "the shares of {} are whole images",
+            counted(assigned.units as u64, "image", "images")
+        );
+    }
     format!(
         "{} in total, and none is divided; --group-by KEY makes other groups, `--group-by image` one of every image",
         counted(assigned.units as u64, "group", "groups")
@@ -179,6 +185,12 @@ fn why_missed(assigned: &Assigned, splits: &Splits, images: usize) -> String {
         return format!(
             "{} where --split-like or --split-by says",
             counted(assigned.kept as u64, "image is", "images are")
+        );
+    }
+    if assigned.units == all {
+        return format!(
+            "the shares of {} are whole images",
+            counted(all as u64, "image", "images")
         );
     }
     let percent = (assigned.largest as f64 / all.max(1) as f64 * 100.0).round();

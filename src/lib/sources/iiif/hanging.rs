@@ -46,7 +46,10 @@ impl PageStatements {
 
 /// `page`, `block`, `line`, `word`…: `textGranularity`, or the type of Dublin Core that stands for it.
 pub fn granularity(value: &Value) -> Option<String> {
-    let of_extension = value.as_object().into_iter().flat_map(serde_json::Map::keys);
+    let of_extension = value
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::keys);
     // With the prefix of the extension, or its IRI, where the context is not that of Presentation 3.
     let of_extension = of_extension.filter(|member| local_name(member) == "textGranularity");
     let members = of_extension.map(String::as_str);

@@ -406,12 +406,18 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
     let services = [resource, target]
         .into_iter()
         .find_map(|v| service::services(v).best);
-    let is_image = |v: &Value| kind(v) == "image";
+    let is_image = |v: &Value| {
+        let format = v["format"].as_str().unwrap_or_default().trim();
+        kind(v) == "image" || format.to_ascii_lowercase().starts_with("image/")
+    };
+    // The description of a service stands for its image.
+    let described = base.strip_suffix("/info.json").filter(|id| is_url(id));
     let service = match services {
         Some(service) => Some(service),
         None if resource.is_object() && kind(resource).starts_with("imageservice") => {
             service::described(resource)
         }
+        None if described.is_some() => described.map(Service::named),
         None if !(is_image(resource) || is_image(target) || is_image_url(base)) => return None,
         None => service_of_request(base),
     };

@@ -31,6 +31,7 @@ use beside::More;
 use columns::Columns;
 pub use options::TableOptions;
 use rows::{Row, Rows};
+pub use text::decode;
 
 /// The source `table`.
 #[derive(Debug)]
