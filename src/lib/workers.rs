@@ -158,11 +158,16 @@ fn numbered(
     environment: &impl Fn(&str) -> Option<String>,
     planned: Option<u64>,
 ) -> Result<Shard, Error> {
-    let number = |name: &str| environment(name).and_then(|text| text.trim().parse::<u64>().ok());
+    /// No scheduler has more workers.
+    const MOST: u64 = 1_000_000_000;
+    let number = |name: &str| {
+        let number = environment(name).and_then(|text| text.trim().parse::<u64>().ok());
+        number.filter(|number| *number <= MOST)
+    };
     let given = SCHEDULERS
         .iter()
         .find_map(|of| Some((of, number(of.index)?)));
-    let own = number(COUNT);
+    let own = number(COUNT).filter(|count| *count > 0);
     let Some((scheduler, index)) = given else {
         let names: Vec<&str> = SCHEDULERS.iter().map(|of| of.index).collect();
         return Err(

@@ -102,14 +102,21 @@ pub fn of_environment(stage: &str, arg: &Arg) -> Option<Setting> {
     let option = arg.get_long()?;
     let name = variable(stage, option);
     let text = std::env::var(&name).ok()?;
-    let values = match takes_value(arg) {
-        true => text.lines().map(|line| Value::Text(line.into())).collect(),
-        false => vec![match text.trim().to_lowercase().as_str() {
-            "" | "0" | "false" | "no" | "off" => Value::Flag(false),
-            "1" | "true" | "yes" | "on" => Value::Flag(true),
-            // That it is neither is said when it is checked.
-            _ => Value::Text(text),
-        }],
+    let is_file = arg
+        .get_value_names()
+        .is_some_and(|names| names[0] == "FILE");
+    let switch = match text.trim().to_lowercase().as_str() {
+        // A number may be meant where a value may stand.
+        "0" | "1" if may_lack_value(arg) && !is_file => None,
+        "" | "0" | "false" | "no" | "off" => Some(Value::Flag(false)),
+        "1" | "true" | "yes" | "on" => Some(Value::Flag(true)),
+        _ => None,
+    };
+    let values = match switch.filter(|_| !takes_value(arg) || may_lack_value(arg)) {
+        Some(switch) => vec![switch],
+        None if takes_value(arg) => text.lines().map(|line| Value::Text(line.into())).collect(),
+        // That it is neither is said when it is checked.
+        None => vec![Value::Text(text)],
     };
     Some(Setting {
         stage: Some(stage.into()),

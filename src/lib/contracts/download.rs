@@ -96,6 +96,12 @@ pub struct SampledRegion {
 }
 
 impl Download {
+    /// Whether the file, and the pack that it may be in, lie in the folder of the journal.
+    pub fn is_within(&self) -> bool {
+        let pack = self.pack.as_ref().map(|pack| pack.tar.as_str());
+        files::is_path_within(&self.path) && pack.is_none_or(files::is_path_within)
+    }
+
     /// Where the image is, relative to the journal's own folder.
     pub fn place(&self) -> MappedFile<'_> {
         let pack = self.pack.as_ref();

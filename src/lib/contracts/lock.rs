@@ -130,20 +130,35 @@ impl LockedDocument {
 /// Takes the lines of a part.
 pub type PutLine<'a, T> = &'a mut dyn FnMut(&T) -> io::Result<()>;
 
-/// Writes a part of a `recto.lock`. What else the file has stays: other parts, but for an older form of this one. A file that is
-/// not a lock is replaced.
+/// Refuses a file to which no part can be added, because it is damaged or something else: what it holds would be lost.
 ///
 /// # Errors
-/// The file cannot be written, or `lines` fails.
+/// It is such a file, or cannot be read.
+pub fn refuse_damaged_lock(path: &Path) -> Result<(), Error> {
+    kept_heads(path).map(drop)
+}
+
+/// The heads of the parts that stay when one is written.
+fn kept_heads(path: &Path) -> Result<Vec<LockHead>, Error> {
+    let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+    if files::is_dash(path) || files::is_device(path) || is_empty {
+        return Ok(Vec::new());
+    }
+    heads(path).map_err(|e| {
+        e.hint("restore it from a copy, or move it away: --lock keeps the other parts of the file, and cannot read them")
+    })
+}
+
+/// Writes a part of a `recto.lock`. What else the file has stays: other parts, but for an older form of this one.
+///
+/// # Errors
+/// The file cannot be written, it is there and no lock, or `lines` fails.
 pub fn write_lock<T: Serialize>(
     path: &Path,
     head: &LockHead,
     lines: impl FnOnce(PutLine<T>) -> io::Result<()>,
 ) -> Result<(), Error> {
-    let others = match files::is_dash(path) || files::is_device(path) {
-        true => Vec::new(),
-        false => heads(path).unwrap_or_default(),
-    };
+    let others = kept_heads(path)?;
     let others = others.iter().filter(|other| !head.replaces(other));
     let place = |head: &LockHead| (head.part, head.output.clone());
     let (before, after): (Vec<&LockHead>, Vec<&LockHead>) =

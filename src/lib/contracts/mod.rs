@@ -79,7 +79,7 @@ pub use localizations::{
 };
 pub use lock::{
     LockHead, LockPart, LockedDocument, LockedImage, PutLine, read_lock, read_locked_documents,
-    write_lock,
+    refuse_damaged_lock, write_lock,
 };
 pub use mapped_file::MappedFile;
 pub use points::{baseline, keypoints, keypoints_value, map_points, unread_points};

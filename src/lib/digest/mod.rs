@@ -122,6 +122,8 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
 /// Checks that all files can be written, before hours of harvesting.
 fn rehearse(options: &Options) -> Result<(), Error> {
     contracts::rehearse_set(&options.output())?;
+    let lock = options.lock.as_deref();
+    lock.map_or(Ok(()), contracts::refuse_damaged_lock)?;
     let changes = options.locked.as_ref().map(|_| options.changes());
     let files = [options.rejects_file(), options.lock.clone(), changes];
     files

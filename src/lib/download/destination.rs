@@ -17,6 +17,8 @@ pub struct Earlier {
     pub path: String,
     /// Where it is.
     pub content: Content,
+    /// The first 16 digits of its SHA-256, as a number.
+    pub sha256: u64,
 }
 
 /// Where an image goes.
@@ -51,8 +53,9 @@ impl Destination {
             }
             let own = self.own.as_ref().map(|own| &*own.path);
             if let (Keeping::Objects, Some(store)) = (self.keeping, &self.folder.store) {
-                let own = (own, self.keeps_versions);
-                if moves::upload(store, part, path, sha256, own)? {
+                let own = self.own.as_ref().filter(|own| own.path == path);
+                let own = own.map(|own| own.sha256);
+                if moves::upload(store, part, path, sha256, (own, self.keeps_versions))? {
                     self.note_moved(path);
                 }
                 part.publish_elsewhere();
@@ -79,7 +82,10 @@ impl Destination {
     /// Once the journal has the file at `path`: moves the file of the earlier download away that has another suffix, as after a
     /// change of `--format`, or that is in a pack now; whether there was one. A person's file was moved before.
     pub fn settle(&self, path: &str) -> bool {
-        let Some(Earlier { path: own, content }) = &self.own else {
+        let Some(Earlier {
+            path: own, content, ..
+        }) = &self.own
+        else {
             return false;
         };
         if self.keeping == Keeping::Objects {

@@ -124,7 +124,9 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         ("--lock", options.lock.as_deref()),
         ("--report", options.common.report.as_deref()),
     ];
-    files::refuse_overwriting(&inputs, &outputs)
+    files::refuse_overwriting(&inputs, &outputs)?;
+    let lock = options.lock.as_deref();
+    lock.map_or(Ok(()), contracts::refuse_damaged_lock)
 }
 
 fn estimate_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {

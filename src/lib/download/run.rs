@@ -196,6 +196,7 @@ impl Active<'_> {
                 slot.map(|slot| Earlier {
                     path: index.path(slot).to_owned(),
                     content: folder.content_of(index.place(slot)),
+                    sha256: index.sha256(slot),
                 })
             };
             let ended = downloader.download(&image, own, log).await;

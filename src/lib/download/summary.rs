@@ -455,12 +455,23 @@ impl Verified {
     /// # Errors
     /// Those of the disk.
     pub fn set_aside(&self, folder: &OutputFolder) -> Result<(), Error> {
-        moves::set_aside(folder, Self::ASIDE, self.altered.iter().map(String::as_str))
+        let mut altered = self.altered.iter().map(String::as_str);
+        match &folder.store {
+            None => moves::set_aside(folder, Self::ASIDE, altered),
+            // There it is copied: the image takes its place.
+            Some(store) => altered.try_for_each(|path| {
+                let copied = moves::copy_aside(store, path, Self::ASIDE);
+                copied.map_err(|e| files::cannot_write(&store.join(path), e))
+            }),
+        }
     }
 
     /// Where altered files are moved to.
     fn aside(folder: &OutputFolder) -> PathBuf {
-        folder.work.join(Self::ASIDE)
+        match &folder.store {
+            Some(store) => store.join(".recto").join(Self::ASIDE),
+            None => folder.work.join(Self::ASIDE),
+        }
     }
 
     /// The same of those that were found altered; none with `--verify`, which says more.

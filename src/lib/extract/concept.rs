@@ -67,30 +67,49 @@ fn by(annotation: &Annotation, rule: &ClassFrom) -> Option<String> {
         ClassFrom::Auto => by(annotation, &ClassFrom::Tag)
             .or_else(|| by(annotation, &ClassFrom::Label))
             .or_else(|| is_transcription(annotation).then(|| "text".to_owned()))
-            .or_else(|| {
-                // That something is tagged is no name for it.
-                let names = ["tagging", "classifying", "identifying"];
-                let motivation = by(annotation, &ClassFrom::Motivation);
-                motivation.filter(|m| !names.contains(&m.as_str()))
-            }),
+            .or_else(|| by_motivation(annotation)),
     }
 }
 
-/// The attributes of a box: `text` (without markup; with it in `html`), `tags`, `links`, `language`, `motivation`, and all
+/// The class of an annotation that has neither a tag nor a label nor a text: its motivation, where that is a name for something.
+fn by_motivation(annotation: &Annotation) -> Option<String> {
+    // That something is tagged is no name for it.
+    const NO_NAMES: [&str; 3] = ["tagging", "classifying", "identifying"];
+    let motivation = by(annotation, &ClassFrom::Motivation)?;
+    if !TRANSCRIBING.contains(&motivation.as_str()) {
+        return Some(motivation).filter(|m| !NO_NAMES.contains(&m.as_str()));
+    }
+    // A text that could not be had, or is in a file of its own: its place is that of a text all the same.
+    let is_text = annotation.bodies.iter().any(|body| is_link(&body.value));
+    let is_part = annotation
+        .regions
+        .iter()
+        .any(|region| region.fragment.is_some() || region.svg.is_some() || region.point.is_some());
+    match (is_text, is_part) {
+        (true, true) => Some("text".into()),
+        (true, false) => None,
+        (false, _) => Some(motivation),
+    }
+}
+
+/// The attributes of a box: `text` (without markup; with it in `html`), texts of other purposes and languages, `tags`, `links`, `language`, `motivation`, and all
 /// others that the source gives.
 pub fn attributes(annotation: &Annotation) -> BTreeMap<String, Value> {
     let mut attributes = annotation.attributes.clone();
-    let words: Vec<Cow<str>> = texts(annotation).map(html::text).collect();
-    let markup = texts(annotation).filter(|body| html::is_html(body));
+    let said = Said::of(annotation);
+    let markup = said.main.iter().filter(|body| html::is_html(body));
     let markup: Vec<&str> = markup.map(|body| body.value.as_str()).collect();
     let mut put = |key: &str, value: Value| attributes.insert(key.to_owned(), value);
-    if !words.is_empty() {
-        put("text", words.join("\n").into());
+    if !said.main.is_empty() {
+        put("text", joined(&said.main).into());
+    }
+    for (key, bodies) in &said.others {
+        put(key, joined(bodies).into());
     }
     if !markup.is_empty() {
         put("html", markup.join("\n").into());
     }
-    let languages = texts(annotation).chain(&annotation.bodies);
+    let languages = said.main.iter().copied().chain(&annotation.bodies);
     if let Some(language) = languages.into_iter().find_map(|b| b.language.clone()) {
         put("language", language.into());
     }
@@ -150,17 +169,66 @@ fn texts(annotation: &Annotation) -> impl Iterator<Item = &Body> {
     })
 }
 
+/// The texts of an annotation.
+struct Said<'a> {
+    /// The text: what is written there, if somebody transcribed it, and in one language.
+    main: Vec<&'a Body>,
+    /// Texts of another purpose by its name, such as `commenting`, and those in another language as `text_` and its tag.
+    others: BTreeMap<String, Vec<&'a Body>>,
+}
+
+impl<'a> Said<'a> {
+    fn of(annotation: &'a Annotation) -> Self {
+        let is_transcribed = is_transcription(annotation);
+        let (mut main, mut others): (Vec<&Body>, BTreeMap<String, Vec<&Body>>) = Default::default();
+        let mut first = None;
+        for body in texts(annotation) {
+            let purpose = body.purpose.as_deref().unwrap_or("text");
+            let language = body.language.as_deref().map(str::to_lowercase);
+            if is_transcribed && !transcribes(body, annotation) {
+                others.entry(purpose.to_owned()).or_default().push(body);
+            } else if let (Some(first), Some(language)) = (&first, &language)
+                && first != language
+            {
+                others
+                    .entry(format!("text_{language}"))
+                    .or_default()
+                    .push(body);
+            } else {
+                first = first.or(language);
+                main.push(body);
+            }
+        }
+        Said { main, others }
+    }
+}
+
+/// Texts without markup, each once, on lines of their own.
+fn joined(bodies: &[&Body]) -> String {
+    let mut words: Vec<Cow<str>> = Vec::new();
+    for text in bodies.iter().copied().map(html::text) {
+        if !words.contains(&text) {
+            words.push(text);
+        }
+    }
+    words.join("\n")
+}
+
+/// Motivations and purposes of what is written on the image.
+const TRANSCRIBING: [&str; 3] = ["painting", "supplementing", "transcribing"];
+
 /// Whether the annotation transcribes text on the image, and is not a text about the image.
 fn is_transcription(annotation: &Annotation) -> bool {
-    const TRANSCRIBING: [&str; 3] = ["painting", "supplementing", "transcribing"];
-    let mut bodies = texts(annotation);
-    bodies.any(|body| match &body.purpose {
+    texts(annotation).any(|body| transcribes(body, annotation))
+}
+
+/// Whether a body is a text on the image.
+fn transcribes(body: &Body, annotation: &Annotation) -> bool {
+    let mut motivations = annotation.motivation.iter();
+    match &body.purpose {
         Some(purpose) => TRANSCRIBING.contains(&purpose.as_str()),
-        None => annotation
-            .motivation
-            .iter()
-            .any(|m| TRANSCRIBING.contains(&m.as_str())),
-    })
+        None => motivations.any(|m| TRANSCRIBING.contains(&m.as_str())),
+    }
 }
 
 fn is_link(value: &str) -> bool {

@@ -5,12 +5,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::content::Content;
-use super::paths::{cannot_write, folder_of};
+use super::paths::{cannot_write, folder_of, is_path_within};
 use super::system::sync_folder;
 use super::written::{WrittenFile, WrittenFiles};
 use super::{mount, owner};
@@ -254,8 +254,7 @@ impl Folder {
 
     /// Where a file of the folder is built.
     fn place(&mut self, path: &str) -> Result<PathBuf, Error> {
-        let is_name = |c: Component| matches!(c, Component::Normal(_));
-        if path.is_empty() || !Path::new(path).components().all(is_name) {
+        if !is_path_within(path) {
             return Err(Error::new(format!("{path}: is not a path inside a folder")));
         }
         let place = self.temporary.join(path);

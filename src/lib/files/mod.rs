@@ -41,7 +41,8 @@ pub use owner::{is_gone as is_process_gone, mark as process_mark};
 pub use pack::{KnownPack, PackWriter, Packed, is_numbered_pack};
 pub use part::{Held, Part};
 pub use paths::{
-    cannot_write, folder_of, is_dash, is_device, is_there, path_between, real, refuse_overwriting,
+    cannot_write, folder_of, is_dash, is_device, is_path_within, is_there, path_between, real,
+    refuse_overwriting,
 };
 pub use placed::place;
 pub use read_write::{

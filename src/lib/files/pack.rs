@@ -233,8 +233,12 @@ impl PackWriter {
         }
     }
 
-    /// What was added stays.
+    /// What was added stays, also should the list of it be lost: then these packs are not known, and left alone.
     pub fn commit(&mut self) {
+        if !self.begun.is_empty() {
+            // If the note stays, nothing follows from it as long as the packs are known.
+            let _ = cache_file::remove(&self.note);
+        }
         self.begun.clear();
         self.before = None;
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::store::{is_in_store, is_there_in_store};
 use crate::error::Error;
@@ -13,6 +13,12 @@ pub fn is_there(path: &Path) -> bool {
         true => is_there_in_store(path).unwrap_or(false),
         false => path.is_file(),
     }
+}
+
+/// Whether a path, as a file names it, stays in the folder that it is relative to.
+pub fn is_path_within(path: &str) -> bool {
+    let is_name = |part: Component| matches!(part, Component::Normal(_));
+    !path.is_empty() && Path::new(path).components().all(is_name)
 }
 
 /// Whether a path stands for standard input or output: `-`.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::options::Options;
+use super::options::{LEAST_RATE, Options};
 use super::pacing::RequestLimit;
 use crate::error::Error;
 use crate::files;
@@ -110,9 +110,9 @@ fn read(bytes: &[u8], name: &str) -> Result<Vec<Row>, Error> {
                 .because(e)
                 .hint("the columns are host,at_once,per_second,why")
         })?;
-        if row.at_once == 0 || !(row.per_second > 0.0 && row.per_second.is_finite()) {
+        if row.at_once == 0 || !(row.per_second >= LEAST_RATE && row.per_second.is_finite()) {
             let what = format!(
-                "{name}, row {}: at_once and per_second must be above 0",
+                "{name}, row {}: at_once and per_second must be above 0, per_second at least {LEAST_RATE}",
                 i + 1
             );
             return Err(Error::new(what));

@@ -15,7 +15,7 @@ use super::freed::Freed;
 use super::jobs::{Job, Jobs};
 use super::judgment::Judgment;
 use super::opt_out::Reservations;
-use super::options::Options;
+use super::options::{Options, server_of};
 use super::pacing::{BEHIND, Pacing, Turn};
 use super::retry::FailedAttempt;
 use super::robots::Robots;
@@ -82,12 +82,25 @@ impl Hosts {
 
     /// The host of a URL.
     pub fn of(&self, url: &url::Url, options: &Options) -> Arc<Host> {
-        let domain = url.host_str().unwrap_or_default();
-        let name = format!("{domain}:{}", url.port_or_known_default().unwrap_or(0));
+        let domain = url.host_str().unwrap_or_default().trim_end_matches('.');
+        let port = url.port_or_known_default().unwrap_or(0);
+        let name = format!("{domain}:{port}");
         let anonymous = self.anonymous.get(&name).copied().unwrap_or_default();
         let mut hosts = self.lock();
         let number = hosts.len();
-        let (which, sharing) = options.shared.get(&name).copied().unwrap_or((0, 1));
+        let server = server_of(url).unwrap_or_default();
+        // Plans of before name hosts with their ports.
+        let shared = options
+            .shared
+            .get(&server)
+            .or_else(|| options.shared.get(&name));
+        let (which, sharing) = shared.copied().unwrap_or((0, 1));
+        // The same server by the other scheme.
+        let twin = match port {
+            80 => hosts.get(&format!("{domain}:443")).cloned(),
+            443 => hosts.get(&format!("{domain}:80")).cloned(),
+            _ => None,
+        };
         let new = || {
             let limit = self.archives.limit_for(options, domain, sharing);
             let judgment = Judgment::new(options.give_up, self.samples);
@@ -96,6 +109,10 @@ impl Hosts {
                 options.workers.max(1) * sharing.max(1),
             );
             let pacing = Pacing::new(Instant::now(), limit, judgment);
+            let pacing = match twin {
+                Some(twin) => pacing.beside(&twin.pacing()),
+                None => pacing,
+            };
             Arc::new(Host {
                 number,
                 name: name.clone(),

@@ -53,7 +53,9 @@ pub use error::{Error, Kind};
 pub use hosts::Host;
 pub use hosts::Place;
 pub use netrc::{Login, NetrcFile, login_for};
-pub use options::{Budget, Options, USUAL_PER_HOST, host_of, length, rewrite, rewritten, size};
+pub use options::{
+    Budget, Options, USUAL_PER_HOST, host_of, length, rewrite, rewritten, server_of, size,
+};
 pub use pacing::{LEFT, RequestLimit, Turn};
 pub use redis_server::{News, REDIS_URL, RedisReply, RedisServer};
 pub use request::{AnswerHead, Request, RequestLog, Response, SavedResponse};

@@ -173,7 +173,22 @@ fn netrc(text: &str) -> Result<NetrcFile, String> {
 pub fn host_of(url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     let port = url.port_or_known_default()?;
-    Some(format!("{}:{port}", url.host_str()?))
+    Some(format!("{}:{port}", name_of(&url)?))
+}
+
+/// The server of a URL: its name, with a port of its own if it has one. What is asked for by http and by https is one server.
+pub fn server_of(url: &url::Url) -> Option<String> {
+    let name = name_of(url)?;
+    Some(match url.port() {
+        // Also where the other scheme has it by default.
+        Some(port) if ![80, 443].contains(&port) => format!("{name}:{port}"),
+        _ => name.to_owned(),
+    })
+}
+
+/// The name of a host, without the dot that may end it.
+fn name_of(url: &url::Url) -> Option<&str> {
+    Some(url.host_str()?.trim_end_matches('.'))
 }
 
 /// Requests in flight to one host, where neither the user nor its archive says otherwise.
@@ -281,11 +296,18 @@ fn amount(text: &str, units: &[(&str, f64)]) -> Result<f64, String> {
     amount.filter(|a| *a > 0.0 && *a < 1e15).ok_or_else(wrong)
 }
 
+/// The lowest rate: about a request in eleven days.
+pub const LEAST_RATE: f64 = 1e-6;
+
 fn rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
-        .filter(|v: &f64| v.is_finite() && *v >= 0.0)
-        .ok_or_else(|| format!("`{text}` is not a number of requests per second"))
+        .filter(|v: &f64| *v == 0.0 || v.is_finite() && *v >= LEAST_RATE)
+        .ok_or_else(|| {
+            format!(
+                "`{text}` is not a number of requests per second, from {LEAST_RATE}; 0 for no limit"
+            )
+        })
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -8,6 +8,7 @@
 //! What one URL does is not what its host does: `judgment` tells them apart.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -65,7 +66,7 @@ pub struct Pacing {
     /// Whether the next request of those is a repeated one.
     probes_again: bool,
     recent: Latency,
-    next_slot: Instant,
+    next_slot: SharedSlot,
     paused_until: Instant,
     /// Why it is paused, in the words of [`Pacing::hold`].
     why_paused: &'static str,
@@ -83,6 +84,34 @@ pub struct Pacing {
     stalls: Stalls,
     /// Statistics of this run.
     pub stats: HostStats,
+}
+
+/// When the next request may go to a server, which may be asked by http and by https.
+#[derive(Clone, Debug)]
+struct SharedSlot(Arc<Mutex<Instant>>);
+
+impl SharedSlot {
+    fn lock(&self) -> MutexGuard<'_, Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self) -> Instant {
+        *self.lock()
+    }
+
+    fn set(&self, until: Instant) {
+        *self.lock() = until;
+    }
+
+    /// Takes it, unless another one has; then until when.
+    fn take(&self, now: Instant, apart: Duration) -> Result<(), Instant> {
+        let mut slot = self.lock();
+        if *slot > now {
+            return Err(*slot);
+        }
+        *slot = now + apart;
+        Ok(())
+    }
 }
 
 /// How fast answers came since the window last grew, and before that.
@@ -153,7 +182,7 @@ impl Pacing {
             is_probing: false,
             probes_again: true,
             recent: Latency::default(),
-            next_slot: now,
+            next_slot: SharedSlot(Arc::new(Mutex::new(now))),
             paused_until: now,
             why_paused: "strain",
             stopped: None,
@@ -172,6 +201,14 @@ impl Pacing {
         let mut pacing = self;
         pacing.turns = Some(turns);
         pacing
+    }
+
+    /// For a host that is on one machine with another: requests to both keep their distance.
+    pub fn beside(self, other: &Pacing) -> Self {
+        Pacing {
+            next_slot: other.next_slot.clone(),
+            ..self
+        }
     }
 
     /// How many programs share the host, each with its part of the rate.
@@ -199,7 +236,7 @@ impl Pacing {
         if self.in_flight >= self.room() {
             return Turn::Full;
         }
-        let mut free = self.next_slot.max(self.paused_until);
+        let mut free = self.next_slot.get().max(self.paused_until);
         if let Some(turns) = &self.turns {
             free = turns.next(free.max(now), self.limit.per_second * self.programs());
         }
@@ -227,7 +264,10 @@ impl Pacing {
         let turn = self.outlook(now, again, yields);
         if matches!(turn, Turn::Go) {
             if self.rate > 0.0 {
-                self.next_slot = now + Duration::from_secs_f64(1.0 / self.rate);
+                let apart = Duration::from_secs_f64(1.0 / self.rate);
+                if let Err(until) = self.next_slot.take(now, apart) {
+                    return Turn::Wait(until);
+                }
             }
             self.probes_again = !again;
             self.in_flight += 1;
@@ -240,7 +280,7 @@ impl Pacing {
     pub fn gives_way(&mut self, until: Instant) {
         self.ended();
         self.stats.requests = self.stats.requests.saturating_sub(1);
-        self.next_slot = until;
+        self.next_slot.set(until);
     }
 
     /// A turn that was taken is not used: the host asked another program for a pause, until then.
@@ -326,7 +366,9 @@ impl Pacing {
         match self {
             _ if self.stopped.is_some() => Some(("stopped", None)),
             _ if self.paused_until > now => Some((self.why_paused, until(self.paused_until))),
-            _ if self.next_slot > now + WORTH_REPORTING => Some(("pace", until(self.next_slot))),
+            _ if self.next_slot.get() > now + WORTH_REPORTING => {
+                Some(("pace", until(self.next_slot.get())))
+            }
             _ => None,
         }
     }

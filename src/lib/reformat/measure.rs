@@ -1,10 +1,10 @@
 //! Finds the downloaded files and reads their headers.
 
-use std::path::{Component, Path};
+use std::path::Path;
 
 use crate::contracts::MappedFile;
 use crate::error::Error;
-use crate::files::Content;
+use crate::files::{self, Content};
 use crate::pixels;
 use crate::stored_image;
 
@@ -44,8 +44,7 @@ fn below(file: &str) -> Result<&str, String> {
     if Path::new(file).is_absolute() {
         return Err(format!("{ELSEWHERE}: {file}"));
     }
-    let plain = |c: Component| matches!(c, Component::Normal(_));
-    match !file.is_empty() && Path::new(file).components().all(plain) {
+    match files::is_path_within(file) {
         true => Ok(file),
         false => Err(format!("path leaves the folder of the image map: {file}")),
     }

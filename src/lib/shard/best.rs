@@ -52,6 +52,15 @@ impl Best {
 /// The line that counts for each image, by their ids.
 pub type BestLines = BTreeMap<String, Best>;
 
+/// What uniting folders did.
+#[derive(Debug, Default)]
+pub struct United {
+    /// How many files were not there.
+    pub placed: u64,
+    /// Paths of files that people put there, or changed there, and that were kept elsewhere.
+    pub altered: Vec<String>,
+}
+
 /// Where folders are united: on the disk, or in an object store.
 pub trait Place {
     /// The journals of the folders, that of the folder of all first.
@@ -60,11 +69,11 @@ pub trait Place {
     /// Whether a file is in the folder of its line, by its size.
     fn has(&self, found: &Best) -> bool;
 
-    /// Puts files in their places and writes the journal of the folder of all; how many files were not there.
+    /// Puts files in their places and writes the journal of the folder of all.
     ///
     /// # Errors
     /// Those of the disk and of the store.
-    fn unite(&mut self, best: &BestLines, packs: &Packs) -> Result<u64, Error>;
+    fn unite(&mut self, best: &BestLines, packs: &Packs) -> Result<United, Error>;
 
     /// Removes from the folders of workers what is in that of all.
     ///
@@ -105,6 +114,12 @@ impl JournalFile {
             }
             number += 1;
             match serde_json::from_slice::<Download>(&line) {
+                Ok(download) if download.recto == Download::NAME && !download.is_within() => {
+                    return Err(Error::new(format!(
+                        "{}:{number}: path leaves the folder of the journal: {}",
+                        self.name, download.path
+                    )));
+                }
                 Ok(download) if download.recto == Download::NAME => {
                     take((start, length as u32), download);
                 }

@@ -1,11 +1,11 @@
 //! Folders of workers on this machine: their files are linked or copied into the folder of all.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::best::{Best, BestLines, JournalFile, Lines, Place, of_workers};
+use super::best::{Best, BestLines, JournalFile, Lines, Place, United, of_workers};
 use super::packs::Packs;
 use crate::contracts::MappedFile;
 use crate::download::names::OutputFolder;
@@ -45,14 +45,14 @@ impl Here {
         })
     }
 
-    /// Puts every file in its place; gives the number of those that were not there. What a person put there is moved aside.
-    fn place(&self, best: &BestLines) -> Result<u64, Error> {
-        let mut own = HashSet::new();
+    /// Puts every file in its place. What a person put there, or changed there, is moved aside.
+    fn place(&self, best: &BestLines) -> Result<United, Error> {
+        let mut own = HashMap::new();
         self.journals[0].each_line(|_, line| {
-            own.insert(line.path);
+            own.insert(line.path, line.sha256);
         })?;
         let folder = OutputFolder::new(self.all[0].clone());
-        let (mut placed, mut folders) = (0, HashSet::new());
+        let (mut united, mut folders) = (United::default(), HashSet::new());
         for found in best.values().filter(|found| found.pack.is_none()) {
             let path = found.place();
             let (from, to) = self.way(found);
@@ -60,17 +60,21 @@ impl Here {
                 continue;
             }
             if !folder.content(path).is(&found.sha256) {
-                let is_own = own.contains(path).then_some(path);
-                make_room(&folder, path, &found.sha256, is_own)?;
+                let is_own = own
+                    .get(path)
+                    .is_some_and(|sha256| folder.content(path).is(sha256));
+                if make_room(&folder, path, &found.sha256, is_own.then_some(path))? {
+                    united.altered.push(path.to_owned());
+                }
                 files::place(&Content::file(from), &to)?;
-                placed += 1;
+                united.placed += 1;
                 folders.insert(files::folder_of(&to).to_owned());
             }
         }
         for folder in folders {
             files::sync_folder(&folder).map_err(|e| files::cannot_write(&folder, e))?;
         }
-        Ok(placed)
+        Ok(united)
     }
 
     /// Where a file is, and where it goes.
@@ -125,10 +129,11 @@ impl Place for Here {
         length.is_ok_and(|length| length == found.bytes)
     }
 
-    fn unite(&mut self, best: &BestLines, packs: &Packs) -> Result<u64, Error> {
-        let placed = self.place(best)? + packs.place(&self.all, &packed(best))?;
+    fn unite(&mut self, best: &BestLines, packs: &Packs) -> Result<United, Error> {
+        let mut united = self.place(best)?;
+        united.placed += packs.place(&self.all, &packed(best))?;
         self.write_journal(best, packs)?;
-        Ok(placed)
+        Ok(united)
     }
 
     fn clear(&mut self, best: &BestLines, packs: &Packs) -> Result<(), Error> {

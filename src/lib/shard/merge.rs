@@ -15,7 +15,7 @@ use crate::contracts::{self, Failure};
 use crate::download::names::OutputFolder;
 use crate::download::state::failed;
 use crate::download::state::journal::Journal;
-use crate::download::summary::{reject, write_map};
+use crate::download::summary::{Verified, reject, write_map};
 use crate::error::Error;
 use crate::files;
 use crate::http::id_without_secrets;
@@ -46,7 +46,10 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     let mut packs = Packs::default();
     let mut best = best_lines(&*place, &mut packs, summary)?;
     summary.notes.extend(rename_shared(&mut best));
-    let placed = place.unite(&best, &packs)?;
+    let united = place.unite(&best, &packs)?;
+    let altered: Vec<&str> = united.altered.iter().map(String::as_str).collect();
+    let note = Verified::note_of_altered(&OutputFolder::new(options.output_dir.clone()), &altered);
+    summary.notes.extend(note);
     let there = best.iter().map(|(id, best)| (&**id, best.mapped(&packs)));
     write_map(&options.image_map, &options.output_dir, there)?;
     let failures = failures(options, &all, &best)?;
@@ -64,7 +67,7 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     summary.read = summary.kept + summary.rejects.len() as u64;
     summary.count("images", best.len() as u64);
     summary.count("folders", parts.len() as u64);
-    summary.count("placed", placed);
+    summary.count("placed", united.placed);
     summary.done = format!(
         "{} of {} in {}",
         counted(best.len() as u64, "image", "images"),

@@ -14,7 +14,7 @@ use crate::contracts::{PlannedHost, PlannedShard, SetFolder, ShardPlan};
 use crate::download::names::{Naming, hash_of, source_uri};
 use crate::error::Error;
 use crate::files;
-use crate::http::{self, Archives, host_of};
+use crate::http::{self, Archives, server_of};
 use crate::summary::{Summary, counted};
 
 /// What is kept of an image.
@@ -103,7 +103,8 @@ fn read(options: &PlanOptions) -> Result<Read, Error> {
         Parts::NoBoxesNoMetadata,
         |image: &LocalizedImage| {
             let uri = source_uri(image).unwrap_or_default();
-            let host = host_of(&http::rewritten(&options.rewrite, uri)).unwrap_or_default();
+            let url = url::Url::parse(&http::rewritten(&options.rewrite, uri)).ok();
+            let host = url.as_ref().and_then(server_of).unwrap_or_default();
             let unit = hash_of(&format!("{host}\n{}", image.group));
             let mut hosts = hosts.lock().unwrap_or_else(PoisonError::into_inner);
             hosts.entry(unit).or_insert(host);

@@ -86,7 +86,7 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
         true => ranges(&open) + "\n",
         false => table(&shards) + &table_of_failures(&kinds),
     };
-    let sum = |of: fn(&Progress) -> u64| shards.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&Progress) -> u64| shards.iter().map(of).fold(0, u64::saturating_add);
     summary.count("done", sum(|shard| shard.done));
     summary.count("failed", sum(|shard| shard.failed));
     summary.count("waiting", sum(Progress::waiting));

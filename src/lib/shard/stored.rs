@@ -1,11 +1,11 @@
 //! Folders of workers in an object store: the store copies their images to the folder of all, and their lines are added to its
 //! journal. A line is sent when its image is there, so that a run which is killed at any moment leaves what the next goes on with.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::best::{Best, BestLines, JournalFile, Lines, Place, of_workers};
+use super::best::{Best, BestLines, JournalFile, Lines, Place, United, of_workers};
 use super::packs::Packs;
 use crate::download::shard_mark::MergedInto;
 use crate::download::state::moves::{ALTERED, copy_aside};
@@ -69,11 +69,13 @@ impl Stored {
         (from, self.all[0].join(found.place()))
     }
 
-    /// Where an image is to be copied from and to; none where it is there. What a person put there is moved aside.
+    /// Where an image is to be copied from and to; none where it is there. What a person put there, or changed there, is moved
+    /// aside.
     fn missing(
         &self,
         found: &Best,
-        own: &HashSet<String>,
+        own: &HashMap<String, String>,
+        united: &mut United,
     ) -> Result<Option<(PathBuf, PathBuf)>, Error> {
         let (from, to) = self.way(found);
         let Some(there) = self.files.get(&to) else {
@@ -87,7 +89,9 @@ impl Stored {
             return Ok(None);
         }
         let path = found.place();
-        if !own.contains(path) {
+        let sha256 = own.get(path);
+        if sha256.is_none_or(|sha256| !Content::file(to.clone()).is(sha256)) {
+            united.altered.push(path.to_owned());
             copy_aside(&self.all[0], path, ALTERED).map_err(|e| files::cannot_write(&to, e))?;
         }
         Ok(Some((from, to)))
@@ -125,7 +129,7 @@ impl Place for Stored {
         there.is_some_and(|there| there.bytes == found.bytes)
     }
 
-    fn unite(&mut self, best: &BestLines, packs: &Packs) -> Result<u64, Error> {
+    fn unite(&mut self, best: &BestLines, packs: &Packs) -> Result<United, Error> {
         if !packs.is_empty() {
             let what = format!(
                 "{}: images are in tar files (--pack)",
@@ -135,28 +139,30 @@ impl Place for Stored {
             return Err(Error::new(what).hint(hint));
         }
         self.refuse_within_parts(best)?;
-        let mut own = HashSet::new();
+        let mut own = HashMap::new();
         self.journals[0].each_line(|_, line| {
-            own.insert(line.path);
+            own.insert(line.path, line.sha256);
         })?;
         let is_open = |found: &&Best| found.folder > 0 || found.renamed.is_some();
         let open: Vec<&Best> = best.values().filter(is_open).collect();
         let cannot = |e| files::cannot_write(&self.all[0], e);
         let lines = Lines::of(&self.journals, packs);
-        let mut placed = 0;
+        let mut united = United::default();
         for some in open.chunks(AT_ONCE) {
-            let missing = some.iter().map(|found| self.missing(found, &own));
+            let missing = some
+                .iter()
+                .map(|found| self.missing(found, &own, &mut united));
             let missing: Vec<Option<(PathBuf, PathBuf)>> = missing.collect::<Result<_, Error>>()?;
             let missing: Vec<(PathBuf, PathBuf)> = missing.into_iter().flatten().collect();
             files::copy_all_in_store(&missing).map_err(cannot)?;
-            placed += missing.len() as u64;
+            united.placed += missing.len() as u64;
             let some_lines = some.iter().map(|found| lines.line(found));
             let some_lines: Vec<Vec<u8>> = some_lines.collect::<Result<_, Error>>()?;
             let added = self.segments.add(&some_lines.concat(), some.len());
             added.map_err(cannot)?;
         }
         self.segments.send().map_err(cannot)?;
-        Ok(placed)
+        Ok(united)
     }
 
     fn clear(&mut self, best: &BestLines, _: &Packs) -> Result<(), Error> {

@@ -67,7 +67,7 @@ pub fn fewest(width: u32, height: u32, limits: &Limits, aligned: bool) -> [u32; 
 /// The smallest multiple of 16 within `most` that needs no more parts than `most` does; else the smallest such
 /// number at all.
 fn even(whole: u32, most: u32) -> u32 {
-    let parts = whole.div_ceil(most);
+    let parts = whole.div_ceil(most.max(1)).max(1);
     let smallest = whole.div_ceil(parts);
     let aligned = smallest.next_multiple_of(BLOCK);
     if parts == 1 {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::contracts::{self, Download, MappedFile, PackedImage};
 use crate::error::Error;
-use crate::files::KnownPack;
+use crate::files::{self, KnownPack};
 use crate::http::for_journal;
 
 /// The place of an image in an [`Index`].
@@ -81,6 +81,14 @@ struct Line<'a> {
     pack: Option<PackedImage>,
 }
 
+impl Line<'_> {
+    /// Whether the file, and the pack that it may be in, lie in the folder of the journal: a folder may come from somebody else.
+    fn is_within(&self) -> bool {
+        let pack = self.pack.as_ref().map(|pack| pack.tar.as_str());
+        files::is_path_within(&self.path) && pack.is_none_or(files::is_path_within)
+    }
+}
+
 /// How much of a journal is in memory while it is read, in bytes.
 const BLOCK: usize = 8 << 20;
 
@@ -114,8 +122,8 @@ impl Index {
                     .map_or(0, |at| at + 1),
             };
             let read = index.lines(&block[..lines], start, &mut number, at_end);
-            let sound = read.map_err(|line| {
-                Error::new(format!("{name}:{line}: not a line of a download journal"))
+            let sound = read.map_err(|(line, problem)| {
+                Error::new(format!("{name}:{line}: {problem}"))
                     .hint("move the file away; images without an entry are downloaded again")
             })?;
             if at_end {
@@ -128,14 +136,14 @@ impl Index {
     }
 
     /// Adds lines that begin at `start` in the journal. Returns how many bytes are complete lines, or the number of one
-    /// that is not of a journal.
+    /// that is not of a journal, and why.
     fn lines(
         &mut self,
         block: &[u8],
         start: u64,
         number: &mut u64,
         at_end: bool,
-    ) -> Result<usize, u64> {
+    ) -> Result<usize, (u64, &'static str)> {
         let lines = lines(block);
         let parsed: Vec<Option<Line>> = lines.par_iter().map(|line| parse(line)).collect();
         let mut sound = 0;
@@ -143,12 +151,15 @@ impl Index {
             *number += 1;
             let is_last = at_end && sound + line.len() == block.len();
             match parsed {
+                Some(parsed) if !parsed.is_within() => {
+                    return Err((*number, "path leaves the folder of the journal"));
+                }
                 Some(parsed) => {
                     self.put(&parsed, start + sound as u64);
                 }
                 None if line.iter().all(u8::is_ascii_whitespace) => {}
                 None if is_last && is_cut_off(line) => return Ok(sound),
-                None => return Err(*number),
+                None => return Err((*number, "not a line of a download journal")),
             }
             sound += line.len();
         }
@@ -318,7 +329,10 @@ fn parse(line: &[u8]) -> Option<Line<'_>> {
     let line: Line = serde_json::from_slice(line).ok()?;
     let pack = line.pack.as_ref();
     let is_block = |pack: &PackedImage| {
-        pack.offset.is_multiple_of(BLOCK_OF_TAR) && pack.offset / BLOCK_OF_TAR <= u32::MAX.into()
+        let is_end = |end: u64| end <= i64::MAX as u64;
+        pack.offset.is_multiple_of(BLOCK_OF_TAR)
+            && pack.offset / BLOCK_OF_TAR <= u32::MAX.into()
+            && pack.offset.checked_add(line.bytes).is_some_and(is_end)
     };
     (line.recto == Download::NAME && pack.is_none_or(is_block)).then_some(line)
 }

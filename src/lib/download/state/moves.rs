@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::index::{Index, Slot};
+use super::index::{Index, Slot, sha256_start};
 use crate::download::names::OutputFolder;
 use crate::error::Error;
 use crate::files::{self, Content, Part};
@@ -81,8 +81,8 @@ pub fn keep_version(
     }
 }
 
-/// Puts an image into an object store; whether another one was there, which is kept. Only `own` is overwritten, of which the bytes
-/// are kept where that is wanted.
+/// Puts an image into an object store; whether something else was there, which is kept. Overwritten is only what an earlier download
+/// put there, known by the first digits of its SHA-256 (`own`); its bytes are kept too where that is wanted.
 ///
 /// # Errors
 /// Those of the disk and of the store.
@@ -91,7 +91,7 @@ pub fn upload(
     part: &Part,
     path: &str,
     sha256: &str,
-    (own, keeps_versions): (Option<&str>, bool),
+    (own, keeps_versions): (Option<u64>, bool),
 ) -> Result<bool, Error> {
     let place = store.join(path);
     let cannot = |e| files::cannot_write(&place, e);
@@ -99,7 +99,9 @@ pub fn upload(
     if files::upload_new(&place, &mut file, sha256).map_err(cannot)? {
         return Ok(false);
     }
-    let is_own = own == Some(path);
+    // Somebody may have replaced it since.
+    let there = Content::file(place.clone()).sha256();
+    let is_own = there.is_ok_and(|there| own == Some(sha256_start(&there)));
     if !is_own {
         copy_aside(store, path, ALTERED).map_err(cannot)?;
     } else if keeps_versions {

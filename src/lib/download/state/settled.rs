@@ -90,9 +90,8 @@ impl<'a> Lookup<'a> {
         let path = index.path(slot);
         let content = self.folder.content_of(index.place(slot));
         // What a killed run put there is downloaded again, and is nobody's work.
-        let is_ours = || {
-            self.keeps_name(index, slot) || moves::was_replaced(&self.folder.work, path, &content)
-        };
+        let is_ours =
+            || index.is_packed(slot) || moves::was_replaced(&self.folder.work, path, &content);
         let altered = || match is_ours() {
             true => FileState::Missing,
             false => FileState::Altered,

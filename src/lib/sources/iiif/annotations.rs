@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::hanging::{Hanging, PageStatements, granularity};
 use super::targets::{TargetPart, part, targets};
+use super::texts::is_read_as_text;
 use super::texts::{named_text, quoted};
 use super::values::{
     NAME, absolute, all, id, is_language_map, kind, label, language_of_texts, list, local_name,
@@ -108,6 +109,13 @@ fn read_bodies<'v>(
 ) -> Vec<Body> {
     let mut said = Vec::new();
     for value in bodies {
+        if let Some(format) =
+            first_text(value, &Value::Null, &FORMAT).filter(|format| !is_read_as_text(format))
+        {
+            let problem = format!("body is a text in a format that is not read: {format}");
+            read.unused.push((value, problem));
+            continue;
+        }
         match named_text(value, motivation) {
             Ok(Some(url)) => {
                 said.extend(body(value).into_iter().map(|body| Body {
@@ -265,6 +273,9 @@ fn body(value: &Value) -> Vec<Body> {
     }
     let name = |value| spelled_as(value, &NAME).find_map(|(_, name)| label(name));
     let named = name(value).or_else(|| name(source));
+    // What a text is called is not what it says: a label stands for the value where that is the name of a thing, or nothing.
+    let is_text = stated.iter().any(|text| !is_blank(text));
+    let named = named.filter(|_| !is_text);
     if stated.is_empty() {
         let name = id(source).or_else(|| id(value).filter(|id| !id.starts_with("_:")));
         let name = quoted(value).or_else(|| name.map(str::to_owned));
@@ -281,6 +292,26 @@ fn body(value: &Value) -> Vec<Body> {
         .iter()
         .filter_map(|text| text_body(text, Some(made(text))))
         .collect()
+}
+
+/// Whether a text says nothing but markup.
+fn is_blank(text: &str) -> bool {
+    let mut is_in_tag = false;
+    let text = text.replace("&nbsp;", " ");
+    !text.chars().any(|c| {
+        let is_markup = is_in_tag || c == '<';
+        is_in_tag = is_markup && c != '>';
+        !is_markup && !c.is_whitespace()
+    })
+}
+
+/// What the texts in bodies are called.
+fn names_of_texts(bodies: &[&Value]) -> Option<String> {
+    let texts = bodies
+        .iter()
+        .filter(|body| stated_texts(body).iter().any(|text| !is_blank(text)));
+    let mut names = texts.flat_map(|body| spelled_as(body, &NAME));
+    names.find_map(|(_, name)| label(name))
 }
 
 /// The texts that a body consists of, in one language.
@@ -352,7 +383,10 @@ fn attributes(
         .or_else(|| bodies.iter().find_map(|body| granularity(body)))
         .or_else(|| place.page.granularity.clone());
     for (name, text) in [
-        ("label", label(&value["label"])),
+        (
+            "label",
+            label(&value["label"]).or_else(|| names_of_texts(bodies)),
+        ),
         ("creator", creator(&value["creator"])),
         ("granularity", granularity),
         ("text_direction", of_bodies("textDirection")),

@@ -144,6 +144,49 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether texts of a media type are words to read, and not the source of a program or of a typesetter.
+pub fn is_read_as_text(media_type: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "rtf",
+        "vtt",
+        "srt",
+        "subrip",
+        "tex",
+        "latex",
+        "javascript",
+        "pdf",
+    ];
+    let name = media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let subtype = name.rsplit('/').next().unwrap_or_default();
+    !OTHERS.contains(&subtype.trim_start_matches("x-"))
+}
+
+/// What a text is the source of, by its first characters.
+fn source_of(text: &str) -> Option<&'static str> {
+    let kinds = [
+        ("%pdf-", "a PDF"),
+        ("{\\rtf", "a document in RTF"),
+        ("webvtt", "subtitles in WebVTT"),
+        ("\\documentclass", "the source of a document in LaTeX"),
+        ("%!ps", "a document in PostScript"),
+    ];
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    let is_start = |mark: &str| {
+        start
+            .get(..mark.len())
+            .is_some_and(|s| s.eq_ignore_ascii_case(mark))
+    };
+    kinds
+        .iter()
+        .find(|(mark, _)| is_start(mark))
+        .map(|(_, what)| *what)
+}
+
 /// Reads a document that is a text: plain, HTML, or a JSON resource that holds it.
 ///
 /// # Errors
@@ -152,6 +195,15 @@ pub fn read(answer: &Answer) -> FetchedText {
     let media_type = answer.media_type.as_deref().map(str::to_ascii_lowercase);
     let is_stated = |kind: &str| media_type.as_deref().is_some_and(|m| m.starts_with(kind));
     let (text, is_damaged) = stated_text(&answer.bytes, answer.media_type.as_deref());
+    if let Some(what) = source_of(&text) {
+        return Err(format!("text was expected: found {what}"));
+    }
+    if let Some(other) = media_type
+        .as_deref()
+        .filter(|media_type| !is_read_as_text(media_type))
+    {
+        return Err(format!("text was expected: found {other}"));
+    }
     if is_damaged {
         return Err("text is not in the encoding that it states, or not UTF-8".into());
     }
