@@ -152,18 +152,21 @@ const SCHEDULERS: [Scheduler; 5] = [
 /// The number of the variable that counts workers where a scheduler does not.
 const COUNT: &str = "RECTO_SHARDS";
 
+/// A number or count of workers. No scheduler has more than 10⁹.
+fn number_of_workers(text: &str) -> Option<u64> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number| *number <= 1_000_000_000)
+}
+
 /// The shard that a scheduler gives this worker. Of a plan the number of the worker is that of the shard, so that some of them
 /// can be started again; else workers are counted from the first one.
 fn numbered(
     environment: &impl Fn(&str) -> Option<String>,
     planned: Option<u64>,
 ) -> Result<Shard, Error> {
-    /// No scheduler has more workers.
-    const MOST: u64 = 1_000_000_000;
-    let number = |name: &str| {
-        let number = environment(name).and_then(|text| text.trim().parse::<u64>().ok());
-        number.filter(|number| *number <= MOST)
-    };
+    let number = |name: &str| environment(name).and_then(|text| number_of_workers(&text));
     let given = SCHEDULERS
         .iter()
         .find_map(|of| Some((of, number(of.index)?)));

@@ -38,7 +38,7 @@ impl Atomic {
         })
     }
 
-    /// Flushes to the disk and gives the file its name.
+    /// Flushes to the disk and gives the file its name. A file that is a mount point is written anew in its place.
     ///
     /// # Errors
     /// The file cannot be written or renamed; nothing is left behind then.
@@ -50,7 +50,15 @@ impl Atomic {
         let file = file.into_inner().map_err(|e| cannot(e.into_error()))?;
         file.sync_all().map_err(cannot)?;
         drop(file);
-        fs::rename(&self.temporary, &self.target).map_err(cannot)?;
+        match fs::rename(&self.temporary, &self.target) {
+            // A mount point, as a container has it, cannot be replaced, and its content can.
+            Err(e) if e.kind() == io::ErrorKind::ResourceBusy => {
+                fs::copy(&self.temporary, &self.target).map_err(cannot)?;
+                let written = File::open(&self.target).and_then(|file| file.sync_all());
+                written.map_err(cannot)?;
+            }
+            renamed => renamed.map_err(cannot)?,
+        }
         sync_folder(folder_of(&self.target)).map_err(cannot)
     }
 }

@@ -88,8 +88,18 @@ pub fn refuse_overwriting<'a>(
     outputs: &[(&str, Option<&Path>)],
 ) -> Result<(), Error> {
     let is_file = |path: &Path| !is_dash(path) && !is_device(path);
-    let inputs = inputs.into_iter().filter(|path| is_file(path));
-    let mut taken: Vec<(PathBuf, Option<&str>)> = inputs.map(|path| (real(path), None)).collect();
+    // Standard input may be a file.
+    let stdin = PathBuf::from("/dev/stdin");
+    let named = |path: &'a PathBuf| {
+        if is_dash(path) {
+            stdin.clone()
+        } else {
+            path.clone()
+        }
+    };
+    let inputs = inputs.into_iter().map(named).filter(|path| is_file(path));
+    let mut taken: Vec<(PathBuf, Option<&str>)> = inputs.map(|path| (real(&path), None)).collect();
+    refuse_two_on_stdout(outputs)?;
     for (option, path) in outputs {
         let Some(path) = path.filter(|path| is_file(path)) else {
             continue;
@@ -109,6 +119,21 @@ pub fn refuse_overwriting<'a>(
         }
     }
     Ok(())
+}
+
+/// Refuses to write two outputs to standard output, where nothing would tell them apart.
+fn refuse_two_on_stdout(outputs: &[(&str, Option<&Path>)]) -> Result<(), Error> {
+    let is_stdout = |path: &&Path| is_dash(path) || *path == Path::new("/dev/stdout");
+    let mut on_stdout = outputs
+        .iter()
+        .filter(|(_, path)| path.as_ref().is_some_and(is_stdout));
+    match (on_stdout.next(), on_stdout.next()) {
+        (Some((one, _)), Some((other, _))) => {
+            let what = format!("{one} and {other} both write to standard output");
+            Err(Error::usage(what).hint("name a file with one of them"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The error for a file that cannot be written, with a hint for the frequent causes.

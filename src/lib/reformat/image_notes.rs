@@ -60,6 +60,18 @@ pub enum Emptied {
     LeftOut,
 }
 
+impl Emptied {
+    fn words(self) -> &'static str {
+        match self {
+            Emptied::Written => "written without boxes, because all were left out",
+            Emptied::Some => {
+                "without boxes, because all were left out; --negatives writes some of such images"
+            }
+            Emptied::LeftOut => "image left out, because all its boxes were left out",
+        }
+    }
+}
+
 /// More pixels are an error to Pillow: twice its `MAX_IMAGE_PIXELS`.
 const MOST_OF_PILLOW: u64 = 2 * (1024 * 1024 * 1024 / 4 / 3);
 
@@ -186,13 +198,6 @@ impl ImageNotes {
                 "EXIF orientation that the boxes do not follow: they are on the pixels as stored"
             }
         };
-        let emptied = match emptied {
-            Emptied::Written => "written without boxes, because all were left out",
-            Emptied::Some => {
-                "without boxes, because all were left out; --negatives writes some of such images"
-            }
-            Emptied::LeftOut => "image left out, because all its boxes were left out",
-        };
         let lists = [
             (
                 "size differs from the declared one, using the file's actual size",
@@ -234,7 +239,7 @@ impl ImageNotes {
                 "`keypoints` that are no [x, y, visibility, …] or `baseline` that is no [[x, y], [x, y], …], left as they are",
                 &self.unread,
             ),
-            (emptied, &self.emptied),
+            (emptied.words(), &self.emptied),
         ];
         let lists = lists.iter().filter_map(|(what, list)| list.message(what));
         lists.chain(self.box_messages()).collect()

@@ -109,8 +109,6 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let input = options.localizations.display().to_string();
     let (naming, notes) = options.classes.rules(&input, &records.others.taxonomy)?;
     summary.notes = notes;
-    let unused = unused_options::notes(options, &formats, single);
-    summary.notes.extend(unused);
     let names = ClassNames::new(&naming);
     let tiles = tile_rules(options, &formats, single)?;
     let looks = looks(options, &map, shard)?;
@@ -378,7 +376,10 @@ fn assembled(
     let has_copies = formats
         .iter()
         .any(|format| format.info().holds_images && options.placing(*format) != Placing::None);
-    let has_copies = has_copies && !is_single(formats, &options.output).unwrap_or(false);
+    let single = is_single(formats, &options.output).unwrap_or(false);
+    let has_copies = has_copies && !single;
+    let unused = unused_options::notes(options, formats, single);
+    summary.notes.extend(unused);
     let negatives = options.boxes.negatives;
     let writes_negatives = formats.iter().any(|format| {
         // Formats of parts of images have nothing of those without boxes.

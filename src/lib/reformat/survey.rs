@@ -304,14 +304,7 @@ fn found<'a>(
         ..particulars((entry, &file), &placed, rules)
     });
     let facts = facts(entry, &file, &placed);
-    let classes = labels.iter().filter_map(|(_, fate)| match fate {
-        Fate::Class(class) if facts.classes.iter().all(|(boxed, _)| boxed != class) => Some(*class),
-        _ => None,
-    });
-    let labels_without_box = match placed.boxes.is_empty() {
-        true => Vec::new(),
-        false => classes.collect(),
-    };
+    let labels_without_box = labels_without_box(&labels, &facts.classes);
     // Freed by the thread that made them, which costs far less.
     placed.boxes = Vec::new();
     Found {
@@ -334,6 +327,18 @@ fn found<'a>(
         cleaned: None,
         grouped,
     }
+}
+
+/// Classes that an image with boxes is labelled with and has no box of.
+fn labels_without_box(labels: &[(u32, Fate)], boxed: &[(u32, u32)]) -> Vec<u32> {
+    let classes = labels.iter().filter_map(|(_, fate)| match fate {
+        Fate::Class(class) => Some(*class),
+        _ => None,
+    });
+    let is_boxed = |class: &u32| boxed.iter().any(|(other, _)| other == class);
+    classes
+        .filter(|class| !boxed.is_empty() && !is_boxed(class))
+        .collect()
 }
 
 /// The group and the split of an image as its metadata name them.

@@ -7,79 +7,55 @@ use crate::formats::{Format, LineMask};
 /// Notes about options that none of the formats uses.
 pub fn notes(options: &Options, formats: &[&dyn Format], single: bool) -> Vec<String> {
     let is_any = |names: &[&str]| formats.iter().any(|format| names.contains(&format.name()));
+    let given = given(options)
+        .into_iter()
+        .filter(|(_, is_given, _)| *is_given);
+    let mut notes: Vec<String> = given
+        .filter(|(_, _, names)| !is_any(names))
+        .map(|(option, _, names)| {
+            let names = names.join(", ");
+            format!("{option} has no effect here: it is for -f {names}")
+        })
+        .collect();
     let holds_images = !single && formats.iter().any(|format| format.info().holds_images);
-    let needs_val = formats.iter().any(|format| format.info().needs_val);
-    let shards = ["tf", "parquet", "webdataset"];
-    let is_not_default = options.line_mask != LineMask::default();
-    // (option, whether it is given, whether it is used, what it is for)
-    let all = [
-        ("--no-val", options.no_val, needs_val, "-f yolo"),
-        (
-            "--voc-inclusive",
-            options.voc_inclusive,
-            is_any(&["voc"]),
-            "-f voc",
-        ),
-        (
-            "--crop-margin",
-            options.crop_margin != 0.0,
-            is_any(&["crops"]),
-            "-f crops",
-        ),
-        (
-            "--crop-square",
-            options.crop_square,
-            is_any(&["crops"]),
-            "-f crops",
-        ),
-        ("--rectify", options.rectify, is_any(&["lines"]), "-f lines"),
-        (
-            "--line-mask",
-            is_not_default,
-            is_any(&["lines"]),
-            "-f lines",
-        ),
+    if !holds_images && !matches!(options.images, None | Some(Placing::None)) {
+        notes.push("--images has no effect here: no image files are written".into());
+    }
+    if options.no_val && !formats.iter().any(|format| format.info().needs_val) {
+        notes.push("--no-val has no effect here: it is for -f yolo".into());
+    }
+    let uses_seed = options.splits.is_split() || options.boxes.negatives.is_ratio();
+    if options.splits.seed != 0 && !uses_seed {
+        notes.push("--seed has no effect here: it is for --split and --negatives ratio:…".into());
+    }
+    notes
+}
+
+/// Options for some formats alone: whether each is given, and the formats.
+fn given(options: &Options) -> [(&'static str, bool, &'static [&'static str]); 10] {
+    let is_masked = options.line_mask != LineMask::default();
+    [
+        ("--voc-inclusive", options.voc_inclusive, &["voc"]),
+        ("--crop-margin", options.crop_margin != 0.0, &["crops"]),
+        ("--crop-square", options.crop_square, &["crops"]),
+        ("--rectify", options.rectify, &["lines"]),
+        ("--line-mask", is_masked, &["lines"]),
         (
             "--keypoints",
             options.keypoints.is_some(),
-            is_any(&["coco", "roboflow"]),
-            "-f coco",
+            &["coco", "roboflow"],
         ),
         (
             "--shard-mb",
             options.shard_mb != 256,
-            is_any(&shards),
-            "-f tf, parquet and webdataset",
+            &["tf", "parquet", "webdataset"],
         ),
-        (
-            "--iiif-base",
-            options.iiif_base.is_some(),
-            is_any(&["iiif"]),
-            "-f iiif",
-        ),
+        ("--iiif-base", options.iiif_base.is_some(), &["iiif"]),
         (
             "--sheet-images",
             options.sheet_images != 24,
-            is_any(&["sheet", "report"]),
-            "-f sheet and report",
+            &["sheet", "report"],
         ),
-        ("--total", options.total, is_any(&["counts"]), "-f counts"),
-        (
-            "--images",
-            !matches!(options.images, None | Some(Placing::None)),
-            holds_images,
-            "formats that hold image files, in a folder",
-        ),
-    ];
-    let unused = all
-        .iter()
-        .filter(|(_, is_given, is_used, _)| *is_given && !is_used);
-    let mut notes: Vec<String> = unused
-        .map(|(option, _, _, what)| format!("{option} has no effect here: it is for {what}"))
-        .collect();
-    if options.splits.seed != 0 && !options.splits.is_split() && !options.boxes.negatives.is_ratio()
-    {
-        notes.push("--seed has no effect here: it is for --split and --negatives ratio:…".into());
-    }
-    notes
+        ("--total", options.total, &["counts"]),
+    ]
 }

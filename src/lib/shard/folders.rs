@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::options::MergeOptions;
+use crate::download::shard_mark::MergedInto;
 use crate::download::state::journal::Journal;
 use crate::error::Error;
 use crate::files;
@@ -30,6 +31,10 @@ pub fn of_workers(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
         }
     }
     for folder in &options.folders {
+        if MergedInto::in_folder(folder).is_some_and(|into| into == files::real(all)) {
+            // It holds nothing any more.
+            continue;
+        }
         if !is_of_worker(folder)? {
             let what = format!("{}: there is no {journal}", folder.display());
             return Err(Error::new(what).hint("name the folders that recto-download wrote to"));
@@ -40,7 +45,8 @@ pub fn of_workers(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
     parts.dedup();
     let output = files::real(all);
     parts.retain(|part| files::real(part) != output);
-    match parts.is_empty() {
+    // Those that were there may have been merged with --move.
+    match parts.is_empty() && !is_of_worker(all)? {
         true => Err(Error::new(format!(
             "{}: there are no folders shard-* with a {journal}",
             all.display(),
