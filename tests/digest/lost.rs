@@ -236,6 +236,44 @@ fn what_is_lost_in_another_digest_is_no_negative_of_the_archive() {
     }
 }
 
+/// A file of boxes for one image that cannot be read is about this image all the same.
+#[test]
+fn a_label_file_that_cannot_be_read_is_lost_for_its_image() {
+    let object = "<annotation><filename>2</filename><object><name>t</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>";
+    let cases: [(&str, &[(&str, &[u8])]); 2] = [
+        (
+            "voc",
+            &[("1.xml", b"<annotation>"), ("2.xml", object.as_bytes())],
+        ),
+        (
+            "yolo",
+            &[
+                ("1.txt", b"0 0.5 \x80"),
+                ("2.txt", b"0 0.5 0.5 0.1 0.1"),
+                ("classes.txt", b"t"),
+            ],
+        ),
+    ];
+    for (source, files) in cases {
+        let work = Workdir::new();
+        let canvases = (1..=3).map(|n| canvas(n, json!([])));
+        work.write_json("m.json", &manifest(canvases.collect(), json!([])));
+        for (name, bytes) in files {
+            work.write(&format!("labels/{name}"), bytes);
+        }
+        work.run("digest", &["iiif", "m.json", "-o", "digest.json"])
+            .exits(0);
+        work.run("digest", &[source, "labels", "-o", "other.json"])
+            .exits(3);
+        let wanted = [vec!["1".to_owned()], vec!["3".to_owned()]];
+        assert_eq!(
+            outcome(&work, &["digest.json", "other.json"]),
+            wanted,
+            "{source}"
+        );
+    }
+}
+
 #[test]
 fn an_outline_or_a_baseline_of_too_few_points_is_listed() {
     let alto = |outline: &str, baseline: &str| {

@@ -218,8 +218,7 @@ fn a_class_with_two_names_and_an_image_without_usable_boxes_are_left_out() {
 /// Some write parts of width and height. What is a box of pixels anywhere in the document is one everywhere.
 #[test]
 fn boxes_in_parts_of_the_image_are_told_from_pixels() {
-    const NOTE: &str =
-        "no number of a box is beyond 1: taken as parts of width and height, not as pixels";
+    const NOTE: &str = "1 document is taken in parts of width and height, not in pixels";
     let of = |bbox: Value| annotation(json!({"bbox": bbox}));
     let small = || of(json!([0.05, 0.2, 0.15, 0.4]));
     let drawn = |points: Value| {

@@ -38,6 +38,7 @@ pub fn link(
         found: Found::default(),
         unsized_images: 0,
         misshapen: Vec::new(),
+        shares: Vec::new(),
     };
     for document in documents {
         linker.document(document);
@@ -143,6 +144,8 @@ struct Linker<'a> {
     unsized_images: u64,
     /// Images whose file has another aspect ratio than the document says.
     misshapen: Vec<String>,
+    /// Documents whose numbers are taken for parts of width and height.
+    shares: Vec<String>,
 }
 
 /// The images of a document as they become observations.
@@ -182,6 +185,9 @@ impl KeyOf {
 
 impl Linker<'_> {
     fn document(&mut self, mut document: BoxDocument) {
+        if let Some(image) = document.unread.take() {
+            return self.unread(&document.name, image);
+        }
         self.found.notes.append(&mut document.notes);
         self.found.count("boxes", document.lost.len() as u64);
         self.found
@@ -190,10 +196,7 @@ impl Linker<'_> {
         self.read_rows(&mut document, &classes);
         // Those of the others are parts of the image, or were made of such.
         if ["coco", "voc", "via"].contains(&self.kind) && document.take_shares() {
-            self.found.notes.push(format!(
-                "{}: no number of a box is beyond 1: taken as parts of width and height, not as pixels",
-                document.name
-            ));
+            self.shares.push(document.name.clone());
         }
         let mut images = Images::default();
         let own = std::mem::take(&mut document.images);
@@ -232,6 +235,17 @@ impl Linker<'_> {
         }
         self.found.rejects.append(&mut document.rejects);
         self.keep(&document.name, images);
+    }
+
+    /// Marks the image of a document that cannot be read.
+    fn unread(&mut self, document: &str, image: GivenImage) {
+        if let Ok(addressed) = self.addresses.of_image(&image) {
+            let image = Observation {
+                rejected: true,
+                ..observation(self.kind, document, image, addressed)
+            };
+            self.found.observations.push(mark(image));
+        }
     }
 
     /// The boxes of rows, whose numbers mean what the list of classes says.
@@ -419,6 +433,12 @@ impl Linker<'_> {
                     "size of an image is",
                     "sizes of images are"
                 )
+            ));
+        }
+        if let Some(first) = self.shares.first() {
+            found.notes.push(format!(
+                "{} taken in parts of width and height, not in pixels: no number of a box is beyond 1, first: {first}",
+                counted(self.shares.len() as u64, "document is", "documents are")
             ));
         }
         if let Some(first) = self.misshapen.first() {

@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::summary::Reject;
 pub use addresses::{Addresses, ListedFile};
 use class_lists::ClassLists;
-use model::BoxDocument;
+use model::{BoxDocument, GivenImage};
 pub use options::{BoxesOptions, KINDS};
 
 /// A source of boxes.
@@ -112,6 +112,22 @@ impl Boxes {
         }
     }
 
+    /// What is left of a document that cannot be read: the image that its own name says it is about.
+    fn unread(&self, name: &str) -> Option<BoxDocument> {
+        let image = match self.kind {
+            "voc" => Some(voc::own_name(name)),
+            "yolo" => yolo::own_name(name),
+            _ => None,
+        };
+        Some(BoxDocument {
+            unread: Some(GivenImage {
+                names: vec![image?],
+                ..GivenImage::default()
+            }),
+            ..BoxDocument::of(name)
+        })
+    }
+
     fn read_text(&self, name: &str, text: &[u8]) -> Result<BoxDocument, String> {
         match self.kind {
             "coco" => coco::read(name, text),
@@ -159,9 +175,12 @@ impl Source for Boxes {
         let mut found = Found::default();
         match self.document(name, &answer.bytes) {
             Ok(document) => found.boxes.push(document),
-            Err(problem) => found
-                .rejects
-                .push(Reject::new(name, "document", "document", problem)),
+            Err(problem) => {
+                found.boxes.extend(self.unread(name));
+                found
+                    .rejects
+                    .push(Reject::new(name, "document", "document", problem));
+            }
         }
         Ok(found)
     }

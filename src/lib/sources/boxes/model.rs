@@ -26,6 +26,8 @@ pub struct BoxDocument {
     pub rows: Vec<Row>,
     /// Number of keypoints of each box and of numbers for each, in rows for which this list of classes holds.
     pub keypoints: Option<[usize; 2]>,
+    /// The image that it is about, by its own name, if nothing of it can be read.
+    pub unread: Option<GivenImage>,
     /// Records that cannot be used.
     pub rejects: Vec<Reject>,
     /// The images of the boxes among these records, by their keys; empty keys where that is not known.
