@@ -77,8 +77,7 @@ impl Object {
             return None;
         }
         let mut object = self.clone();
-        let members = object.statements.as_object_mut().into_iter();
-        for members in members {
+        if let Some(members) = object.statements.as_object_mut() {
             let given = [
                 (&RIGHTS[..], &own.rights),
                 (&ATTRIBUTION[..], &own.attribution),
