@@ -764,6 +764,7 @@ fn observation() -> impl Strategy<Value = Observation> {
     )
         .prop_map(
             |(id, image, group, metadata, numbers, see_also, annotations)| Observation {
+                rejected: id.len() % 2 == 1,
                 id,
                 image,
                 source: Provenance::default(),

@@ -165,6 +165,18 @@ pub struct Observation {
     /// Statements about the image or parts of it. Annotations of a canvas are repeated with each of its images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub annotations: Vec<Annotation>,
+    /// Whether annotations of it, or a document that may hold some, could not be used: without boxes it is no negative. One
+    /// without annotations and address only says this of the image that another digest holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejected: bool,
+}
+
+impl Observation {
+    /// Whether it only says of an image that another digest holds that it is annotated and that nothing of that can be used.
+    pub fn is_mark(&self) -> bool {
+        let has_address = self.image.url.is_some() || self.image.service.is_some();
+        self.rejected && self.annotations.is_empty() && !has_address
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Reads documents from files, servers and the cache.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,9 @@ use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Client, Kind, RequestLog, Response};
 use crate::progress::Progress;
-use crate::sources::{Answer, BODY_TEXT, DocumentRequest, FetchFailure, TEXT, is_url, text};
+use crate::sources::{
+    Answer, BODY_TEXT, DocumentRequest, FetchFailure, TEXT, is_url, text, unpacked_text,
+};
 
 /// Reads documents, wherever they are.
 pub struct Fetcher<'a> {
@@ -172,18 +175,33 @@ impl<'a> Fetcher<'a> {
                 may_be_size: true,
                 ..FetchFailure::of(problem)
             };
-            self.limits.check(&document.bytes).map_err(too_large)?;
-            Ok(document)
+            let unpacked = self.unpacked(&request, &document.bytes);
+            let unpacked = unpacked.map_err(too_large)?;
+            let bytes = unpacked.as_ref().unwrap_or(&document.bytes);
+            self.limits.check(bytes).map_err(too_large)?;
+            Ok((document, unpacked))
         });
-        if let Ok(document) = &had {
+        if let Ok((document, _)) = &had {
             self.note(number, &request, document)?;
         }
-        Ok(had.map(|document| Answer {
+        Ok(had.map(|(document, unpacked)| Answer {
             url: document.final_url,
-            bytes: document.bytes,
+            bytes: unpacked.unwrap_or(document.bytes),
             media_type: document.media_type,
             request,
         }))
+    }
+
+    /// The JSON of a document that is compressed or in UTF-16; none if it is neither, or read by its source as it is.
+    fn unpacked(&self, request: &DocumentRequest, bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        let is_json = self.expects == "JSON" && self.limits.tree.is_some();
+        if !is_json || request.is_for(TEXT) || request.is_for(BODY_TEXT) {
+            return Ok(None);
+        }
+        Ok(match unpacked_text(bytes, self.limits.bytes)? {
+            Cow::Owned(text) => Some(text),
+            Cow::Borrowed(_) => None,
+        })
     }
 
     /// Fetches a document that others may name too.

@@ -44,6 +44,8 @@ pub struct Contents {
     pub manifests: HashMap<u64, bool>,
     /// Annotations to be joined with them, and the manifest that led to their document.
     pub annotations: Vec<(Stored, Option<String>)>,
+    /// Annotations that cannot be used.
+    pub lost: Vec<Stored>,
     /// Other names of images.
     pub names: Vec<Stored>,
     /// Texts of annotations in documents of their own, by URL.
@@ -55,6 +57,8 @@ pub struct Contents {
 pub struct Spooled {
     pub observations: Vec<Stored>,
     pub annotations: Vec<Stored>,
+    pub lost: Vec<Stored>,
+    pub is_unread: bool,
     pub names: Vec<Stored>,
     pub texts: Vec<(String, Stored)>,
     pub rejects: Rejects,
@@ -68,6 +72,8 @@ impl Spooled {
     pub fn extend(&mut self, more: Spooled) {
         self.observations.extend(more.observations);
         self.annotations.extend(more.annotations);
+        self.lost.extend(more.lost);
+        self.is_unread |= more.is_unread;
         self.names.extend(more.names);
         self.texts.extend(more.texts);
         self.rejects.extend(more.rejects.iter());
@@ -89,6 +95,7 @@ pub fn merge(
         manifests,
         observations: Vec::new(),
         annotations: Vec::new(),
+        lost: Vec::new(),
         names: Vec::new(),
         texts: HashMap::new(),
     };
@@ -100,6 +107,7 @@ pub fn merge(
         let annotations = part.annotations.into_iter();
         let annotations = annotations.map(|stored| (stored, manifest.clone()));
         contents.annotations.extend(annotations);
+        contents.lost.extend(part.lost);
         contents.observations.push(part.observations);
         contents.names.extend(part.names);
         contents.texts.extend(part.texts);

@@ -1,6 +1,6 @@
 //! All images of a harvest with their annotations, read back one after the other as often as needed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::vec::IntoIter;
 
 use super::harvest::{Contents, ImageKey, manifest_key};
@@ -8,7 +8,7 @@ use super::join::{Attached, Joined, Joiner};
 use super::spool::{Spool, Stored};
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
-use crate::sources::{FetchedText, ImageName, Placed, Source};
+use crate::sources::{FetchedText, ImageName, Lost, Placed, Source};
 use crate::summary::Reject;
 
 /// Images and their annotations, put aside.
@@ -22,6 +22,8 @@ pub struct Images {
     annotations: HashMap<usize, Vec<Stored>>,
     /// Sizes of canvases that documents do not give, by the number of their image.
     canvases: HashMap<usize, Frame>,
+    /// Numbers of images of which annotations cannot be used.
+    rejected: BTreeSet<usize>,
     /// Number of annotations that were met more than once: one list may be reached in two ways.
     pub folded: u64,
     /// Number of images that stand in no document: only annotations name them.
@@ -34,17 +36,31 @@ impl Images {
     /// # Errors
     /// What was put aside cannot be read.
     pub fn join(stored: Contents, source: &dyn Source) -> Result<(Self, Vec<Reject>), Error> {
+        let Contents {
+            spool,
+            observations,
+            manifests,
+            annotations,
+            lost,
+            names,
+            texts,
+        } = stored;
         let mut images = Images {
-            spool: stored.spool,
+            spool,
             lists: Vec::new(),
             repeated: HashSet::new(),
             annotations: HashMap::new(),
             canvases: HashMap::new(),
+            rejected: BTreeSet::new(),
             folded: 0,
             described: 0,
         };
-        images.find_repeated(stored.observations, &stored.manifests)?;
-        let rejects = images.annotate(source, stored.annotations, &stored.names, &stored.texts)?;
+        images.find_repeated(observations, &manifests)?;
+        if annotations.is_empty() && lost.is_empty() {
+            return Ok((images, Vec::new()));
+        }
+        let joiner = images.joiner(&annotations, &lost, &names)?;
+        let rejects = images.annotate(source, joiner, annotations, lost, &texts)?;
         Ok((images, rejects))
     }
 
@@ -99,6 +115,11 @@ impl Images {
         Ok(())
     }
 
+    /// Notes that annotations of an image cannot be used.
+    pub fn reject_annotations(&mut self, number: usize) {
+        self.rejected.insert(number);
+    }
+
     /// Finds images that are listed again. Those of a manifest that is in one document only are compared within it.
     fn find_repeated(
         &mut self,
@@ -127,20 +148,21 @@ impl Images {
         Ok(())
     }
 
-    fn annotate(
+    /// What finds the images of annotations.
+    fn joiner(
         &mut self,
-        source: &dyn Source,
-        annotations: Vec<(Stored, Option<String>)>,
+        annotations: &[(Stored, Option<String>)],
+        lost: &[Stored],
         names: &[Stored],
-        texts: &HashMap<String, Stored>,
-    ) -> Result<Vec<Reject>, Error> {
-        if annotations.is_empty() {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Joiner, Error> {
         let mut joiner = Joiner::default();
-        for (stored, _) in &annotations {
+        for (stored, _) in annotations {
             let all = self.spool.get::<Placed>(*stored)?;
             all.iter().for_each(|placed| joiner.expect(placed));
+        }
+        for stored in lost {
+            let all = self.spool.get::<Lost>(*stored)?;
+            all.iter().for_each(|lost| joiner.expect_lost(lost));
         }
         for stored in names {
             let names = self.spool.get::<ImageName>(*stored)?;
@@ -153,6 +175,17 @@ impl Images {
             let names = self.spool.get::<ImageName>(*stored)?;
             names.iter().for_each(|name| joiner.add_name(name));
         }
+        Ok(joiner)
+    }
+
+    fn annotate(
+        &mut self,
+        source: &dyn Source,
+        mut joiner: Joiner,
+        annotations: Vec<(Stored, Option<String>)>,
+        lost: Vec<Stored>,
+        texts: &HashMap<String, Stored>,
+    ) -> Result<Vec<Reject>, Error> {
         let is_without_images = joiner.is_empty();
         let mut pages = Pages::default();
         let mut open = Vec::new();
@@ -170,6 +203,13 @@ impl Images {
             open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_nameless)?;
         }
         open.into_iter().for_each(|placed| joiner.reject(placed));
+        for stored in lost {
+            for lost in self.spool.get::<Lost>(stored)? {
+                if !joiner.mark(&lost) && is_without_images {
+                    joiner.mark_nameless(lost);
+                }
+            }
+        }
         self.put(Some(pages))?;
         let described = joiner.described.iter();
         let has_address = |o: &&Observation| o.image.url.is_some() || o.image.service.is_some();
@@ -177,6 +217,7 @@ impl Images {
         for image in joiner.described {
             self.lists.push(self.spool.put(&[image])?);
         }
+        self.rejected = joiner.rejected;
         Ok(joiner.rejects)
     }
 
@@ -293,6 +334,7 @@ impl Iter<'_> {
             let number = self.number;
             self.number += 1;
             image.canvas = image.canvas.or(self.images.canvases.get(&number).copied());
+            image.rejected |= self.images.rejected.contains(&number);
             let lists = self.images.annotations.get(&number).cloned();
             let mut attached = Attached::default();
             for stored in lists.unwrap_or_default() {

@@ -1,13 +1,13 @@
 //! The core: joins annotations with the images that they are about, in whatever document either was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::contracts::{Annotation, ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
 use crate::image_names::{IdIndex, far};
 use crate::selectors::{self, Part, fragment};
-use crate::sources::{Hung, ImageName, Placed};
+use crate::sources::{Hung, ImageName, Lost, Placed};
 use crate::summary::Reject;
 
 /// Puts annotations on images. Of the names of images only those are held that an annotation may mean, so that memory does
@@ -21,6 +21,8 @@ pub struct Joiner {
     pub described: Vec<Observation>,
     /// Annotations that were placed, to be taken away after each call.
     pub joined: Vec<Joined>,
+    /// Images of which annotations cannot be used.
+    pub rejected: BTreeSet<usize>,
     images_added: usize,
     expected: Expected,
     ids: HashMap<String, Vec<usize>>,
@@ -37,6 +39,8 @@ pub struct Joiner {
     scales: HashMap<usize, [f64; 2]>,
     /// Annotations that other annotations are about and that were placed: on which images, and on which parts of them.
     placed: HashMap<String, Vec<PlacedOn>>,
+    /// Images of manifests of which a whole document of annotations is lost.
+    of_manifests: HashMap<u64, Vec<usize>>,
 }
 
 /// An annotation on its images: by their numbers, in the order in which images were added.
@@ -58,6 +62,8 @@ struct Expected {
     /// Ids of annotations, and targets that are not the id of the annotation itself.
     annotations: HashSet<u64>,
     targets: HashSet<u64>,
+    /// Manifests of which a document of annotations is lost.
+    manifests: HashSet<u64>,
 }
 
 /// Hashes of where an image is from.
@@ -84,12 +90,8 @@ impl Joiner {
             annotation,
             ..
         } = placed;
+        self.expect_target(target, hung);
         let mut expect = |name: &str| self.expected.names.insert(hash(&far(name)));
-        expect(target);
-        expect(service_of(target));
-        if let Some(request) = QuotedRequest::parse(target) {
-            expect(request.base);
-        }
         if let [
             Region {
                 fragment: Some(fragment),
@@ -99,14 +101,24 @@ impl Joiner {
         {
             expect(&format!("{target}#{fragment}"));
         }
-        if let Some(canvas) = &hung.canvas {
-            expect(canvas);
-        }
-        self.expected.ids.extend(hung.image.as_deref().map(hash));
         self.expected.annotations.insert(hash(&annotation.id));
         if *target != annotation.id {
             self.expected.targets.insert(hash(target));
         }
+    }
+
+    /// Takes note of what annotations are about that cannot be used. They come with the annotations.
+    pub fn expect_lost(&mut self, lost: &Lost) {
+        self.expect_target(lost.target.as_deref().unwrap_or_default(), &lost.hung);
+        let manifest = lost.manifest.as_deref().filter(|_| lost.is_document);
+        self.expected.manifests.extend(manifest.map(hash));
+    }
+
+    fn expect_target(&mut self, target: &str, hung: &Hung) {
+        let names = names_meant(target).chain(hung.canvas.as_deref());
+        let names = names.map(|name| hash(&far(name)));
+        self.expected.names.extend(names);
+        self.expected.ids.extend(hung.image.as_deref().map(hash));
     }
 
     /// Takes note of the image that another name stands for. All of them come second.
@@ -148,9 +160,13 @@ impl Joiner {
                 is_named = true;
             }
         }
+        let manifest = observation.source.manifest.as_deref().map(hash);
+        if let Some(manifest) = manifest.filter(|m| self.expected.manifests.contains(m)) {
+            self.of_manifests.entry(manifest).or_default().push(number);
+        }
         if is_named {
             let origin = Origin {
-                manifest: observation.source.manifest.as_deref().map(hash),
+                manifest,
                 canvas: observation.source.canvas.as_deref().map(hash),
                 id: hash(&observation.id),
             };
@@ -198,13 +214,13 @@ impl Joiner {
                 for region in &mut placed.annotation.regions {
                     region.frame = frame;
                 }
-                let numbers = self.nearest(&numbers, &placed);
+                let numbers = self.nearest(&numbers, placed.manifest.as_deref(), &placed.hung);
                 self.put(&numbers, placed.annotation);
                 None
             }
             Ok(None) => self.place_elsewhere(placed),
             Err(problem) => {
-                self.rejects.push(placed.reject(problem));
+                self.refuse(placed, problem);
                 None
             }
         }
@@ -220,7 +236,7 @@ impl Joiner {
                 let problem = format!(
                     "target is a part of another annotation, which does not have a size: {target}"
                 );
-                self.rejects.push(placed.reject(problem));
+                self.refuse(placed, problem);
                 return None;
             }
             for on in about {
@@ -273,7 +289,67 @@ impl Joiner {
             "target is not an image, a canvas with an image or a used annotation of the documents: {}",
             placed.target
         );
+        self.refuse(placed, problem);
+    }
+
+    fn refuse(&mut self, placed: Placed, problem: String) {
+        self.mark(&Lost {
+            manifest: placed.manifest.clone(),
+            hung: placed.hung.clone(),
+            target: Some(placed.target.clone()),
+            ..Lost::default()
+        });
         self.rejects.push(placed.reject(problem));
+    }
+
+    /// Marks the images that lost annotations are about: those of their target, else those of the canvas that holds them,
+    /// else, of a whole document, those of the manifest. Whether there are any.
+    pub fn mark(&mut self, lost: &Lost) -> bool {
+        let target = lost.target.as_deref().and_then(|target| self.meant(target));
+        let canvas = lost.hung.canvas.as_deref();
+        let holds = || self.canvases.find(canvas?).ok()?.map(<[usize]>::to_vec);
+        let manifest = lost.manifest.as_deref();
+        let numbers = match target.or_else(holds) {
+            Some(numbers) => self.nearest(&numbers, manifest, &lost.hung),
+            None => {
+                let manifest = manifest.filter(|_| lost.is_document).map(hash);
+                let all = manifest.and_then(|manifest| self.of_manifests.get(&manifest));
+                all.cloned().unwrap_or_default()
+            }
+        };
+        let is_known = !numbers.is_empty();
+        self.rejected.extend(numbers);
+        is_known
+    }
+
+    /// The images that a target names, or of which it names a part, whether that is understood or not.
+    fn meant(&self, target: &str) -> Option<Vec<usize>> {
+        let indexes = [
+            &self.canvases,
+            &self.copies,
+            &self.images,
+            &self.aliases,
+            &self.paintings,
+        ];
+        let named = |name| indexes.iter().find_map(|index| index.find(name).ok()?);
+        let about = || {
+            let about = self.placed.get(target)?.iter();
+            Some(about.flat_map(|on| on.images.iter().copied()).collect())
+        };
+        let found = names_meant(target).find_map(named);
+        found.map(<[usize]>::to_vec).or_else(about)
+    }
+
+    /// Marks what a lost annotation names: `extract` finds the image in another digest. See [`place_nameless`](Self::place_nameless).
+    pub fn mark_nameless(&mut self, lost: Lost) {
+        let (Some(target), None) = (lost.target, lost.manifest) else {
+            return;
+        };
+        let number = self.images_added;
+        let image = nameless(lost.document, target);
+        self.add(&image);
+        self.described.push(image);
+        self.rejected.insert(number);
     }
 
     /// Puts an annotation on images.
@@ -390,22 +466,22 @@ impl Joiner {
 
     /// Of these observations those in the manifest that led to the annotation, and of those the image that holds it; if
     /// there are none, all.
-    fn nearest(&self, numbers: &[usize], placed: &Placed) -> Vec<usize> {
+    fn nearest(&self, numbers: &[usize], manifest: Option<&str>, hung: &Hung) -> Vec<usize> {
         let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Origin) -> bool| {
             let near = numbers.iter().copied();
             let near = near.filter(|n| self.origins.get(n).is_some_and(is_near));
             let near: Vec<usize> = near.collect();
             if near.is_empty() { numbers } else { near }
         };
-        let numbers = match placed.manifest.as_deref().map(hash) {
+        let numbers = match manifest.map(hash) {
             Some(manifest) => closer(numbers.to_vec(), &|o| o.manifest == Some(manifest)),
             None => numbers.to_vec(),
         };
-        let numbers = match placed.hung.canvas.as_deref().map(hash) {
+        let numbers = match hung.canvas.as_deref().map(hash) {
             Some(canvas) => closer(numbers, &|o| o.canvas == Some(canvas)),
             None => numbers,
         };
-        match placed.hung.image.as_deref().map(hash) {
+        match hung.image.as_deref().map(hash) {
             Some(image) => closer(numbers, &|o| o.id == image),
             None => numbers,
         }
@@ -453,6 +529,15 @@ fn image_of_service(observation: &mut Observation, placed: &mut Placed) {
     observation.id = service.name();
     (image.url, image.width, image.height) = (None, None, None);
     image.service = Some(service);
+}
+
+/// The names of what a target may be or be a part of: itself, the service of a description or request, and what stands before
+/// an unknown fragment.
+fn names_meant(target: &str) -> impl Iterator<Item = &str> {
+    let base = QuotedRequest::parse(target).map(|request| request.base);
+    let whole = target.split_once('#').map(|(whole, _)| whole);
+    let names = [Some(target), Some(service_of(target)), base, whole];
+    names.into_iter().flatten().filter(|name| !name.is_empty())
 }
 
 /// A target without the end that makes an id of an image service the URL of its description.

@@ -63,7 +63,9 @@ pub fn select(
         let is_kept = selected.kept < limit.unwrap_or(u64::MAX) && is_wanted(filter, &image);
         selected.is_kept.push(is_kept);
         let all = boxes(&image);
-        if is_kept {
+        if image.is_mark() {
+            // It is no image of its own, and was listed where it was read.
+        } else if is_kept {
             keep_boxes(filter, &mut image);
             let kept = boxes(&image);
             selected.kept += 1;

@@ -61,6 +61,9 @@ pub fn add(
             images.annotate_image(number, &std::mem::take(annotations), *canvas)?;
         }
     }
+    for number in std::mem::take(&mut reading.lost) {
+        images.reject_annotations(number);
+    }
     reading.tell(summary);
     Ok(())
 }
@@ -172,6 +175,8 @@ struct Reading {
     /// File → its pages that are read, each with the images that it is of.
     chosen: BTreeMap<TextPath, BTreeMap<usize, Vec<usize>>>,
     unmatched: Vec<Reject>,
+    /// Numbers of images of whose transcription something cannot be used.
+    lost: BTreeSet<usize>,
     rejects: Vec<Reject>,
     notes: Vec<String>,
     others: Vec<String>,
@@ -185,13 +190,18 @@ impl Reading {
         let shown = file.path.display().to_string();
         let reject = |problem: String| Reject::new(&shown, "document", "document", problem);
         let bytes = match read(file) {
-            Ok(Some(bytes)) => bytes,
             Ok(None) => return self.others.push(shown),
-            Err(problem) => return self.rejects.push(reject(problem)),
+            Ok(Some(bytes)) => Ok(bytes),
+            Err(problem) => Err(problem),
         };
-        let read = match text::read(&bytes) {
+        let read = match bytes.and_then(|bytes| text::read(&bytes)) {
             Ok(read) => read,
-            Err(problem) => return self.rejects.push(reject(problem)),
+            Err(problem) => {
+                let named = names.find(&[text::stem(&file.name)]);
+                let is_one = is_one(&named, observations) == Some(true);
+                self.lost.extend(named.into_iter().filter(|_| is_one));
+                return self.rejects.push(reject(problem));
+            }
         };
         self.notes
             .extend(read.notes.iter().map(|note| format!("{note}: {shown}")));
@@ -241,6 +251,7 @@ impl Reading {
             pages.insert(only.page, images.to_vec());
             return;
         }
+        self.lost.extend(images);
         let files: Vec<&str> = wanted.iter().map(|page| page.file.name.as_str()).collect();
         let files = files.join(", ");
         for page in &wanted {
@@ -279,6 +290,9 @@ impl Reading {
             };
             page.keep(granularity);
             self.annotations += (page.items.len() + page.problems.len()) as u64;
+            if !page.problems.is_empty() {
+                self.lost.extend(images);
+            }
             for problem in &page.problems {
                 let (item, field) = (problem.item.as_str(), problem.field);
                 self.rejects
@@ -291,6 +305,7 @@ impl Reading {
                         self.notes.extend(assumed.map(note));
                     }
                     Err(problem) => {
+                        self.lost.insert(*image);
                         let image = &observations[*image].id;
                         self.rejects
                             .push(Reject::new(&shown, image, "page", problem));

@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::harvest::{Harvest, ImageKey, Spooled, manifest_key, merge};
 use super::spool::Spool;
 use crate::error::Error;
-use crate::sources::{Answer, DocumentRequest, FetchFailure, Found, Source};
+use crate::sources::{Answer, DocumentRequest, FetchFailure, Found, Lost, Source};
 use crate::summary::Reject;
 use crate::workers::Shard;
 
@@ -97,6 +97,18 @@ enum Outcome {
     /// Not needed any more.
     Dropped,
     Failed(FetchFailure),
+}
+
+impl Outcome {
+    /// Whether nothing of it could be read.
+    fn is_unread(&self) -> bool {
+        match self {
+            Outcome::Held(found) => found.is_unread,
+            Outcome::Spooled(part) => part.is_unread,
+            Outcome::Dropped => false,
+            Outcome::Failed(_) => true,
+        }
+    }
 }
 
 /// How far documents are read without a gap, and how many images are wanted so far.
@@ -241,6 +253,7 @@ impl<'a> Worklist<'a> {
             }
         }
         whole.rejects.extend(walk.failed_again);
+        whole.lost.extend(walk.lost);
         let whole = self.source.finish(whole);
         let made = self.put_aside(whole)?;
         parts.push((made, Arc::default()));
@@ -273,6 +286,8 @@ impl<'a> Worklist<'a> {
             texts,
             observations: self.spool.put_all(&found.observations)?,
             annotations: self.spool.put_all(&found.annotations)?,
+            lost: self.spool.put_all(&found.lost)?,
+            is_unread: found.is_unread,
             names: self.spool.put_all(&found.names)?,
             rejects: found.rejects.into(),
             counts: found.counts.into_iter().collect(),
@@ -431,6 +446,10 @@ impl<'a> Worklist<'a> {
                 continue;
             }
             let node = &self.nodes[*number];
+            // Whatever names a document that cannot be read lacks what it holds.
+            if node.outcome.as_ref().is_some_and(Outcome::is_unread) {
+                walk.lost.extend(self.source.lost(request));
+            }
             if !visited.insert(*number) {
                 // What cannot be read is listed at each place that names it.
                 if let Some(Outcome::Failed(failure)) = &node.outcome {
@@ -464,6 +483,8 @@ struct Walk {
     awaited: Vec<usize>,
     /// Documents that failed, at the other places that name them.
     failed_again: Vec<Reject>,
+    /// Annotations of documents that could not be read.
+    lost: Vec<Lost>,
     is_full: bool,
 }
 

@@ -266,6 +266,15 @@ impl AddressedImages {
         })
     }
 
+    /// The images of which an observation that was not found names a part in a way that is not understood.
+    pub fn whole_of(&self, observation: &Observation) -> Vec<usize> {
+        let is_listed = observation.source.kind == "iiif";
+        let whole = observation.id.split_once('#').filter(|_| is_listed);
+        let whole = whole.map(|(whole, _)| whole);
+        let found = whole.and_then(|whole| self.exact(whole).ok()?);
+        found.map_or_else(Vec::new, |(numbers, _)| self.each_once(numbers))
+    }
+
     /// The images with this id, URL, UUID or canvas. The error says that it may be that of several.
     fn exact(&self, name: &str) -> Result<Option<(&[usize], Space)>, String> {
         let last = parts(name).pop();

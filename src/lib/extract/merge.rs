@@ -147,6 +147,10 @@ impl Merge<'_> {
             digest.each(|observations| {
                 for observation in observations.iter().filter(|o| is_nameless(o)) {
                     match about.next() {
+                        Some(found) if observation.is_mark() => {
+                            let images = found.map(|(images, _)| images);
+                            self.mark(addressed, &images.unwrap_or_default())?;
+                        }
                         Some(Ok((images, space))) => {
                             for number in images {
                                 let image = addressed.get(number);
@@ -158,6 +162,7 @@ impl Merge<'_> {
                             self.extracted.read += 1;
                             let reject = Reject::new(input, &observation.id, "image", problem);
                             self.extracted.rejects.push(reject);
+                            self.mark(addressed, &addressed.whole_of(observation))?;
                         }
                         None => {
                             return Err(Error::new(format!("{input}: changed while it was read")));
@@ -166,6 +171,18 @@ impl Merge<'_> {
                 }
                 Ok(())
             })?;
+        }
+        Ok(())
+    }
+
+    /// Marks images as annotated, where nothing of that can be used.
+    fn mark(&mut self, addressed: &AddressedImages, images: &[usize]) -> Result<(), Error> {
+        for number in images {
+            let id = addressed.id_of(addressed.get(*number));
+            if let Some((number, mut image)) = self.images.find(id)? {
+                image.image.rejected = true;
+                self.images.replace(number, &image)?;
+            }
         }
         Ok(())
     }

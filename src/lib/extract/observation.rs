@@ -80,7 +80,7 @@ pub fn read(
             in_pixels: spaces.is_in_pixels(),
             boxes: Vec::new(),
             labels: Vec::new(),
-            rejected: false,
+            rejected: observation.rejected,
             kept: KnownAnnotations::new(),
         },
         spaces,

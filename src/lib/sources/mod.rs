@@ -23,9 +23,10 @@ mod unpack;
 pub use concept_options::ConceptOptions;
 pub use source::{
     ANNOTATIONS, About, Answer, BODY_TEXT, Count, DocumentRequest, FetchFailure, FetchedText,
-    Found, Hung, ImageName, Placed, Referrer, Source, TEXT, TextResource, TreeNode, is_url,
+    Found, Hung, ImageName, Lost, Placed, Referrer, Source, TEXT, TextResource, TreeNode, is_url,
 };
 pub use text_options::{TextChoice, TextOptions};
+pub use unpack::text as unpacked_text;
 
 /// Names of all sources, in the order in which help and errors list them.
 pub const ALL: &[&str] = &[

@@ -60,6 +60,10 @@ pub trait Source: Sync {
     }
     /// Whether `finish` does anything: then all that was found is held in memory for it, else it is put aside on the disk.
     fn finishes(&self) -> bool;
+    /// What is lost with a document of annotations that cannot be read; none if it is not known to hold annotations.
+    fn lost(&self, _request: &DocumentRequest) -> Option<Lost> {
+        None
+    }
     /// Puts texts that came in documents of their own, by URL, into an annotation that names them. Returns what cannot be
     /// used.
     fn fill_texts(
@@ -208,6 +212,10 @@ pub struct Found {
     pub observations: Vec<Observation>,
     /// Annotations of canvases and images that may be in other documents.
     pub annotations: Vec<Placed>,
+    /// Annotations that cannot be used.
+    pub lost: Vec<Lost>,
+    /// Whether nothing of the document could be read.
+    pub is_unread: bool,
     /// Names by which annotations may refer to images, besides ids and URLs.
     pub names: Vec<ImageName>,
     /// Records that cannot be used.
@@ -298,6 +306,8 @@ impl Found {
         }
         self.observations.extend(other.observations);
         self.annotations.extend(other.annotations);
+        self.lost.extend(other.lost);
+        self.is_unread |= other.is_unread;
         self.names.extend(other.names);
         self.rejects.extend(other.rejects);
         self.next.extend(other.next);
@@ -353,6 +363,21 @@ impl Placed {
         };
         Reject::new(self.document, self.annotation.id, &field, problem)
     }
+}
+
+/// Annotations that cannot be used: without boxes, the images that they are about are no negatives.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The document that holds or names them.
+    pub document: String,
+    /// The manifest in which the target is looked up first, if known.
+    pub manifest: Option<String>,
+    /// What holds them.
+    pub hung: Hung,
+    /// Id of the canvas or image that they are about; none: not known.
+    pub target: Option<String>,
+    /// Whether it is a document of annotations: if no canvas holds it, they may be about all images of the manifest.
+    pub is_document: bool,
 }
 
 /// What holds an annotation: of several images with the name of its target those are meant that hold it.

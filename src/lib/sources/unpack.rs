@@ -1,4 +1,4 @@
-//! Documents compressed with gzip or Zstandard, recognised by their first bytes and not by their names.
+//! Documents compressed with gzip or Zstandard, and texts in UTF-16, recognised by their first bytes and not by their names.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -43,6 +43,36 @@ pub fn decompressed(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
     Ok(Cow::Borrowed(bytes))
 }
 
+/// The text of a document: decompressed if it is compressed, without byte-order mark, from UTF-16 if it has one of that or begins
+/// as JSON does in UTF-16.
+///
+/// # Errors
+/// It is damaged or has more than `most` bytes when decompressed; UTF-16 is not well-formed.
+pub fn text(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
+    let bytes = decompressed(bytes, most)?;
+    let units = |bytes: &[u8], from: fn([u8; 2]) -> u16| {
+        let (pairs, _) = bytes.as_chunks::<2>();
+        let units = pairs.iter().map(|pair| from(*pair));
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        let text = text.map_err(|_| "document is not well-formed UTF-16".to_owned())?;
+        Ok(Cow::Owned(text.into_bytes()))
+    };
+    match bytes.get(..3) {
+        Some([0xff, 0xfe, _]) => units(&bytes[2..], u16::from_le_bytes),
+        Some([0xfe, 0xff, _]) => units(&bytes[2..], u16::from_be_bytes),
+        Some([b'{' | b'[', 0, _]) => units(&bytes, u16::from_le_bytes),
+        Some([0, b'{' | b'[', _]) => units(&bytes, u16::from_be_bytes),
+        Some([0xef, 0xbb, 0xbf]) => Ok(match bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[3..]),
+            Cow::Owned(mut bytes) => {
+                bytes.drain(..3);
+                Cow::Owned(bytes)
+            }
+        }),
+        _ => Ok(bytes),
+    }
+}
+
 fn read(stream: impl Read, how: &str, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
@@ -53,5 +83,44 @@ fn read(stream: impl Read, how: &str, most: u64) -> Result<Vec<u8>, String> {
             most / 1_000_000
         )),
         false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_read_in_every_wrapping() {
+        use std::io::Write;
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all("\u{feff}[1]".as_bytes()).unwrap();
+        let wide: Vec<u8> = "\u{feff}[1]"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let big: Vec<u8> = "\u{feff}[1]"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        let wrapped = [
+            b"[1]".to_vec(),
+            b"\xef\xbb\xbf[1]".to_vec(),
+            packed.finish().unwrap(),
+            wide[2..].to_vec(),
+            big[2..].to_vec(),
+            wide,
+            big,
+        ];
+        for bytes in &wrapped {
+            assert_eq!(*text(bytes, 100).unwrap(), *b"[1]");
+        }
+        assert!(
+            text(&wrapped[2][..12], 100)
+                .unwrap_err()
+                .starts_with("document cannot be decompressed from gzip: ")
+        );
+        let problem = text(&wrapped[2], 5).unwrap_err();
+        assert!(problem.starts_with("document is too large"), "{problem}");
     }
 }

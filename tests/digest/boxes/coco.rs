@@ -215,6 +215,55 @@ fn a_class_with_two_names_and_an_image_without_usable_boxes_are_left_out() {
     assert_eq!(boxes(&work), ["<a & b> xywh=1,2,30,20.5"]);
 }
 
+/// Some write parts of width and height. What is a box of pixels anywhere in the document is one everywhere.
+#[test]
+fn boxes_in_parts_of_the_image_are_told_from_pixels() {
+    const NOTE: &str = "1 document is taken in parts of width and height, not in pixels";
+    let of = |bbox: Value| annotation(json!({"bbox": bbox}));
+    let small = || of(json!([0.05, 0.2, 0.15, 0.4]));
+    let drawn = |points: Value| {
+        annotation(json!({"bbox": [0.05, 0.2, 0.15, 0.4], "segmentation": [points]}))
+    };
+    let scaled = "fish xywh=5,10,15,20";
+    let own = "fish xywh=0.05,0.2,0.15,0.4";
+    let cases = [
+        (json!([small()]), vec![scaled], true),
+        (
+            json!([drawn(json!([0.05, 0.2, 0.2, 0.2, 0.2, 0.6]))]),
+            vec![scaled],
+            true,
+        ),
+        (
+            json!([of(json!([0, 0, 1, 1])), small()]),
+            vec!["fish xywh=0,0,100,50", scaled],
+            true,
+        ),
+        (
+            json!([of(json!([0, 0, 1, 1]))]),
+            vec!["fish xywh=0,0,1,1"],
+            false,
+        ),
+        (
+            json!([small(), of(json!([5, 6, 0.5, 0.25]))]),
+            vec![own, "fish xywh=5,6,0.5,0.25"],
+            false,
+        ),
+        (
+            json!([drawn(json!([5, 2, 20, 2, 20, 6]))]),
+            vec![own],
+            false,
+        ),
+    ];
+    for (annotations, wanted, is_told) in cases {
+        let work = Workdir::new();
+        work.write_json("i.json", &instances(annotations.clone()));
+        digest(&work, &["coco", "i.json"]).exits(0);
+        assert_eq!(boxes(&work), wanted, "{annotations}");
+        let notes = work.json("report.json")["notes"].to_string();
+        assert_eq!(notes.contains(NOTE), is_told, "{annotations}: {notes}");
+    }
+}
+
 #[test]
 fn documents_are_read_as_tools_write_them() {
     use std::io::Write;

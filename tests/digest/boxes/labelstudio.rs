@@ -250,6 +250,48 @@ fn a_task_that_nobody_annotated_is_no_image_without_boxes() {
     assert_eq!(lost.len(), 3, "{lost:?}");
 }
 
+/// Who skips a task does not say that there is nothing on the image, and what cannot be read may be anything.
+#[test]
+fn a_skipped_task_is_no_image_without_boxes() {
+    let drawn = || rectangle(json!({}));
+    let relation = json!([{"type": "relation", "from_id": "r", "to_id": "s"}]);
+    let skipped = |results: Value| json!({"was_cancelled": true, "result": results});
+    // Annotations; images that are kept, boxes, and the reason why the image is left out.
+    let unused = "nothing that is said of the image can be used";
+    let cases = [
+        (json!([skipped(json!([]))]), 0, 0, Some(unused)),
+        (json!([skipped(json!([drawn()]))]), 0, 0, Some(unused)),
+        (json!([{"result": relation}]), 0, 0, Some(unused)),
+        (
+            json!([skipped(json!([])), {"result": [drawn()]}]),
+            1,
+            1,
+            None,
+        ),
+        (json!([skipped(json!([])), {"result": []}]), 1, 0, None),
+        (json!([{"was_cancelled": false, "result": []}]), 1, 0, None),
+    ];
+    for (annotations, images, count, reason) in cases {
+        let other = json!({"id": 2, "data": {"image": "b.jpg"}, "annotations": [{"result": []}]});
+        let work = read(json!([task(annotations.clone()), other]));
+        let seen = observations(&work);
+        let is_kept = |o: &&Value| {
+            o.get("rejected")
+                .is_none_or(|_| o["annotations"] != json!(null))
+        };
+        assert_eq!(
+            seen.iter().filter(is_kept).count(),
+            images + 1,
+            "{annotations}"
+        );
+        assert_eq!(boxes(&work).len(), count, "{annotations}");
+        let wanted = reason.map(|reason| format!("[0] boxes {reason}"));
+        let listed = rejects(&work);
+        let listed = listed.iter().find(|line| line.starts_with("[0] boxes"));
+        assert_eq!(listed, wanted.as_ref(), "{annotations}");
+    }
+}
+
 /// A result that cannot be used is one record: one reject.
 #[test]
 fn a_result_is_listed_once() {

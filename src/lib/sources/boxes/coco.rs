@@ -181,6 +181,7 @@ fn image(
         rights: license.and_then(|id| licenses.get(&id).cloned()),
         metadata,
         labels: labels.as_ref().map(texts).unwrap_or_default(),
+        is_unread: false,
     })
 }
 
@@ -221,11 +222,9 @@ fn annotation(document: &mut BoxDocument, place: &str, record: &RawValue) {
         for (i, segment) in segments.iter().enumerate() {
             let place = format!("{place}.segments_info[{i}]");
             let Value::Object(mut segment) = segment.clone() else {
-                document.reject(
-                    &place,
-                    "record",
-                    format!("record is not an object: {}", shown(segment)),
-                );
+                let image = members.get("image_id").and_then(key).unwrap_or_default();
+                let problem = format!("record is not an object: {}", shown(segment));
+                document.reject_box(&place, "record", problem, &image);
                 continue;
             };
             if let Some(image) = members.get("image_id") {

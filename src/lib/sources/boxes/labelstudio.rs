@@ -184,6 +184,7 @@ fn read_image(
         image: place.to_owned(),
         size: None,
         labels: Vec::new(),
+        skipped: 0,
     };
     let annotations = take_list(&mut task, &["annotations", "completions"]);
     let predictions = take_list(&mut task, &["predictions"]);
@@ -195,6 +196,7 @@ fn read_image(
             .reject(place, "annotations", "task is not annotated");
         return false;
     }
+    let (submitted, listed) = (annotations.len(), reading.document.rejects.len());
     let (mut given, mut predicted) = (0, 0);
     for (name, list) in [("annotations", annotations), ("predictions", predictions)] {
         for (i, item) in list.into_iter().enumerate() {
@@ -211,6 +213,7 @@ fn read_image(
         given += reading.minimal(place, &task);
     }
     let (size, labels) = (reading.size, std::mem::take(&mut reading.labels));
+    let is_unread = reading.is_unread(submitted, listed);
     document.images.push(GivenImage {
         place: place.to_owned(),
         key: place.to_owned(),
@@ -220,6 +223,7 @@ fn read_image(
         size,
         metadata: metadata(&task, &url),
         labels,
+        is_unread,
         ..GivenImage::default()
     });
     given > 0 && predicted > 0
@@ -325,6 +329,8 @@ pub(super) struct Reading<'a> {
     image: String,
     size: Option<[u32; 2]>,
     pub(super) labels: Vec<String>,
+    /// How many annotations their authors cancelled.
+    skipped: usize,
 }
 
 /// What results with one id say of a region.
@@ -339,6 +345,13 @@ pub(super) struct Region {
 }
 
 impl Reading<'_> {
+    /// Whether nothing of so many annotations says that there is nothing: who skips a task does not, and what was listed after so
+    /// many rejects may be anything.
+    fn is_unread(&self, submitted: usize, listed: usize) -> bool {
+        let listed = self.document.rejects.len() - listed;
+        listed > self.skipped || (self.skipped > 0 && self.skipped == submitted)
+    }
+
     /// Reads an annotation or a prediction; returns how many results it has.
     fn statement(&mut self, place: &str, item: Value, predicted: bool) -> usize {
         let mut item = match loose_json::object(item) {
@@ -351,6 +364,7 @@ impl Reading<'_> {
         let results = take_list(&mut item, &["result"]);
         let count = results.len();
         if item.get("was_cancelled") == Some(&Value::Bool(true)) {
+            self.skipped += 1;
             self.document.reject(
                 place,
                 "was_cancelled",

@@ -38,6 +38,7 @@ pub fn link(
         found: Found::default(),
         unsized_images: 0,
         misshapen: Vec::new(),
+        shares: Vec::new(),
     };
     for document in documents {
         linker.document(document);
@@ -143,6 +144,8 @@ struct Linker<'a> {
     unsized_images: u64,
     /// Images whose file has another aspect ratio than the document says.
     misshapen: Vec<String>,
+    /// Documents whose numbers are taken for parts of width and height.
+    shares: Vec<String>,
 }
 
 /// The images of a document as they become observations.
@@ -155,6 +158,8 @@ struct Images {
     places: Vec<String>,
     /// How many boxes of each image were lost.
     lost: Vec<u64>,
+    /// Images of which something else is said that cannot be used.
+    unread: BTreeSet<usize>,
 }
 
 /// What a key of boxes stands for.
@@ -180,12 +185,19 @@ impl KeyOf {
 
 impl Linker<'_> {
     fn document(&mut self, mut document: BoxDocument) {
+        if let Some(image) = document.unread.take() {
+            return self.unread(&document.name, image);
+        }
         self.found.notes.append(&mut document.notes);
         self.found.count("boxes", document.lost.len() as u64);
         self.found
             .count("boxes_rejected", document.lost.len() as u64);
         let classes = self.classes.of_document(&document);
         self.read_rows(&mut document, &classes);
+        // Those of the others are parts of the image, or were made of such.
+        if ["coco", "voc", "via"].contains(&self.kind) && document.take_shares() {
+            self.shares.push(document.name.clone());
+        }
         let mut images = Images::default();
         let own = std::mem::take(&mut document.images);
         let has_images = !own.is_empty();
@@ -223,6 +235,17 @@ impl Linker<'_> {
         }
         self.found.rejects.append(&mut document.rejects);
         self.keep(&document.name, images);
+    }
+
+    /// Marks the image of a document that cannot be read.
+    fn unread(&mut self, document: &str, image: GivenImage) {
+        if let Ok(addressed) = self.addresses.of_image(&image) {
+            let image = Observation {
+                rejected: true,
+                ..observation(self.kind, document, image, addressed)
+            };
+            self.found.observations.push(mark(image));
+        }
     }
 
     /// The boxes of rows, whose numbers mean what the list of classes says.
@@ -266,9 +289,11 @@ impl Linker<'_> {
             self.misshapen.push(format!("{}, {sizes}", addressed.id));
         }
         let (key, place) = (image.key.clone(), image.place.clone());
+        let is_unread = image.is_unread;
         let observation = observation(self.kind, document, image, addressed);
         let next = images.observations.len();
         let number = *images.by_id.entry(observation.id.clone()).or_insert(next);
+        images.unread.extend(is_unread.then_some(number));
         match images.by_key.get(&key).copied() {
             None => drop(images.by_key.insert(key, KeyOf::Image(number))),
             Some(KeyOf::Nothing) => drop(images.by_key.insert(key, KeyOf::Several(number))),
@@ -365,21 +390,28 @@ impl Linker<'_> {
     }
 
     /// Keeps the images of a document. One all of whose boxes were lost is left out: as an image without boxes it would
-    /// claim that there is nothing on it.
+    /// claim that there is nothing on it. Its names stay, for the image of another digest.
     fn keep(&mut self, document: &str, images: Images) {
         let Images {
             observations,
             places,
             lost,
+            unread,
             ..
         } = images;
-        for ((observation, place), lost) in observations.into_iter().zip(places).zip(lost) {
-            if observation.annotations.is_empty() && lost > 0 {
+        let all = observations.into_iter().zip(places).zip(lost);
+        for (number, ((mut observation, place), lost)) in all.enumerate() {
+            observation.rejected = lost > 0 || unread.contains(&number);
+            if observation.annotations.is_empty() && observation.rejected {
                 let boxes = counted(lost, "box", "boxes");
-                let problem = format!("none of the boxes of the image can be used: {boxes}");
+                let problem = match lost {
+                    0 => "nothing that is said of the image can be used".to_owned(),
+                    _ => format!("none of the boxes of the image can be used: {boxes}"),
+                };
                 self.found
                     .rejects
                     .push(Reject::new(document, place, "boxes", problem));
+                self.found.observations.push(mark(observation));
                 continue;
             }
             self.unsized_images += u64::from(drawing::is_relative(&observation));
@@ -403,6 +435,12 @@ impl Linker<'_> {
                 )
             ));
         }
+        if let Some(first) = self.shares.first() {
+            found.notes.push(format!(
+                "{} taken in parts of width and height, not in pixels: no number of a box is beyond 1, first: {first}",
+                counted(self.shares.len() as u64, "document is", "documents are")
+            ));
+        }
         if let Some(first) = self.misshapen.first() {
             found.notes.push(format!(
                 "{} another aspect ratio than the document says, first: {first}",
@@ -410,6 +448,28 @@ impl Linker<'_> {
             ));
         }
         found
+    }
+}
+
+/// An image as a mark on that of another digest: known by its names, of which its URL is one.
+fn mark(image: Observation) -> Observation {
+    let ImageRef {
+        url,
+        names,
+        width,
+        height,
+        ..
+    } = image.image;
+    let mut all: Vec<String> = url.into_iter().chain(names).collect();
+    all.retain(|name| *name != image.id);
+    Observation {
+        image: ImageRef {
+            names: [vec![image.id.clone()], all].concat(),
+            width,
+            height,
+            ..ImageRef::default()
+        },
+        ..image
     }
 }
 

@@ -1,40 +1,9 @@
-//! JSON as annotation tools and scripts write it: compressed, with byte-order mark, in UTF-16, with `NaN`; numbers as
-//! texts. Records are kept as text until they are read one by one, so that one bad record is not that of the others.
-
-use std::borrow::Cow;
+//! JSON as annotation tools and scripts write it: with `NaN`; numbers as texts. Records are kept as text until they are read one by one, so that one bad record is not that of the others.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::sources::unpack::decompressed;
 use crate::values;
-
-/// The text of a document: decompressed if it is compressed, without byte-order mark, from UTF-16 if it has one of that.
-///
-/// # Errors
-/// It is damaged or has more than `most` bytes when decompressed; UTF-16 is not well-formed.
-pub fn text(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
-    let bytes = decompressed(bytes, most)?;
-    let units = |from: fn([u8; 2]) -> u16| {
-        let (pairs, _) = bytes[2..].as_chunks::<2>();
-        let units = pairs.iter().map(|pair| from(*pair));
-        let text: Result<String, _> = char::decode_utf16(units).collect();
-        let text = text.map_err(|_| "document is not well-formed UTF-16".to_owned())?;
-        Ok(Cow::Owned(text.into_bytes()))
-    };
-    match bytes.get(..3) {
-        Some([0xff, 0xfe, _]) => units(u16::from_le_bytes),
-        Some([0xfe, 0xff, _]) => units(u16::from_be_bytes),
-        Some([0xef, 0xbb, 0xbf]) => Ok(match bytes {
-            Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[3..]),
-            Cow::Owned(mut bytes) => {
-                bytes.drain(..3);
-                Cow::Owned(bytes)
-            }
-        }),
-        _ => Ok(bytes),
-    }
-}
 
 /// Replaces `NaN` and `Infinity`, which Python writes and JSON does not have, by `null`; none if there are none.
 pub fn without_nan(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -214,37 +183,5 @@ mod tests {
         for (value, problem) in cases {
             assert_eq!(numbers::<4>(&value, "bbox"), Err(problem.into()), "{value}");
         }
-    }
-
-    #[test]
-    fn documents_are_read_in_every_wrapping() {
-        use std::io::Write;
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all("\u{feff}[1]".as_bytes()).unwrap();
-        let wide: Vec<u8> = "\u{feff}[1]"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        let big: Vec<u8> = "\u{feff}[1]"
-            .encode_utf16()
-            .flat_map(u16::to_be_bytes)
-            .collect();
-        let wrapped = [
-            b"[1]".to_vec(),
-            b"\xef\xbb\xbf[1]".to_vec(),
-            packed.finish().unwrap(),
-            wide,
-            big,
-        ];
-        for bytes in &wrapped {
-            assert_eq!(*text(bytes, 100).unwrap(), *b"[1]");
-        }
-        assert!(
-            text(&wrapped[2][..12], 100)
-                .unwrap_err()
-                .starts_with("document cannot be decompressed from gzip: ")
-        );
-        let problem = text(&wrapped[2], 5).unwrap_err();
-        assert!(problem.starts_with("document is too large"), "{problem}");
     }
 }

@@ -28,11 +28,12 @@ mod yolo;
 use std::borrow::Cow;
 
 use super::source::{Answer, DocumentRequest, Found, Source};
+use super::unpack;
 use crate::error::Error;
 use crate::summary::Reject;
 pub use addresses::{Addresses, ListedFile};
 use class_lists::ClassLists;
-use model::BoxDocument;
+use model::{BoxDocument, GivenImage};
 pub use options::{BoxesOptions, KINDS};
 
 /// A source of boxes.
@@ -83,7 +84,7 @@ const MOST: u64 = 4 << 30;
 /// # Errors
 /// What it is instead.
 pub fn read_image_list(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
-    image_list::read(name, &loose_json::text(bytes, MOST)?)
+    image_list::read(name, &unpack::text(bytes, MOST)?)
 }
 
 /// Reads a file of `--classes`: `data.yaml`, a class per line, or a COCO file.
@@ -91,7 +92,7 @@ pub fn read_image_list(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> 
 /// # Errors
 /// What it is instead.
 pub fn read_classes(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
-    let text = loose_json::text(bytes, MOST)?;
+    let text = unpack::text(bytes, MOST)?;
     match text.trim_ascii_start().first() {
         Some(b'{') => coco::read(name, &text),
         _ => yolo::classes(name, &text),
@@ -100,7 +101,7 @@ pub fn read_classes(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
 
 impl Boxes {
     fn document(&self, name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
-        let text = loose_json::text(bytes, self.max_bytes)?;
+        let text = unpack::text(bytes, self.max_bytes)?;
         match self.read_text(name, &text) {
             // Python writes NaN, which JSON does not have: then only the records with it are lost.
             Err(problem) if problem.starts_with("document cannot be read as JSON") => {
@@ -109,6 +110,22 @@ impl Boxes {
             }
             outcome => outcome,
         }
+    }
+
+    /// What is left of a document that cannot be read: the image that its own name says it is about.
+    fn unread(&self, name: &str) -> Option<BoxDocument> {
+        let image = match self.kind {
+            "voc" => Some(voc::own_name(name)),
+            "yolo" => yolo::own_name(name),
+            _ => None,
+        };
+        Some(BoxDocument {
+            unread: Some(GivenImage {
+                names: vec![image?],
+                ..GivenImage::default()
+            }),
+            ..BoxDocument::of(name)
+        })
     }
 
     fn read_text(&self, name: &str, text: &[u8]) -> Result<BoxDocument, String> {
@@ -158,9 +175,12 @@ impl Source for Boxes {
         let mut found = Found::default();
         match self.document(name, &answer.bytes) {
             Ok(document) => found.boxes.push(document),
-            Err(problem) => found
-                .rejects
-                .push(Reject::new(name, "document", "document", problem)),
+            Err(problem) => {
+                found.boxes.extend(self.unread(name));
+                found
+                    .rejects
+                    .push(Reject::new(name, "document", "document", problem));
+            }
         }
         Ok(found)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::contracts::{BBox, Frame, Metadata};
+use crate::contracts::{BBox, Frame, Metadata, keypoints};
 use crate::selectors::MAX_COORDINATE;
 use crate::summary::Reject;
 
@@ -26,6 +26,8 @@ pub struct BoxDocument {
     pub rows: Vec<Row>,
     /// Number of keypoints of each box and of numbers for each, in rows for which this list of classes holds.
     pub keypoints: Option<[usize; 2]>,
+    /// The image that it is about, by its own name, if nothing of it can be read.
+    pub unread: Option<GivenImage>,
     /// Records that cannot be used.
     pub rejects: Vec<Reject>,
     /// The images of the boxes among these records, by their keys; empty keys where that is not known.
@@ -59,6 +61,41 @@ impl BoxDocument {
     ) {
         self.reject(place, field, problem);
         self.lost.push(image.to_owned());
+    }
+
+    /// Takes all numbers for parts of width and height if none is beyond 1 and not all are whole: in pixels, everything would lie
+    /// within the first one. Whether it does.
+    pub fn take_shares(&mut self) -> bool {
+        const MOST: f64 = 1.005;
+        let mut is_fine = false;
+        for given in &self.boxes {
+            let Some(shape) = &given.shape else {
+                continue;
+            };
+            let BBox { x, y, .. } = shape.bbox;
+            let corners = [[x, y], [shape.bbox.right(), shape.bbox.bottom()]];
+            let keypoints = keypoints(&given.attributes).unwrap_or_default();
+            let keypoints = keypoints.iter().map(|[x, y, _]| [*x, *y]);
+            let outlines = shape.outlines.iter().flatten().copied();
+            let mut numbers = corners
+                .into_iter()
+                .chain(outlines)
+                .chain(keypoints)
+                .flatten();
+            let is_within = numbers.all(|n| (0.0..=MOST).contains(&n));
+            if shape.unit == Unit::Share || shape.mask.is_some() || !is_within {
+                return false;
+            }
+            is_fine |= corners.iter().flatten().any(|n| n.fract() != 0.0);
+        }
+        let shapes = self
+            .boxes
+            .iter_mut()
+            .filter_map(|given| given.shape.as_mut());
+        for shape in shapes.filter(|_| is_fine) {
+            shape.unit = Unit::Share;
+        }
+        is_fine
     }
 
     /// Whether it only gives names to what other documents hold.
@@ -112,6 +149,8 @@ pub struct GivenImage {
     pub metadata: Metadata,
     /// Classes of the image as a whole.
     pub labels: Vec<String>,
+    /// Whether something is said of it that cannot be used and is no box: without boxes it does not say that nothing is there.
+    pub is_unread: bool,
 }
 
 /// A box as a document describes it.

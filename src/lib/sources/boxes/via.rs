@@ -300,6 +300,7 @@ fn image(key: &str, entry: &ViaFile) -> GivenImage {
             .filter(|_| by_recto)
             .map(texts)
             .unwrap_or_default(),
+        is_unread: false,
     }
 }
 

@@ -73,9 +73,7 @@ fn image(root: &Element, name: &str) -> GivenImage {
     names.extend(file.map(str::to_owned));
     // A file without `filename` is about the image of its own name.
     if names.is_empty() {
-        let own = crate::image_names::parts(name).pop().unwrap_or_default();
-        let own = own.strip_suffix(".gz").unwrap_or(&own);
-        names.push(own.strip_suffix(".xml").unwrap_or(own).to_owned());
+        names.push(own_name(name));
     }
     let url = of_source("image")
         .filter(|url| crate::sources::source::is_url(url) && crate::image_names::is_image(url));
@@ -93,6 +91,13 @@ fn image(root: &Element, name: &str) -> GivenImage {
         metadata: Metadata::new(),
         ..GivenImage::default()
     }
+}
+
+/// The name of the image that a file with this name is about, unless it says something else.
+pub fn own_name(name: &str) -> String {
+    let own = crate::image_names::parts(name).pop().unwrap_or_default();
+    let own = own.strip_suffix(".gz").unwrap_or(&own);
+    own.strip_suffix(".xml").unwrap_or(own).to_owned()
 }
 
 /// The field and the problem of a reject.

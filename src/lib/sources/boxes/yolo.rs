@@ -178,17 +178,24 @@ fn labels(document: &mut BoxDocument, file: &str, text: &str) {
             Err(problem) => document.reject_box(&place, "line", problem, ""),
         }
     }
-    let stem = file.strip_suffix(".txt").unwrap_or(file);
     document.images.push(GivenImage {
         place: "label file".into(),
         key: String::new(),
-        names: vec![stem_of(&document.name, stem)],
+        names: vec![stem_of(&document.name, file)],
         ..GivenImage::default()
     });
 }
 
+/// The name of the image that a label file is about; none for other files.
+pub fn own_name(name: &str) -> Option<String> {
+    let file = file_name(name);
+    let is_of_labels = !is_yaml(&file) && !is_list(&file) && !file.ends_with(".csv");
+    is_of_labels.then(|| stem_of(name, &file))
+}
+
 /// The path of a label file as that of its image, without suffix: `labels` becomes `images`, the last of several.
-fn stem_of(name: &str, stem: &str) -> String {
+fn stem_of(name: &str, file: &str) -> String {
+    let stem = file.strip_suffix(".txt").unwrap_or(file);
     let mut parts = image_names::parts(name);
     let last = parts.pop().unwrap_or_default();
     let folders = parts.iter().rposition(|part| part == "labels");

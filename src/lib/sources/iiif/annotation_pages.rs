@@ -21,6 +21,7 @@ impl<'a> Reader<'a> {
         let pages = members_of(collection, &pages);
         let holds_more = has(collection, "last") || values::size(&collection["total"]).is_some();
         if pages.is_empty() && holds_more {
+            self.annotation_lost(on, None);
             self.not_used(
                 collection,
                 "collection of annotations does not name its first page",
@@ -61,12 +62,12 @@ impl<'a> Reader<'a> {
     fn page_or_annotation(&mut self, value: &'a Value, on: Hanging) {
         match kind(value).as_str() {
             _ if value.is_string() => self.lead_to(value, ANNOTATIONS, on.manifest, on.canvas),
-            _ if !value.is_object() => self.not_a(value, "a page of annotations"),
+            _ if !value.is_object() => self.no_page(value, on),
             "annotation" => self.member_of_page(value, on, &PageStatements::default(), None),
             "annotationcollection" | "layer" if holds_pages(value) => {
                 self.annotation_collection(value, on);
             }
-            kind if !PAGES.contains(&kind) => self.not_a(value, "a page of annotations"),
+            kind if !PAGES.contains(&kind) => self.no_page(value, on),
             _ => self.page(value, on),
         }
     }
@@ -82,7 +83,7 @@ impl<'a> Reader<'a> {
                 Some(named) if !(is_answer && self.is_this_document(named)) => {
                     self.lead_to(page, ANNOTATIONS, on.manifest, on.canvas);
                 }
-                _ => self.not_a(page, "a page of annotations"),
+                _ => self.no_page(page, on),
             };
         }
         if on.manifest.is_none() {
@@ -95,6 +96,16 @@ impl<'a> Reader<'a> {
         for next in members_of(page, &["next"]) {
             self.lead_to(next, ANNOTATIONS, on.manifest, on.canvas);
         }
+    }
+
+    fn no_page(&mut self, value: &'a Value, on: Hanging) {
+        self.annotation_lost(on, None);
+        self.not_a(value, "a page of annotations");
+    }
+
+    fn no_annotation(&mut self, value: &'a Value, on: Hanging) {
+        self.annotation_lost(on, None);
+        self.not_a(value, "an annotation");
     }
 
     fn is_this_document(&self, named: &str) -> bool {
@@ -113,13 +124,13 @@ impl<'a> Reader<'a> {
             return self.lead_to_annotation(value, on, page, order);
         }
         if !value.is_object() {
-            return self.not_a(value, "an annotation");
+            return self.no_annotation(value, on);
         }
         match kind(value).as_str() {
             "annotationpage" | "annotationlist" => return self.page(value, on),
             "" | "annotation" => {}
             _ if has(value, "target") || has(value, "on") => {}
-            _ => return self.not_a(value, "an annotation"),
+            _ => return self.no_annotation(value, on),
         }
         let is_named = spelled(value, &["target", "on"]).is_empty()
             && spelled(value, &annotations::BODY).is_empty();
@@ -190,6 +201,9 @@ impl<'a> Reader<'a> {
         let read = annotations::read(value, &place);
         for (url, _) in &read.texts {
             self.follow_text(url, on);
+        }
+        for target in &read.lost {
+            self.annotation_lost(on, target.clone());
         }
         read
     }

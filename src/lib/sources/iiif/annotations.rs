@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::hanging::{Hanging, PageStatements, granularity};
-use super::targets::{TargetPart, part, targets};
+use super::targets::{TargetPart, name, part, targets};
 use super::texts::is_read_as_text;
 use super::texts::{named_text, quoted};
 use super::values::{
@@ -40,6 +40,8 @@ pub struct ReadAnnotation<'v> {
     pub placed: Vec<(Placed, &'v Value)>,
     /// Parts that cannot be used, with the reason. Not empty if `placed` is empty.
     pub unused: Vec<(&'v Value, String)>,
+    /// What the targets among them are or are a part of, if they name it.
+    pub lost: Vec<Option<String>>,
     /// Bodies that are texts in documents of their own, with their URLs.
     pub texts: Vec<(String, &'v Value)>,
 }
@@ -61,11 +63,15 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
                 read.unused.extend(found.unused.iter().cloned());
                 parts.push((found, target));
             }
-            Err(problem) => read.unused.push((target, problem)),
+            Err(problem) => {
+                read.lost.push(name(target, place.base));
+                read.unused.push((target, problem));
+            }
         }
     }
     if parts.is_empty() && read.unused.is_empty() {
         let problem = "target of the annotation is missing";
+        read.lost.push(None);
         read.unused.push((value, problem.into()));
     }
     if parts.is_empty() {
@@ -362,19 +368,7 @@ fn attributes(
     bodies: &[&Value],
     place: &AnnotationPlace,
 ) -> BTreeMap<String, Value> {
-    let mut attributes = BTreeMap::new();
-    for (name, member) in [
-        ("created", "created"),
-        ("created", "dcterms:created"),
-        ("modified", "modified"),
-        ("modified", "dcterms:modified"),
-        ("confidence", "confidence"),
-        ("score", "score"),
-    ] {
-        if value[member].is_string() || value[member].is_number() {
-            attributes.insert(name.into(), value[member].clone());
-        }
-    }
+    let mut attributes = stated(value, bodies);
     let of_bodies = |member: &str| {
         let mut held = bodies.iter().flat_map(|body| list(body, member));
         held.find_map(Value::as_str).map(str::to_owned)
@@ -387,7 +381,7 @@ fn attributes(
             "label",
             label(&value["label"]).or_else(|| names_of_texts(bodies)),
         ),
-        ("creator", creator(&value["creator"])),
+        ("creator", creators(value, bodies)),
         ("granularity", granularity),
         ("text_direction", of_bodies("textDirection")),
         ("format", FORMAT.iter().find_map(|member| of_bodies(member))),
@@ -426,10 +420,53 @@ fn is_structured(body: &Value) -> bool {
         .is_some_and(|members| members.values().any(|v| v.is_object() || v.is_array()))
 }
 
-fn creator(value: &Value) -> Option<String> {
-    let first = all(value).into_iter().next()?;
-    let name = texts(&first["name"]).into_iter().next();
-    name.or_else(|| id(first).map(str::to_owned))
+/// When an annotation was made and how sure it is, also as Open Annotation says it. How sure a body is holds for the annotation.
+fn stated(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
+    let mut attributes = BTreeMap::new();
+    for (name, members, with_bodies) in [
+        ("created", ["created", "annotatedAt"], false),
+        ("modified", ["modified", "modified"], false),
+        ("confidence", ["confidence", "confidence"], true),
+        ("score", ["score", "score"], true),
+    ] {
+        let said = bodies.iter().copied().filter(|_| with_bodies);
+        let said = std::iter::once(value).chain(said);
+        let mut said = said.flat_map(|said| spelled(said, &members));
+        if let Some(stated) = said.find(|stated| stated.is_string() || stated.is_number()) {
+            attributes.insert(name.into(), stated.clone());
+        }
+    }
+    attributes
+}
+
+/// Who made an annotation, else who made its bodies: all their names, else their ids.
+fn creators(value: &Value, bodies: &[&Value]) -> Option<String> {
+    let of = |said: &Value| -> Vec<String> {
+        let members = ["creator", "annotatedBy"].map(|member| spelled(said, &[member]));
+        let given = members.into_iter().find(|given| !given.is_empty());
+        given
+            .into_iter()
+            .flatten()
+            .flat_map(all)
+            .filter_map(person)
+            .collect()
+    };
+    let mut named = of(value);
+    if named.is_empty() {
+        named = bodies.iter().flat_map(|body| of(body)).collect();
+    }
+    let mut seen = HashSet::new();
+    named.retain(|name| seen.insert(name.clone()));
+    (!named.is_empty()).then(|| named.join("; "))
+}
+
+fn person(value: &Value) -> Option<String> {
+    let names = spelled_as(value, &["name", "nickname", "nick"]);
+    let mut names = names.flat_map(|(_, name)| texts(name));
+    names
+        .next()
+        .or_else(|| id(value).map(str::to_owned))
+        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

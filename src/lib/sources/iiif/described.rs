@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use super::canvases::canvases_of;
 use super::hanging::Hanging;
-use super::values::{absolute, has, id, label, list, size, texts};
+use super::values::{absolute, all, has, id, is_language_map, label, list, size, texts};
 use crate::contracts::{Frame, Metadata};
 
 /// Properties of a manifest that apply to all its canvases.
+#[derive(Clone)]
 pub struct Object {
     pub manifest: Option<String>,
     pub group: String,
     pub label: Option<String>,
     pub metadata: Metadata,
-    pub rights: Option<String>,
-    pub attribution: Option<String>,
+    pub rights: Rights,
     /// Those of its members that say this, for documents that hold more of it.
     pub statements: Value,
     /// Ids that different canvases of it have.
@@ -37,11 +37,68 @@ pub struct Page<'a> {
     pub label: Option<String>,
     pub frame: Option<Frame>,
     pub metadata: Metadata,
-    pub rights: Option<String>,
-    pub attribution: Option<String>,
+    pub rights: Rights,
     /// Those of its members that say this, for documents that hold more of it.
     pub statements: Value,
 }
+
+/// What may be done with a resource, and whom to name.
+#[derive(Clone, Debug, Default)]
+pub struct Rights {
+    /// URI or text of its licences or statements; of several, all.
+    pub rights: Option<String>,
+    /// Whom to name, or what has to be said.
+    pub attribution: Option<String>,
+}
+
+impl Rights {
+    /// What a resource says.
+    pub fn of(resource: &Value) -> Self {
+        Rights {
+            rights: rights(resource),
+            attribution: attribution(resource),
+        }
+    }
+
+    /// The same, with what a resource around it says where it says nothing itself.
+    pub fn or(self, around: Rights) -> Self {
+        Rights {
+            rights: self.rights.or(around.rights),
+            attribution: self.attribution.or(around.attribution),
+        }
+    }
+}
+
+impl Object {
+    /// The manifest as far as a sequence of it says something else of rights; none if it says nothing.
+    pub fn in_sequence(&self, sequence: &Value) -> Option<Object> {
+        let own = Rights::of(sequence);
+        if own.rights.is_none() && own.attribution.is_none() {
+            return None;
+        }
+        let mut object = self.clone();
+        if let Some(members) = object.statements.as_object_mut() {
+            let given = [
+                (&RIGHTS[..], &own.rights),
+                (&ATTRIBUTION[..], &own.attribution),
+            ];
+            for (names, said) in given {
+                if let Some(said) = said {
+                    members.retain(|name, _| !names.contains(&name.as_str()));
+                    members.insert(names[names.len() - 1].to_owned(), said.as_str().into());
+                }
+            }
+        }
+        object.rights = own.or(object.rights);
+        Some(object)
+    }
+}
+
+/// Members that say what may be done. Only the last one may hold a text; the others hold a URI.
+pub const RIGHTS: [&str; 3] = ["rights", "license", "dcterms:rights"];
+
+/// Members that say whom to name.
+pub const ATTRIBUTION: [&str; 2] = ["requiredStatement", "attribution"];
 
 impl Page<'_> {
     /// Where annotations of the canvas hang.
@@ -61,8 +118,7 @@ pub fn object(manifest: &Value) -> Object {
         group: String::new(),
         label: label(&manifest["label"]),
         metadata: metadata(manifest),
-        rights: rights(manifest),
-        attribution: attribution(manifest),
+        rights: Rights::of(manifest),
         statements: statements(manifest),
         shared_ids: HashSet::new(),
         is_wrapper: !list(manifest, "mediaSequences").is_empty(),
@@ -88,8 +144,7 @@ pub fn page<'a>(canvas: &Value, object: &'a Object, number: usize, base: &str) -
             .zip(size(&canvas["height"]))
             .map(|(width, height)| Frame { width, height }),
         metadata: metadata(canvas),
-        rights: rights(canvas),
-        attribution: attribution(canvas),
+        rights: Rights::of(canvas),
         statements: statements(canvas),
     }
 }
@@ -146,18 +201,44 @@ fn metadata(resource: &Value) -> Metadata {
 }
 
 fn rights(resource: &Value) -> Option<String> {
-    // Only the last one may hold a text; the others hold a URI.
-    let members = ["rights", "license", "dcterms:rights"];
-    let given = members.iter().flat_map(|m| list(resource, m));
-    given.flat_map(texts).next()
+    if !resource.is_object() {
+        return None;
+    }
+    let given = RIGHTS.iter().map(|member| said(&resource[*member]));
+    given.into_iter().find_map(joined)
 }
 
 fn attribution(resource: &Value) -> Option<String> {
-    let statement = texts(&resource["requiredStatement"]["value"]);
-    let given = if statement.is_empty() {
-        texts(&resource["attribution"])
-    } else {
-        statement
-    };
-    (!given.is_empty()).then(|| given.join("; "))
+    if !resource.is_object() {
+        return None;
+    }
+    let statements = list(resource, "requiredStatement");
+    // A label and a value; some write the value alone.
+    let statement = statements
+        .into_iter()
+        .flat_map(|given| match has(given, "value") {
+            true => texts(&given["value"]),
+            false if given.is_string() || is_language_map(given) => texts(given),
+            false => Vec::new(),
+        });
+    joined(statement.collect()).or_else(|| joined(texts(&resource["attribution"])))
+}
+
+/// The texts of a member; things are called by their ids.
+fn said(value: &Value) -> Vec<String> {
+    let named = all(value).into_iter();
+    let named = named.filter(|value| value.is_object() && value["@value"].is_null());
+    let named: Vec<String> = named.filter_map(id).map(str::to_owned).collect();
+    match named.is_empty() {
+        true => texts(value),
+        false => named,
+    }
+}
+
+/// Several statements as one, each once.
+fn joined(statements: Vec<String>) -> Option<String> {
+    let mut seen = HashSet::new();
+    let each = statements.iter().filter(|text| seen.insert(text.as_str()));
+    let each: Vec<&str> = each.map(String::as_str).collect();
+    (!each.is_empty()).then(|| each.join("; "))
 }

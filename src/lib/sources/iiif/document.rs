@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::annotations::motivation;
+use super::described::Rights;
 use super::hanging::{Hanging, PageEntry, PageStatements};
 use super::reader::Reader;
 use super::service;
@@ -75,6 +76,10 @@ impl<'a> Reader<'a> {
             return self.refuse_document("image service cannot be used: its id is not a URL");
         }
         self.found.count("services", 1);
+        let Rights {
+            rights,
+            attribution,
+        } = Rights::of(info);
         self.found.observations.push(Observation {
             id: service.id.clone(),
             group: service.id.clone(),
@@ -86,6 +91,8 @@ impl<'a> Reader<'a> {
             },
             source: Provenance {
                 kind: "iiif".into(),
+                rights,
+                attribution,
                 ..Provenance::default()
             },
             ..Observation::default()

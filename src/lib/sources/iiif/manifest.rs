@@ -67,8 +67,8 @@ impl<'a> Reader<'a> {
         let sizes = [
             ("metadata", metadata.sum::<usize>()),
             ("label", of(&object.label)),
-            ("attribution", of(&object.attribution)),
-            ("rights", of(&object.rights)),
+            ("attribution", of(&object.rights.attribution)),
+            ("rights", of(&object.rights.rights)),
             ("id", of(&object.manifest)),
         ];
         for (member, bytes) in sizes {
@@ -78,8 +78,8 @@ impl<'a> Reader<'a> {
             match member {
                 "metadata" => object.metadata.clear(),
                 "label" => object.label = None,
-                "attribution" => object.attribution = None,
-                "rights" => object.rights = None,
+                "attribution" => object.rights.attribution = None,
+                "rights" => object.rights.rights = None,
                 _ => {
                     object.manifest = Some(self.name.to_owned());
                     object.group = self.name.to_owned();
@@ -186,8 +186,9 @@ impl<'a> Reader<'a> {
         let canvases = members_of(sequence, &["canvases", "items"]);
         let is_followed = self.from.is_some_and(|from| from.role == "sequence");
         if !canvases.is_empty() && !has(sequence, "images") && !holds_painting_pages(sequence) {
+            let own = self.in_sequence(sequence, object, canvases.len());
             for canvas in canvases {
-                self.canvas_of(canvas, object, seen);
+                self.canvas_of(canvas, own.as_ref().unwrap_or(object), seen);
             }
             let on = Hanging {
                 manifest: object.manifest.as_deref(),
@@ -203,6 +204,26 @@ impl<'a> Reader<'a> {
         } else if !has(sequence, "canvases") && !has(sequence, "items") {
             self.not_a(sequence, "a sequence of canvases");
         }
+    }
+
+    /// The manifest with the rights that a sequence states, unless they are too long to be repeated.
+    fn in_sequence(
+        &mut self,
+        sequence: &'a Value,
+        object: &Object,
+        canvases: usize,
+    ) -> Option<Object> {
+        let own = object.in_sequence(sequence)?;
+        let stated = [&own.rights.rights, &own.rights.attribution];
+        let bytes: usize = stated.into_iter().flatten().map(String::len).sum();
+        if bytes.saturating_mul(canvases) <= MOST_REPEATED {
+            return Some(own);
+        }
+        let problem = format!(
+            "rights of the sequence are left out: {bytes} bytes for each of {canvases} canvases are too many"
+        );
+        self.part_not_used("sequence", sequence, problem);
+        None
     }
 
     /// What stands where a canvas was expected: a canvas, by its type or by what it holds, or a reference to one that was

@@ -31,7 +31,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::source::{
-    Answer, BODY_TEXT, DocumentRequest, FetchFailure, FetchedText, Found, Placed, Source, TEXT,
+    ANNOTATIONS, Answer, BODY_TEXT, DocumentRequest, FetchFailure, FetchedText, Found, Hung, Lost,
+    Placed, Source, TEXT,
 };
 use super::text::{self, Granularity};
 use super::text_options::TextChoice;
@@ -107,7 +108,10 @@ impl Source for Iiif {
             json::read(&repaired)
         });
         match document {
-            Err(e) => found.rejects.push(not_json(answer, bytes, &e)),
+            Err(e) => {
+                found.is_unread = true;
+                found.rejects.push(not_json(answer, bytes, &e));
+            }
             Ok((document, repeated)) => {
                 found.rejects.extend(repeated_members(answer, &repeated));
                 let mut reader = Reader::new(answer, &document, &mut found);
@@ -141,6 +145,26 @@ impl Source for Iiif {
             ..Found::default()
         });
         Ok(lost)
+    }
+
+    fn lost(&self, request: &DocumentRequest) -> Option<Lost> {
+        if request.is_for(TEXT) {
+            return text_files::lost(request);
+        }
+        let from = request
+            .from
+            .as_ref()
+            .filter(|from| from.role == ANNOTATIONS)?;
+        Some(Lost {
+            document: request.location.clone(),
+            manifest: from.manifest.clone(),
+            hung: Hung {
+                canvas: from.canvas.clone(),
+                image: None,
+            },
+            target: None,
+            is_document: true,
+        })
     }
 
     fn unite_notes(&self, notes: &mut Vec<String>) {

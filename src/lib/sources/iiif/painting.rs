@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::annotations;
 use super::canvases::Canvases;
-use super::described::{Object, Page, object, page, statements};
+use super::described::{ATTRIBUTION, Object, Page, RIGHTS, Rights, object, page, statements};
 use super::hanging::{Hanging, PageStatements};
 use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
+use super::service;
 use super::targets;
 use super::values::{
     absolute, annotations_of, has, id, kind, label, list, members, members_of, spelled,
@@ -207,6 +208,7 @@ impl<'a> Reader<'a> {
     /// Follows a reference to what an annotation paints.
     fn follow_painted(&mut self, reference: &'a Value, annotation: &Value, on: &Page) {
         let said = ["@id", "id", "label", "target", "on"].into_iter();
+        let said = said.chain(RIGHTS).chain(ATTRIBUTION);
         let said = said.filter(|member| has(annotation, member));
         let said = said.map(|member| (member.to_owned(), annotation[member].clone()));
         let memo = serde_json::json!({
@@ -249,7 +251,10 @@ impl<'a> Reader<'a> {
         }
         for painted in images::painted(body, &self.base) {
             let value = painted.value;
-            let kept = self.painted_image(painted, annotation, page);
+            let mut kept = self.painted_image(painted, annotation, page);
+            if let Some(observation) = &mut kept {
+                state_rights(&mut observation.source, [value, body], annotation, page);
+            }
             let on = Hanging {
                 image: kept.as_ref().map(|observation| observation.id.as_str()),
                 ..page.hanging()
@@ -382,11 +387,7 @@ fn observation(
                 canvas: page.label.clone(),
                 image: own.or_else(|| label(&annotation["label"])),
             },
-            rights: page.rights.clone().or_else(|| object.rights.clone()),
-            attribution: page
-                .attribution
-                .clone()
-                .or_else(|| object.attribution.clone()),
+            ..Provenance::default()
         },
         group: object.group.clone(),
         metadata,
@@ -395,6 +396,29 @@ fn observation(
         rotation,
         ..Observation::default()
     })
+}
+
+/// The rights of an image: what the nearest says of image, its service, what is around it in the body, painting annotation, canvas
+/// and manifest.
+fn state_rights(
+    source: &mut Provenance,
+    [image, body]: [&Value; 2],
+    annotation: &Value,
+    page: &Page,
+) {
+    let painting = match annotation.is_null() {
+        true => &page.painting,
+        false => annotation,
+    };
+    let services = list(image, "service").into_iter();
+    let services = services.filter(|service| service::is_image_service(service));
+    let nearest = std::iter::once(image).chain(services);
+    let stated = nearest.chain([body, painting]).map(Rights::of);
+    let around = [page.rights.clone(), page.object.rights.clone()];
+    let stated = stated.chain(around).reduce(Rights::or);
+    if let Some(stated) = stated {
+        (source.rights, source.attribution) = (stated.rights, stated.attribution);
+    }
 }
 
 /// What a painting annotation says that it is painted on.

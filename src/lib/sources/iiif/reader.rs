@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use super::canvases::Canvases;
+use super::hanging::Hanging;
 use super::paths::paths;
 use super::values::{self, id};
-use crate::sources::{Answer, DocumentRequest, Found, Placed, Referrer, is_url};
+use crate::sources::{
+    ANNOTATIONS, Answer, DocumentRequest, Found, Hung, Lost, Placed, Referrer, is_url,
+};
 use crate::summary::Reject;
 
 /// Reads one document into what was found.
@@ -73,6 +76,7 @@ impl<'a> Reader<'a> {
 
     /// Rejects the whole document.
     pub(super) fn refuse_document(&mut self, problem: &str) {
+        self.found.is_unread = true;
         self.found
             .rejects
             .push(Reject::new(self.name, "document", "type", problem));
@@ -122,6 +126,28 @@ impl<'a> Reader<'a> {
             texts,
         });
         self.found.annotations.push(placed);
+    }
+
+    /// Notes that an annotation, or what stands in the place of annotations, is lost: without it the images that it is about, or
+    /// those of the canvas that holds it, are not without annotations.
+    pub(super) fn annotation_lost(&mut self, on: Hanging, target: Option<String>) {
+        let around = |on: Option<&str>, led: fn(&Referrer) -> &Option<String>| {
+            let led = || self.from.and_then(|from| led(from).clone());
+            on.map(str::to_owned).or_else(led)
+        };
+        let lost = Lost {
+            document: self.name.to_owned(),
+            manifest: around(on.manifest, |from| &from.manifest),
+            hung: Hung {
+                canvas: around(on.canvas, |from| &from.canvas),
+                image: on.image.map(str::to_owned),
+            },
+            target,
+            is_document: false,
+        };
+        if self.found.lost.last() != Some(&lost) {
+            self.found.lost.push(lost);
+        }
     }
 
     /// Lists something that stands where another kind of resource was expected.
@@ -204,6 +230,15 @@ impl<'a> Reader<'a> {
             let shown = id(reference).map_or(shown, str::to_owned);
             let problem =
                 format!("reference cannot be followed, it is not a URL ({role}): {shown}");
+            if role == ANNOTATIONS {
+                let image = None;
+                let on = Hanging {
+                    manifest,
+                    canvas,
+                    image,
+                };
+                self.annotation_lost(on, None);
+            }
             return self.not_used(reference, problem);
         };
         let inherited =

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::described::Rights;
 use super::images::is_image_url;
 use super::service;
 use super::values::{
@@ -92,6 +93,14 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
         image,
         unused,
     })
+}
+
+/// The id of the resource that a target is or is a part of, also where it is not known which part. `document` is the base of
+/// relative URLs.
+pub fn name(target: &Value, document: &str) -> Option<String> {
+    let resources = spelled(target, &SOURCE).into_iter();
+    let whole = resources.chain([target]).find_map(id)?;
+    Some(absolute(document, split_fragment(whole).0))
 }
 
 /// Members that name what a specific resource is a part of, now and in Open Annotation.
@@ -447,6 +456,8 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
     source.labels.manifest = manifest.and_then(|m| label(&m["label"]));
     source.labels.canvas = canvas.and_then(|c| label(&c["label"]));
     source.labels.image = label(&resource["label"]);
+    let stated = Rights::of(resource).or(Rights::of(target));
+    (source.rights, source.attribution) = (stated.rights, stated.attribution);
     Some(Observation {
         group: source
             .manifest

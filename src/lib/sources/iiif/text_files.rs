@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::hanging::Hanging;
 use super::reader::Reader;
 use super::text_links::{Declared, among_annotations, declared, links};
 use super::values::{id, list, resolve};
 use crate::contracts::{Annotation, Frame, Observation, Space};
 use crate::sources::text::{self, Granularity, Names, TextFile, TextKind, TextPage};
 use crate::sources::text_options::TextChoice;
-use crate::sources::{Answer, DocumentRequest, Found, Hung, Placed, Referrer, TEXT};
+use crate::sources::{Answer, DocumentRequest, Found, Hung, Lost, Placed, Referrer, TEXT};
 use crate::summary::Reject;
 
 /// What the answer to a request needs to be read: the memo of the request.
@@ -152,6 +153,17 @@ impl<'a> Reader<'a> {
     ) {
         let Some(location) = id(link).and_then(|id| resolve(&self.base, id)) else {
             let problem = "reference to a transcription cannot be followed: it is not a URL";
+            if memo.declared.is_some() {
+                let image = None;
+                self.annotation_lost(
+                    Hanging {
+                        manifest,
+                        canvas,
+                        image,
+                    },
+                    None,
+                );
+            }
             return self.not_used(link, problem);
         };
         let request = DocumentRequest {
@@ -412,6 +424,7 @@ pub fn read(answer: &Answer, choice: TextChoice, granularity: &[Granularity]) ->
             return found;
         }
         Err(problem) => {
+            found.is_unread = true;
             found
                 .rejects
                 .push(Reject::new(name, "document", "document", problem));
@@ -436,6 +449,7 @@ pub fn read(answer: &Answer, choice: TextChoice, granularity: &[Granularity]) ->
         match canvas {
             Some(canvas) => place(page, canvas, answer, &mut found),
             None => {
+                found.lost.extend(lost(&answer.request));
                 let problem = "page cannot be matched to a canvas: the file has several pages, and the image that it names is not known";
                 found
                     .rejects
@@ -444,6 +458,26 @@ pub fn read(answer: &Answer, choice: TextChoice, granularity: &[Granularity]) ->
         }
     }
     found
+}
+
+/// What is lost with a transcription that cannot be read; none where the link did not say that it is one.
+pub fn lost(request: &DocumentRequest) -> Option<Lost> {
+    let memo: TextMemo = serde_json::from_str(&request.memo).unwrap_or_default();
+    let from = request.from.as_ref().filter(|_| memo.declared.is_some())?;
+    let alone = match &memo.canvases[..] {
+        [only] if only.is_image_alone => only.image.as_ref(),
+        _ => None,
+    };
+    Some(Lost {
+        document: request.location.clone(),
+        manifest: from.manifest.clone(),
+        hung: Hung {
+            canvas: from.canvas.clone(),
+            image: alone.map(|image| image.observation.clone()),
+        },
+        target: None,
+        is_document: true,
+    })
 }
 
 fn page_name(page: &TextPage) -> String {
@@ -497,6 +531,17 @@ fn assigned<'a>(file: &TextFile, canvases: &'a [TextCanvas]) -> Vec<Option<&'a T
     }
 }
 
+/// What is lost with a part of a transcription.
+fn lost_on(canvas: &TextCanvas, answer: &Answer) -> Lost {
+    let from = answer.request.from.as_ref();
+    Lost {
+        document: answer.request.location.clone(),
+        manifest: from.and_then(|from| from.manifest.clone()),
+        hung: canvas.placed(Space::Canvas).1,
+        ..Lost::default()
+    }
+}
+
 fn place(page: &TextPage, canvas: &TextCanvas, answer: &Answer, found: &mut Found) {
     let name = &answer.request.location;
     let part = canvas.image.as_ref().and_then(|image| image.part);
@@ -509,6 +554,7 @@ fn place(page: &TextPage, canvas: &TextCanvas, answer: &Answer, found: &mut Foun
         Ok(fit) => fit,
         Err(problem) => {
             found.count("annotations", 1);
+            found.lost.push(lost_on(canvas, answer));
             found
                 .rejects
                 .push(Reject::new(name, page_name(page), "page", problem));
@@ -522,6 +568,9 @@ fn place(page: &TextPage, canvas: &TextCanvas, answer: &Answer, found: &mut Foun
         "annotations",
         (page.items.len() + page.problems.len()) as u64,
     );
+    if !page.problems.is_empty() {
+        found.lost.push(lost_on(canvas, answer));
+    }
     for problem in &page.problems {
         let record = format!("{name}#{}", problem.item);
         found

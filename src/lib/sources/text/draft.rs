@@ -332,11 +332,15 @@ fn complete(mut draft: Draft, order: usize, parent: Option<String>, page: &mut T
 /// Box and outline of an item.
 type Place = (Option<BBox>, Option<Polygon>);
 
-/// Where an item is: its outline, else its box, else its baseline alone. An outline or a box that encloses nothing does not
-/// matter beside another, but numbers that cannot be read do.
+/// Where an item is: its outline, else its box, else its baseline alone. A box that encloses nothing does not matter beside an
+/// outline, but numbers that cannot be read do, and an outline or a baseline of too few points is lost.
 fn place(draft: &mut Draft) -> Result<Place, (&'static str, String)> {
     if let Some(problem) = draft.problem.take() {
         return Err(problem);
+    }
+    if let [_] = draft.baseline[..] {
+        draft.baseline.clear();
+        draft.lose("baseline", "it has 1 point, at least 2 are needed");
     }
     let numbers = draft.bbox.take();
     let unreadable = numbers.as_ref().and_then(|numbers| numbers.clone().err());
@@ -356,6 +360,9 @@ fn place(draft: &mut Draft) -> Result<Place, (&'static str, String)> {
     };
     if let Some(problem) = unreadable {
         draft.lose("position", &problem);
+    }
+    if let Some(Err(problem)) = drawn {
+        draft.lose("outline", &problem);
     }
     Ok(place)
 }
