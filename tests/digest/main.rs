@@ -9,6 +9,7 @@ mod large;
 mod lock;
 mod m3;
 mod network;
+mod parts;
 mod reading;
 mod table;
 mod table_files;

@@ -21,7 +21,7 @@ pub enum ClassFrom {
     Label,
     /// The text of the first body with text.
     Text,
-    /// The first motivation.
+    /// The motivation, of several the first in the alphabet: their order means nothing.
     Motivation,
     /// Always this name.
     Constant(String),
@@ -59,10 +59,7 @@ fn by(annotation: &Annotation, rule: &ClassFrom) -> Option<String> {
             labels.find_map(name)
         }
         ClassFrom::Text => texts(annotation).find_map(name),
-        ClassFrom::Motivation => {
-            let mut motivations = annotation.motivation.iter();
-            motivations.find_map(|m| Some(html::one_line(m, false)).filter(|m| !m.is_empty()))
-        }
+        ClassFrom::Motivation => motivations(annotation).min(),
         ClassFrom::Constant(name) => Some(name.clone()),
         ClassFrom::Auto => by(annotation, &ClassFrom::Tag)
             .or_else(|| by(annotation, &ClassFrom::Label))
@@ -70,10 +67,18 @@ fn by(annotation: &Annotation, rule: &ClassFrom) -> Option<String> {
             .or_else(|| {
                 // That something is tagged is no name for it.
                 let names = ["tagging", "classifying", "identifying"];
-                let motivation = by(annotation, &ClassFrom::Motivation);
-                motivation.filter(|m| !names.contains(&m.as_str()))
+                let others = motivations(annotation).filter(|m| !names.contains(&m.as_str()));
+                others.min()
             }),
     }
+}
+
+fn motivations(annotation: &Annotation) -> impl Iterator<Item = String> {
+    let names = annotation
+        .motivation
+        .iter()
+        .map(|m| html::one_line(m, false));
+    names.filter(|name| !name.is_empty())
 }
 
 /// The attributes of a box: `text` (without markup; with it in `html`), `tags`, `links`, `language`, `motivation`, and all
@@ -131,13 +136,18 @@ fn is_label(body: &Body, annotation: &Annotation) -> bool {
 }
 
 /// Whether the purpose of a body is one of `purposes`. A body without purpose has that of the motivation, but only if all
-/// motivations agree: with `commenting` and `tagging`, it is not known which body is the tag.
+/// motivations agree: with `commenting` and `tagging`, it is not known which body is the tag. Beside a body that says that it
+/// is the tag, one that does not is none.
 fn serves(body: &Body, annotation: &Annotation, purposes: &[&str]) -> bool {
     match &body.purpose {
         Some(purpose) => purposes.contains(&purpose.as_str()),
         None => {
             let motivation = &annotation.motivation;
-            !motivation.is_empty() && motivation.iter().all(|m| purposes.contains(&m.as_str()))
+            let says = |purpose: &String| purposes.contains(&purpose.as_str());
+            let mut others = annotation.bodies.iter();
+            !motivation.is_empty()
+                && motivation.iter().all(says)
+                && !others.any(|other| other.purpose.as_ref().is_some_and(says))
         }
     }
 }

@@ -8,14 +8,16 @@ use super::annotations;
 use super::canvases::Canvases;
 use super::described::{Object, Page, object, page, statements};
 use super::hanging::{Hanging, PageStatements};
-use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
+use super::images::{self, ImageProblem, Painted, Unusable};
+use super::painted_part::PaintedImage;
 use super::reader::Reader;
+use super::selecting::unread_member;
 use super::targets;
 use super::values::{
     absolute, annotations_of, has, id, kind, label, list, members, members_of, spelled,
     split_fragment, texts,
 };
-use crate::contracts::{BBox, Labels, Observation, Provenance};
+use crate::contracts::{BBox, Labels, Observation, Provenance, Region};
 use crate::image_names::far;
 use crate::selectors::{self, Selection, fragment};
 use crate::sources::ImageName;
@@ -206,7 +208,7 @@ impl<'a> Reader<'a> {
 
     /// Follows a reference to what an annotation paints.
     fn follow_painted(&mut self, reference: &'a Value, annotation: &Value, on: &Page) {
-        let said = ["@id", "id", "label", "target", "on"].into_iter();
+        let said = ["@id", "id", "label", "target", "on", "stylesheet"].into_iter();
         let said = said.filter(|member| has(annotation, member));
         let said = said.map(|member| (member.to_owned(), annotation[member].clone()));
         let memo = serde_json::json!({
@@ -247,7 +249,11 @@ impl<'a> Reader<'a> {
         for around in images::around_images(body) {
             self.annotations_on(around, page.hanging());
         }
-        for painted in images::painted(body, &self.base) {
+        let painting = match annotation.is_null() {
+            true => &page.painting,
+            false => annotation,
+        };
+        for painted in images::painted(body, painting, &self.base) {
             let value = painted.value;
             let kept = self.painted_image(painted, annotation, page);
             let on = Hanging {
@@ -283,10 +289,11 @@ impl<'a> Reader<'a> {
             Err(Unusable::Image(problem)) => {
                 let ImageProblem {
                     record,
+                    place,
                     field,
                     problem,
                 } = problem;
-                self.member_not_used(&record, value, field, problem);
+                self.member_not_used(&record, place, field, problem);
                 return None;
             }
             image => image.ok()?,
@@ -352,7 +359,7 @@ fn observation(
         image,
         label: own,
         rotation,
-        scale: _,
+        ..
     } = found;
     let object = page.object;
     let mut metadata = object.metadata.clone();
@@ -445,6 +452,12 @@ fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
         return Err(format!("part of a canvas is not understood: {end}"));
     }
     let (region, _) = targets::selected(target, resource_of(target), named)?;
+    let beside = unread_member(annotation, &annotations::BESIDE);
+    if let Some(name) = beside.filter(|_| region == Region::default()) {
+        return Err(format!(
+            "annotation selects a part in an unknown way: {name}"
+        ));
+    }
     let selection = selectors::select(&region, page.frame).map_err(|error| error.problem)?;
     let bbox = match selection {
         Selection::Whole => return Ok(None),
