@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::painted_part::{PaintedImage, apply_own_url, settle_size, take};
+use super::selecting::selectors_of;
 use super::service;
 use super::values::{
     all, described, has, id, kind, label, list, members_of, pixels, resolve, spelled,
@@ -71,7 +72,9 @@ pub fn is_reference(body: &Value) -> bool {
     let is_bare = body.is_string() || (types(body).next().is_none() && !has(body, "service"));
     let is_choice = kind(body) == "choice" && path.is_some();
     let has_items = || !members_of(body, &ITEMS).is_empty();
-    (is_bare && is_json) || (is_choice && !has_items())
+    let selects = || !selectors_of(body).is_empty();
+    // What selects a part of alternatives elsewhere is not carried there.
+    (is_bare && is_json) || (is_choice && !has_items() && !selects())
 }
 
 /// The choices and specific resources in a body, which hold what it paints.
