@@ -10,6 +10,7 @@ mod lock;
 mod lost;
 mod m3;
 mod network;
+mod parts;
 mod reading;
 mod statements;
 mod table;

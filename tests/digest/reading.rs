@@ -7,52 +7,52 @@ use serde_json::{Value, json};
 
 use super::{archive, serve, with_fast};
 
-const HOME: &str = "https://a.example";
+pub(super) const HOME: &str = "https://a.example";
 
-fn image(name: &str) -> Value {
+pub(super) fn image(name: &str) -> Value {
     json!({"id": format!("{HOME}/img/{name}/full/max/0/default.jpg"), "type": "Image", "format": "image/jpeg",
            "width": 1000, "height": 800,
            "service": [{"id": format!("{HOME}/img/{name}"), "type": "ImageService3", "profile": "level2"}]})
 }
 
-fn canvas(n: u8, body: Value) -> Value {
+pub(super) fn canvas(n: u8, body: Value) -> Value {
     let id = format!("{HOME}/canvas/{n}");
     json!({"id": id, "type": "Canvas", "width": 1000, "height": 800, "items": [{"id": format!("{id}/page"),
         "type": "AnnotationPage", "items": [{"id": format!("{id}/painting"), "type": "Annotation", "motivation": "painting",
         "target": id, "body": body}]}]})
 }
 
-fn manifest(canvases: Value) -> Value {
+pub(super) fn manifest(canvases: Value) -> Value {
     json!({"id": format!("{HOME}/m"), "type": "Manifest", "label": {"none": ["Book"]}, "items": canvases})
 }
 
 /// A manifest of one canvas with these annotations.
-fn annotated(annotations: Value) -> Value {
+pub(super) fn annotated(annotations: Value) -> Value {
     let mut canvas = canvas(1, image("1"));
     canvas["annotations"] =
         json!([{"id": format!("{HOME}/page"), "type": "AnnotationPage", "items": annotations}]);
     manifest(json!([canvas]))
 }
 
-fn tag(n: u8, value: Value, target: Value) -> Value {
+pub(super) fn tag(n: u8, value: Value, target: Value) -> Value {
     json!({"id": format!("{HOME}/anno/{n}"), "type": "Annotation", "motivation": "tagging",
            "body": {"type": "TextualBody", "purpose": "tagging", "value": value}, "target": target})
 }
 
-fn on(selector: Value) -> Value {
+pub(super) fn on(selector: Value) -> Value {
     json!({"type": "SpecificResource", "source": format!("{HOME}/canvas/1"), "selector": selector})
 }
 
 /// What became of documents.
 #[derive(Debug, Default, PartialEq)]
-struct Account {
-    images: usize,
+pub(super) struct Account {
+    pub(super) images: usize,
     /// Class and box of each localization.
-    boxes: Vec<(String, Vec<f64>)>,
-    labels: Vec<String>,
-    attributes: Vec<Value>,
+    pub(super) boxes: Vec<(String, Vec<f64>)>,
+    pub(super) labels: Vec<String>,
+    pub(super) attributes: Vec<Value>,
     /// Field and problem of each reject of both stages.
-    rejects: Vec<(String, String)>,
+    pub(super) rejects: Vec<(String, String)>,
 }
 
 fn account(work: &Workdir, digest: &[&str], extract: &[&str]) -> Account {
@@ -90,7 +90,7 @@ fn account(work: &Workdir, digest: &[&str], extract: &[&str]) -> Account {
     account
 }
 
-fn offline(document: &Value, extract: &[&str]) -> Account {
+pub(super) fn offline(document: &Value, extract: &[&str]) -> Account {
     let work = Workdir::new();
     work.write_json("m.json", document);
     account(&work, &["m.json", "--offline"], extract)

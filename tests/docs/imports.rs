@@ -47,7 +47,7 @@ const ORDERS: &[Order] = &[
             &["encode", "network"],
             &["service/mod", "state"],
             &["service/edges", "service/whole"],
-            &["destination"],
+            &["checks", "destination"],
             &["fetch", "failures"],
             &["estimate", "schedule", "summary"],
             &["lock"],

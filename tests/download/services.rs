@@ -542,6 +542,65 @@ fn what_a_table_requests_of_a_service_has_the_size_requested() {
 }
 
 #[test]
+fn a_square_or_a_share_that_a_server_caps_or_refuses_is_covered_by_regions() {
+    // (the request, whether the server knows its words, the part of the picture of 300 x 200, whether it is had)
+    let cases = [
+        ("square/max/0/default.png", true, [50, 0, 200, 200], true),
+        (
+            "pct:10,20,50,60/full/0/default.png",
+            true,
+            [30, 40, 150, 120],
+            true,
+        ),
+        (
+            "pct:10,20,50,60/max/0/default.png",
+            false,
+            [30, 40, 150, 120],
+            true,
+        ),
+        // Where other pixels are requested, others are not had instead.
+        ("square/max/0/gray.png", true, [50, 0, 200, 200], false),
+        (
+            "pct:10,20,50,60/120,/0/default.png",
+            true,
+            [30, 40, 150, 120],
+            false,
+        ),
+    ];
+    for (asked, is_known, [x, y, w, h], is_had) in cases {
+        let origin = Origin {
+            cap: Some(100),
+            ..Origin::default()
+        };
+        let region = asked.split('/').next().unwrap();
+        let numbers = format!("{x},{y},{w},{h}");
+        let server = Server::start(move |request, _| {
+            let is_in_words = request.path.contains(region);
+            let mut meant = request.clone();
+            meant.path = request.path.replace(region, &numbers);
+            match is_in_words && !is_known {
+                true => Answer::Status(400),
+                false => origin.answer(&meant),
+            }
+        });
+        let work = one_of(plain("a", server.url(&format!("/iiif/a/{asked}"))));
+        let ran = work.run("download", &args(&["--format", "png", "--retries", "0"]));
+        if !is_had {
+            ran.exits(3);
+            assert_eq!(rows(&work, "failures.csv")[0][3], "wrong-size", "{asked}");
+            continue;
+        }
+        ran.exits(0);
+        let found = image::load_from_memory(&file(&work, "a")).unwrap();
+        let found = found.into_rgb8();
+        assert_eq!(found.dimensions(), (w, h), "{asked}");
+        for (i, j, colour) in found.enumerate_pixels() {
+            assert_eq!(colour.0, pixel(x + i, y + j), "{asked}: {i},{j}");
+        }
+    }
+}
+
+#[test]
 fn a_part_of_which_the_service_tells_nothing_is_had_by_its_url() {
     let server = Server::start(|request, _| match request.path.ends_with("info.json") {
         true => Answer::Status(404),

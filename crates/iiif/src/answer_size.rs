@@ -1,6 +1,7 @@
 //! What size an answer to a quoted request has to have.
 
 use crate::quoted::QuotedRequest;
+use crate::request::Region;
 use crate::resolve::rotated_size;
 
 /// What the size of an answer says about it.
@@ -86,6 +87,21 @@ impl QuotedRequest<'_> {
     pub fn needs_size_of_image(&self) -> bool {
         let size = plain(self.size);
         !matches!(parsed(size.trim_start_matches('^')), Some(Asked::Size(_)))
+    }
+
+    /// The part of the service's image, `[x, y, width, height]` in its pixels, that is requested pixel for pixel: in full
+    /// size, upright, in the usual quality. None where something else is requested. `image` is the size of the image.
+    ///
+    /// ```
+    /// use recto_iiif::QuotedRequest;
+    ///
+    /// let request = QuotedRequest::parse("https://a.example/p1/square/max/0/default.jpg").unwrap();
+    /// assert_eq!(request.part_in_full([1000, 800]), Some([100, 0, 800, 800]));
+    /// ```
+    pub fn part_in_full(&self, image: [u32; 2]) -> Option<[u32; 4]> {
+        let region: Region = plain(self.region).parse().ok()?;
+        let part = region.resolve(image).ok()?;
+        (self.is_usual_quality() && self.is_full_size()).then_some(part)
     }
 }
 

@@ -24,11 +24,13 @@ pub struct QuotedRequest<'a> {
     pub size: &'a str,
     /// The rotation parameter.
     pub rotation: &'a str,
+    /// The quality: `default`, `native`, `color`, `gray`, `grey` or `bitonal`.
+    pub quality: &'a str,
+    /// The format, such as `jpg`.
+    pub format: &'a str,
 }
 
-const QUALITIES: [&str; 6] = [
-    "default.", "native.", "color.", "gray.", "grey.", "bitonal.",
-];
+const QUALITIES: [&str; 6] = ["default", "native", "color", "gray", "grey", "bitonal"];
 
 impl<'a> QuotedRequest<'a> {
     /// Splits a URI. None when it is not an image request: when its last segment does not begin with a quality of any
@@ -51,7 +53,9 @@ impl<'a> QuotedRequest<'a> {
             parts.next()?,
             parts.next()?,
         );
-        let is_quality = QUALITIES.iter().any(|q| quality.starts_with(q));
+        let (quality, format) = quality.split_once('.')?;
+        let format = format.split('?').next()?;
+        let is_quality = QUALITIES.contains(&quality);
         let is_escaped = region.contains("%2C") || region.contains("%2c");
         let is_region = ["full", "square"].contains(&region) || region.contains(',') || is_escaped;
         (is_quality && is_region && !base.is_empty()).then_some(QuotedRequest {
@@ -59,6 +63,8 @@ impl<'a> QuotedRequest<'a> {
             region,
             size,
             rotation,
+            quality,
+            format,
         })
     }
 
@@ -71,6 +77,11 @@ impl<'a> QuotedRequest<'a> {
     /// Whether the answer is in the orientation of the stored image: rotation 0, not mirrored.
     pub fn is_upright(&self) -> bool {
         self.rotation.parse() == Ok(0.0)
+    }
+
+    /// Whether the answer has the colours of the stored image: quality `default`, `native` or `color`.
+    pub fn is_usual_quality(&self) -> bool {
+        ["default", "native", "color"].contains(&self.quality)
     }
 
     /// Width and height of the answer in pixels, as far as the size parameter states them: `w,h`, `w,`, `,h`. Of `!w,h`

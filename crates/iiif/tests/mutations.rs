@@ -129,8 +129,10 @@ fn uris_are_split_compared_and_built() {
                 region,
                 size,
                 rotation,
+                quality,
+                format,
             } = request;
-            let printed = format!("{base}/{region}/{size}/{rotation}/default.jpg");
+            let printed = format!("{base}/{region}/{size}/{rotation}/{quality}.{format}");
             assert_eq!(QuotedRequest::parse(&printed), Some(request), "{uri}");
             request.is_full_size();
         }

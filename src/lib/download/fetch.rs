@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::checks::{
+    KnownSize, TIFF, check_min_size, check_sha256, check_size, check_start,
+    check_start_of_any_image,
+};
 use super::destination::{Destination, Earlier};
 use super::encode::{decode_and_encode, join, loss_note, re_encode};
 use super::names::{self, Naming, OutputFolder, source_uri};
@@ -11,20 +15,17 @@ use super::options::{Format, Keeping, Lossless, OutputOptions, Tiles};
 use super::service::lossless::{Joined, fits_jpeg};
 use super::service::plan::{RegionPlan, Sample, output_size};
 use super::service::region_store::RegionStore;
-use super::service::verify::{error_of, verify};
+use super::service::verify::verify;
 use super::service::{self, Fetched, Wanted, Whole, grid};
 use super::state::journal::Journal;
 use super::state::words;
 use crate::contracts::{Download, LocalizedImage, SampledRegion, Service};
 use crate::files::{self, Part, SafeName};
 use crate::http::{self, Error, Kind, Request, RequestLog, SavedResponse};
-use crate::iiif::{AnswerSize, QuotedRequest};
+use crate::iiif::QuotedRequest;
 use crate::pixels::row_writers::{Encoding, JPEG_LONGEST};
-use crate::pixels::{self, Header, VerifiedFile};
+use crate::pixels::{Header, VerifiedFile};
 use crate::progress::RegionCounter;
-
-/// TIFF files may be so many times as large as others: they hold uncompressed pixels.
-const TIFF: u64 = 8;
 
 /// Downloads images; shared by all that are in progress.
 pub struct Downloader<'a> {
@@ -146,7 +147,10 @@ impl<'a> Journey<'a> {
                     Ok(fetched) => fetched,
                 }
             }
-            (None, Some(url)) => Fetched::Whole(self.fetch_one_of(url).await?),
+            (None, Some(url)) => match self.fetch_one_of(url).await {
+                Err(error) => self.fetch_part(url, error).await?,
+                Ok(whole) => Fetched::Whole(whole),
+            },
             (None, None) => {
                 return Err(Error::unsupported(
                     "the image has neither a service nor a URL",
@@ -249,6 +253,41 @@ impl<'a> Journey<'a> {
             }
         }
         Err(first)
+    }
+
+    /// Fetches from the image service, by regions if need be, what its server does not give in one answer to a request that
+    /// is all there is of an image: servers cap answers, and some do not know all words for regions.
+    ///
+    /// # Errors
+    /// The error of the request, with that of the service.
+    async fn fetch_part(&self, url: &str, error: Error) -> Result<Fetched, Error> {
+        let Some(request) = QuotedRequest::parse(url) else {
+            return Err(error);
+        };
+        let is_in_words = request.region == "square" || request.region.starts_with("pct:");
+        let may_be_had = match error.kind {
+            Kind::WrongSize => true,
+            Kind::NotFound | Kind::Status | Kind::Unsupported => is_in_words,
+            _ => false,
+        };
+        let size = match may_be_had {
+            true => self.size_of_service(request.base).await,
+            false => None,
+        };
+        let Some((size, part)) = size.and_then(|size| Some((size, request.part_in_full(size)?)))
+        else {
+            return Err(error);
+        };
+        let service = Service {
+            region: Some(part).filter(|part| *part != [0, 0, size[0], size[1]]),
+            ..Service::of_request(&request)
+        };
+        let resumed = self.resume().await;
+        let fetched = self.fetch_service(&service, resumed).await;
+        fetched.map_err(|other| Error {
+            message: format!("{}; from its service: {}", error.message, other.message),
+            ..more_hopeful(error, other)
+        })
     }
 
     /// Fetches the image by its own URL where its service cannot give it: the file must have the size that the source
@@ -631,25 +670,6 @@ impl<'a> Journey<'a> {
     }
 }
 
-/// Refuses what its first bytes show to be no image, before the rest of it is read. Only a TIFF may have `most` bytes.
-fn check_start(start: &[u8], most: u64) -> Result<u64, Error> {
-    pixels::check_start(start).map_err(error_of)?;
-    let most = if pixels::is_tiff(start) {
-        most
-    } else {
-        most / TIFF
-    };
-    Ok(pixels::most_of_jpeg(start).map_or(most, |of_jpeg| of_jpeg.min(most)))
-}
-
-/// The same where images of other types are kept.
-fn check_start_of_any_image(start: &[u8], most: u64) -> Result<u64, Error> {
-    match pixels::is_unread_image(start) {
-        true => Ok(most / TIFF),
-        false => check_start(start, most),
-    }
-}
-
 /// Where redirects led, for the journal; none where the URL requested answered.
 fn redirected_to(answered: &str, requested: &str) -> Option<String> {
     (answered != requested).then(|| http::without_secrets(answered).into_owned())
@@ -682,53 +702,6 @@ fn re_encoding(output: &OutputOptions, header: &Header) -> Option<(Encoding, [u3
         _ => Encoding::Jpeg,
     };
     (target.is_some() || size != stored).then(|| (target.unwrap_or_else(same), size))
-}
-
-/// Whether a file is the one that the source declares.
-fn check_sha256(sound: &VerifiedFile, declared: Option<&str>) -> Result<(), Error> {
-    match declared.filter(|sha256| !sha256.eq_ignore_ascii_case(&sound.sha256)) {
-        None => Ok(()),
-        Some(declared) => Err(Error::checksum(format!(
-            "not the file that the source declares: its SHA-256 is {}, not {declared}",
-            sound.sha256
-        ))),
-    }
-}
-
-/// Whether an image is not smaller than the user wants.
-fn check_min_size(size: [u32; 2], least: u32) -> Result<(), Error> {
-    match size[0].min(size[1]) < least {
-        true => Err(Error::too_small(words::too_small(size, least))),
-        false => Ok(()),
-    }
-}
-
-/// What is known of the size of a file before it comes.
-#[derive(Clone, Copy, Debug)]
-struct KnownSize {
-    /// As the source declares it.
-    declared: Option<[u32; 2]>,
-    /// Of the image of the service that the URL requests it of.
-    service: Option<[u32; 2]>,
-}
-
-fn check_size(sound: &VerifiedFile, url: &str, known: KnownSize) -> Result<(), Error> {
-    let [width, height] = [sound.header.width, sound.header.height];
-    let other = |wanted: String| {
-        let found = format!("it has {width} x {height} pixels, {wanted}");
-        Err(Error::wrong_size(found))
-    };
-    if let Some([w, h]) = known.declared {
-        return match [w, h] == [width, height] {
-            true => Ok(()),
-            false => other(format!("the source declares {w} x {h}")),
-        };
-    }
-    let request = QuotedRequest::parse(url);
-    match request.map(|request| request.size_of_answer([width, height], known.service)) {
-        Some(AnswerSize::Other(wanted)) => other(format!("the request is for {wanted}")),
-        _ => Ok(()),
-    }
 }
 
 /// Of the errors of two ways to one image the one that another run may not meet, else the first.

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+pub mod checks;
 pub mod crops;
 pub mod destination;
 pub mod encode;

@@ -21,7 +21,7 @@ pub enum ClassFrom {
     Label,
     /// The text of the first body with text.
     Text,
-    /// The first motivation.
+    /// The motivation, of several the first in the alphabet: their order means nothing.
     Motivation,
     /// Always this name.
     Constant(String),
@@ -59,10 +59,7 @@ fn by(annotation: &Annotation, rule: &ClassFrom) -> Option<String> {
             labels.find_map(name)
         }
         ClassFrom::Text => texts(annotation).find_map(name),
-        ClassFrom::Motivation => {
-            let mut motivations = annotation.motivation.iter();
-            motivations.find_map(|m| Some(html::one_line(m, false)).filter(|m| !m.is_empty()))
-        }
+        ClassFrom::Motivation => motivations(annotation).min(),
         ClassFrom::Constant(name) => Some(name.clone()),
         ClassFrom::Auto => by(annotation, &ClassFrom::Tag)
             .or_else(|| by(annotation, &ClassFrom::Label))
@@ -75,9 +72,10 @@ fn by(annotation: &Annotation, rule: &ClassFrom) -> Option<String> {
 fn by_motivation(annotation: &Annotation) -> Option<String> {
     // That something is tagged is no name for it.
     const NO_NAMES: [&str; 3] = ["tagging", "classifying", "identifying"];
-    let motivation = by(annotation, &ClassFrom::Motivation)?;
+    let named = motivations(annotation).filter(|m| !NO_NAMES.contains(&m.as_str()));
+    let motivation = named.min()?;
     if !TRANSCRIBING.contains(&motivation.as_str()) {
-        return Some(motivation).filter(|m| !NO_NAMES.contains(&m.as_str()));
+        return Some(motivation);
     }
     // A text that could not be had, or is in a file of its own: its place is that of a text all the same.
     let is_text = annotation.bodies.iter().any(|body| is_link(&body.value));
@@ -90,6 +88,14 @@ fn by_motivation(annotation: &Annotation) -> Option<String> {
         (true, false) => None,
         (false, _) => Some(motivation),
     }
+}
+
+fn motivations(annotation: &Annotation) -> impl Iterator<Item = String> {
+    let names = annotation
+        .motivation
+        .iter()
+        .map(|m| html::one_line(m, false));
+    names.filter(|name| !name.is_empty())
 }
 
 /// The attributes of a box: `text` (without markup; with it in `html`), texts of other purposes and languages, `tags`, `links`, `language`, `motivation`, and all
@@ -150,13 +156,18 @@ fn is_label(body: &Body, annotation: &Annotation) -> bool {
 }
 
 /// Whether the purpose of a body is one of `purposes`. A body without purpose has that of the motivation, but only if all
-/// motivations agree: with `commenting` and `tagging`, it is not known which body is the tag.
+/// motivations agree: with `commenting` and `tagging`, it is not known which body is the tag. Beside a body that says that it
+/// is the tag, one that does not is none.
 fn serves(body: &Body, annotation: &Annotation, purposes: &[&str]) -> bool {
     match &body.purpose {
         Some(purpose) => purposes.contains(&purpose.as_str()),
         None => {
             let motivation = &annotation.motivation;
-            !motivation.is_empty() && motivation.iter().all(|m| purposes.contains(&m.as_str()))
+            let says = |purpose: &String| purposes.contains(&purpose.as_str());
+            let mut others = annotation.bodies.iter();
+            !motivation.is_empty()
+                && motivation.iter().all(says)
+                && !others.any(|other| other.purpose.as_ref().is_some_and(says))
         }
     }
 }

@@ -178,6 +178,8 @@ impl AddressedImages {
         };
         let request = QuotedRequest::parse(url);
         let request = request.filter(|request| request.region == "full" && request.rotation == "0");
+        // In grey or black and white it is another image, but boxes drawn there fit.
+        let request = request.filter(|r| r.is_usual_quality() || is_of_boxes(observation));
         // Boxes on a reduced copy can be mapped only if its size is known.
         let is_full = request.as_ref().is_some_and(QuotedRequest::is_full_size);
         if !is_full && image.declared().is_none() && self.size_of_copy(observation).is_none() {

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::hanging::{Hanging, PageStatements, granularity};
-use super::targets::{TargetPart, name, part, targets};
+use super::selecting::unread_member;
+use super::targets::{TargetPart, part, targets};
 use super::texts::is_read_as_text;
 use super::texts::{named_text, quoted};
 use super::values::{
     NAME, absolute, all, id, is_language_map, kind, label, language_of_texts, list, local_name,
     members_of, preference, spelled, spelled_as, texts,
 };
-use crate::contracts::{Annotation, Body};
+use crate::contracts::{Annotation, Body, Region};
 use crate::sources::{Hung, Placed, is_url};
 
 /// Where an annotation was found.
@@ -55,25 +56,7 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
         },
         ..ReadAnnotation::default()
     };
-    let targets = targets(value);
-    let mut parts: Vec<(TargetPart, &Value)> = Vec::new();
-    for target in &targets {
-        match part(target, place.base) {
-            Ok(found) => {
-                read.unused.extend(found.unused.iter().cloned());
-                parts.push((found, target));
-            }
-            Err(problem) => {
-                read.lost.push(name(target, place.base));
-                read.unused.push((target, problem));
-            }
-        }
-    }
-    if parts.is_empty() && read.unused.is_empty() {
-        let problem = "target of the annotation is missing";
-        read.lost.push(None);
-        read.unused.push((value, problem.into()));
-    }
+    let parts = parts(value, place, &mut read);
     if parts.is_empty() {
         return read;
     }
@@ -105,6 +88,60 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
         }
     }
     read
+}
+
+/// The parts that an annotation is about, with the targets that name them. What cannot be used is noted.
+fn parts<'v>(
+    value: &'v Value,
+    place: &AnnotationPlace,
+    read: &mut ReadAnnotation<'v>,
+) -> Vec<(TargetPart<'v>, &'v Value)> {
+    let beside = unread_member(value, &BESIDE);
+    let mut parts = Vec::new();
+    for target in targets(value) {
+        match part(target, place.base) {
+            Ok(found) => {
+                let name = beside.filter(|_| is_whole(&found.region));
+                read.unused.extend(found.unused.iter().cloned());
+                match name {
+                    None => parts.push((found, target)),
+                    Some(name) => {
+                        let problem =
+                            format!("annotation selects a part in an unknown way: {name}");
+                        read.lost.push(super::targets::name(target, place.base));
+                        read.unused.push((target, problem));
+                    }
+                }
+            }
+            Err(problem) => {
+                read.lost.push(super::targets::name(target, place.base));
+                read.unused.push((target, problem));
+            }
+        }
+    }
+    if parts.is_empty() && read.unused.is_empty() {
+        let problem = "target of the annotation is missing";
+        read.lost.push(None);
+        read.unused.push((value, problem.into()));
+    }
+    parts
+}
+
+/// Members of an annotation that do not select a part of its target, whatever they hold.
+pub const BESIDE: [&str; 9] = [
+    "body",
+    "bodyValue",
+    "chars",
+    "motivatedBy",
+    "motivation",
+    "on",
+    "resource",
+    "target",
+    "value",
+];
+
+fn is_whole(region: &Region) -> bool {
+    region.fragment.is_none() && region.svg.is_none() && region.point.is_none()
 }
 
 /// What bodies say. Of a text in a document of its own its URL stands there until it is fetched.
@@ -472,7 +509,7 @@ fn person(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contracts::{Region, Space};
+    use crate::contracts::Space;
     use serde_json::json;
 
     fn read_one(value: Value) -> Result<Vec<Placed>, String> {

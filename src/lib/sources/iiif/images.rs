@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
+use super::painted_part::{PaintedImage, apply_own_url, settle_size, take};
+use super::selecting::selectors_of;
 use super::service;
 use super::values::{
     all, described, has, id, kind, label, list, members_of, pixels, resolve, spelled,
     split_fragment, types,
 };
-use crate::contracts::{Frame, ImageRef, Service};
+use crate::contracts::{ImageRef, Service};
 use crate::iiif::QuotedRequest;
-use crate::selectors::{Part, fragment};
+use crate::selectors::fragment;
 use crate::sources::is_url;
 
 /// What is painted on a canvas.
@@ -20,60 +22,47 @@ pub struct Painted<'v> {
     /// Number of image services of its resource.
     pub services: u64,
     /// The image, or why it cannot be used.
-    pub image: Result<PaintedImage, Unusable>,
+    pub image: Result<PaintedImage, Unusable<'v>>,
 }
 
 /// Why something that is painted cannot be used.
 #[derive(Debug)]
-pub enum Unusable {
+pub enum Unusable<'v> {
     /// An image with a problem.
-    Image(ImageProblem),
+    Image(ImageProblem<'v>),
     /// Not an image: what it is.
     NoImage(String),
 }
 
-/// An image that can be downloaded.
-#[derive(Debug, Default)]
-pub struct PaintedImage {
-    /// Where its pixels are.
-    pub image: ImageRef,
-    /// Its own label, such as the spectral band.
-    pub label: Option<String>,
-    /// Clockwise rotation in degrees; none for 0.
-    pub rotation: Option<f64>,
-    /// If the URL is that of a file in another size than the service's image: what makes pixels of it those of the image.
-    pub scale: Option<[f64; 2]>,
-}
-
 /// Why an image cannot be used.
 #[derive(Debug)]
-pub struct ImageProblem {
+pub struct ImageProblem<'v> {
     /// Id of the image, if it has one.
     pub record: String,
-    /// The member that is wrong.
+    /// Where the problem stands.
+    pub place: &'v Value,
+    /// The member of that which is wrong; empty: all of it.
     pub field: &'static str,
     /// Problem of the reject.
     pub problem: String,
 }
 
+/// Members that hold the alternatives of a choice, and the members of a list.
+const ITEMS: [&str; 4] = ["default", "item", "items", "members"];
+
 /// Everything that a body of a painting annotation paints. `base` is the base of relative URLs.
-pub fn painted<'v>(body: &'v Value, base: &str) -> Vec<Painted<'v>> {
-    match kind(body).as_str() {
-        "choice" | "alternatives" | "list" | "composite" => {
-            let items = members_of(body, &["default", "item", "items", "members"]);
-            match items.is_empty() {
-                true => vec![no_image(body, "body does not have an item".into())],
-                false => items
-                    .into_iter()
-                    .filter(|item| !is_nil(item))
-                    .flat_map(|item| painted(item, base))
-                    .collect(),
-            }
-        }
-        _ if !source(body).is_null() => specific(body, base),
-        _ if is_nil(body) => Vec::new(),
-        _ => vec![one(body, body, body, base)],
-    }
+pub fn painted<'v>(body: &'v Value, annotation: &Value, base: &str) -> Vec<Painted<'v>> {
+    let on = Painting { annotation, base };
+    let mut found = on.within(body, &[]);
+    part_files(&mut found);
+    found
+}
+
+fn is_several(body: &Value) -> bool {
+    matches!(
+        kind(body).as_str(),
+        "choice" | "alternatives" | "list" | "composite"
+    )
 }
 
 /// Whether a body is only named, and what it is stands in a document of its own.
@@ -82,17 +71,17 @@ pub fn is_reference(body: &Value) -> bool {
     let is_json = path.is_some_and(|path| path.ends_with(".json") && !path.ends_with("/info.json"));
     let is_bare = body.is_string() || (types(body).next().is_none() && !has(body, "service"));
     let is_choice = kind(body) == "choice" && path.is_some();
-    let has_items = || !members_of(body, &["default", "item", "items", "members"]).is_empty();
-    (is_bare && is_json) || (is_choice && !has_items())
+    let has_items = || !members_of(body, &ITEMS).is_empty();
+    let selects = || !selectors_of(body).is_empty();
+    // What selects a part of alternatives elsewhere is not carried there.
+    (is_bare && is_json) || (is_choice && !has_items() && !selects())
 }
 
 /// The choices and specific resources in a body, which hold what it paints.
 pub fn around_images(body: &Value) -> Vec<&Value> {
-    let inner = match kind(body).as_str() {
-        "choice" | "alternatives" | "list" | "composite" => {
-            members_of(body, &["default", "item", "items", "members"])
-        }
-        _ => members_of(body, &["source", "full"]),
+    let inner = match is_several(body) {
+        true => members_of(body, &ITEMS),
+        false => sources(body),
     };
     match inner.is_empty() {
         true => Vec::new(),
@@ -110,19 +99,90 @@ fn no_image(value: &Value, problem: String) -> Painted<'_> {
     }
 }
 
-/// What one resource paints, of which a specific resource, or the resource itself, may select a part.
-fn one<'v>(value: &'v Value, resource: &Value, specific: &Value, base: &str) -> Painted<'v> {
-    if !is_image(resource) {
-        let problem = match kind(resource).as_str() {
-            "canvas" => "a canvas is painted on a canvas, which is not supported".into(),
-            _ => format!("an image was expected: found {}", described(resource)),
+/// What paints a body: the annotation, and the base of relative URLs.
+struct Painting<'p> {
+    annotation: &'p Value,
+    base: &'p str,
+}
+
+impl Painting<'_> {
+    /// What a body paints. `around` are the choices and specific resources that it stands in, the outermost first: what they
+    /// select holds for each image in them.
+    fn within<'v>(&self, body: &'v Value, around: &[&'v Value]) -> Vec<Painted<'v>> {
+        let levels = [around, &[body]].concat();
+        let (inner, nothing) = match is_several(body) {
+            true => (members_of(body, &ITEMS), "body does not have an item"),
+            false if is_specific(body) => {
+                (sources(body), "specific resource does not have a source")
+            }
+            false if is_nil(body) => return Vec::new(),
+            false => return vec![self.one(body, &levels)],
         };
-        return no_image(value, problem);
+        if inner.is_empty() {
+            return vec![no_image(body, nothing.into())];
+        }
+        let own = label(&body["label"]).filter(|_| !is_several(body));
+        let mut found = Vec::new();
+        for inner in inner.into_iter().filter(|inner| !is_nil(inner)) {
+            let is_several = is_several(inner);
+            for mut painted in self.within(inner, &levels) {
+                if let Ok(image) = &mut painted.image {
+                    // What alternatives are called says more than what is around them.
+                    image.label = match is_several {
+                        true => image.label.take().or_else(|| own.clone()),
+                        false => own.clone().or(image.label.take()),
+                    };
+                }
+                found.push(painted);
+            }
+        }
+        found
     }
-    Painted {
-        value,
-        services: service::services(resource).published,
-        image: image(resource, specific, base).map_err(Unusable::Image),
+
+    /// What one resource paints. `levels` are what stands around it, and the resource.
+    fn one<'v>(&self, resource: &'v Value, levels: &[&'v Value]) -> Painted<'v> {
+        if !is_image(resource) {
+            let problem = match kind(resource).as_str() {
+                "canvas" => "a canvas is painted on a canvas, which is not supported".into(),
+                _ => format!("an image was expected: found {}", described(resource)),
+            };
+            return no_image(resource, problem);
+        }
+        Painted {
+            value: resource,
+            services: service::services(resource).published,
+            image: self.image(resource, levels).map_err(Unusable::Image),
+        }
+    }
+}
+
+/// Where several files are alternatives of which the document says that they are one service's image, nothing but each file
+/// itself returns its pixels.
+fn part_files(painted: &mut [Painted]) {
+    let named = |painted: &Painted| {
+        let image = painted.image.as_ref().ok()?;
+        Some((image.service_name()?, image.file()))
+    };
+    let all: Vec<_> = painted.iter().map(named).collect();
+    for (painted, own) in painted.iter_mut().zip(&all) {
+        let Some((service, Some(file))) = own else {
+            continue;
+        };
+        let others = all.iter().flatten();
+        let mut others = others.filter(|(other, _)| other == service);
+        if others.all(|(_, other)| other.as_ref() == Some(file)) {
+            continue;
+        }
+        let (place, record) = (painted.value, file.clone());
+        let parted = painted.image.as_mut().map(PaintedImage::use_file);
+        if let Ok(Err(problem)) = parted {
+            painted.image = Err(Unusable::Image(ImageProblem {
+                record,
+                place,
+                field: "",
+                problem,
+            }));
+        }
     }
 }
 
@@ -134,24 +194,16 @@ fn source(body: &Value) -> &Value {
     }
 }
 
-fn specific<'v>(body: &'v Value, base: &str) -> Vec<Painted<'v>> {
-    let own = label(&body["label"]);
-    let mut found: Vec<Painted> = members_of(body, &["source", "full"])
-        .into_iter()
-        .flat_map(|source| match kind(source) == "choice" {
-            true => painted(source, base),
-            false => vec![one(source, source, body, base)],
-        })
-        .collect();
-    for image in found.iter_mut().filter_map(|p| p.image.as_mut().ok()) {
-        image.label = own.clone().or(image.label.take());
-    }
-    match found.is_empty() {
-        true => vec![no_image(
-            body,
-            "specific resource does not have a source".into(),
-        )],
-        false => found,
+/// Whether a body is a part of something else, or is styled.
+fn is_specific(body: &Value) -> bool {
+    !source(body).is_null() || (kind(body) == "specificresource" && !sources(body).is_empty())
+}
+
+/// What a specific resource is a part of. What is not called one may have a `dcterms:source`.
+fn sources(body: &Value) -> Vec<&Value> {
+    match kind(body).as_str() {
+        "specificresource" => spelled(body, &["source", "full"]),
+        _ => members_of(body, &["source", "full"]),
     }
 }
 
@@ -241,59 +293,57 @@ pub fn is_image_url(url: &str) -> bool {
     SUFFIXES.iter().any(|suffix| path.ends_with(suffix)) || QuotedRequest::parse(url).is_some()
 }
 
-fn image(resource: &Value, specific: &Value, base: &str) -> Result<PaintedImage, ImageProblem> {
-    let (own, fragment) = id(resource).map_or(("", None), split_fragment);
-    let url = resolve(base, own).filter(|url| is_url(url));
-    let services = service::services(resource);
-    let service = services.best.and_then(|service| fetchable(service, base));
-    // The description of a service stands for its image.
-    let described = url
-        .as_deref()
-        .and_then(|url| url.strip_suffix("/info.json"));
-    let service = service.or_else(|| described.map(Service::named));
-    let url = url.clone().filter(|_| described.is_none());
-    let mut found = PaintedImage {
-        image: ImageRef {
+impl Painting<'_> {
+    fn image<'v>(
+        &self,
+        resource: &'v Value,
+        levels: &[&'v Value],
+    ) -> Result<PaintedImage, ImageProblem<'v>> {
+        let base = self.base;
+        let (own, fragment) = id(resource).map_or(("", None), split_fragment);
+        let url = resolve(base, own).filter(|url| is_url(url));
+        let services = service::services(resource);
+        let service = services.best.and_then(|service| fetchable(service, base));
+        // The description of a service stands for its image.
+        let described = url
+            .as_deref()
+            .and_then(|url| url.strip_suffix("/info.json"));
+        let service = service.or_else(|| described.map(Service::named));
+        let url = url.clone().filter(|_| described.is_none());
+        let format = resource["format"].as_str().filter(|f| !f.is_empty());
+        let image = ImageRef {
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
             whole: services.size,
-            media_type: resource["format"]
-                .as_str()
-                .filter(|f| !f.is_empty())
-                .map(str::to_owned),
+            media_type: format.map(str::to_owned),
             url,
             service,
             ..ImageRef::default()
-        },
-        label: label(&resource["label"]),
-        ..PaintedImage::default()
-    };
-    let record = || id(resource).unwrap_or("image without id").to_owned();
-    let refuse = |(field, problem)| ImageProblem {
-        record: record(),
-        field,
-        problem,
-    };
-    match fragment::unread_end(own).filter(|_| found.image.url.is_some()) {
-        Some(end) if own.contains('#') => {
-            let problem = format!("part of an image is not understood: {end}");
-            return Err(refuse(("id", problem)));
+        };
+        let mut found = PaintedImage::of(image, label(&resource["label"]));
+        let record = || id(resource).unwrap_or("image without id").to_owned();
+        let refuse = |(place, field, problem)| ImageProblem {
+            record: record(),
+            place,
+            field,
+            problem,
+        };
+        match fragment::unread_end(own).filter(|_| found.image.url.is_some()) {
+            Some(end) if own.contains('#') => {
+                let problem = format!("part of an image is not understood: {end}");
+                return Err(refuse((resource, "id", problem)));
+            }
+            // Only the URL itself returns the part.
+            Some(_) => found.image.service = None,
+            None => apply_own_url(&mut found),
         }
-        // Only the URL itself returns the part.
-        Some(_) => found.image.service = None,
-        None => apply_own_url(&mut found),
+        let own_pixels = settle_size(&mut found);
+        take(&mut found, (fragment, own_pixels), levels, self.annotation).map_err(refuse)?;
+        if found.image.url.is_none() && found.image.service.is_none() {
+            return Err(refuse((resource, "id", without_url(own, &record()))));
+        }
+        Ok(found)
     }
-    settle_size(&mut found);
-    take_own_part(&mut found, fragment).map_err(refuse)?;
-    spelled(specific, &["selector"])
-        .into_iter()
-        .filter(|selector| !selector.is_null())
-        .try_for_each(|s| apply_selector(&mut found, s))
-        .map_err(refuse)?;
-    if found.image.url.is_none() && found.image.service.is_none() {
-        return Err(refuse(("id", without_url(own, &record()))));
-    }
-    Ok(found)
 }
 
 /// The problem of an image that cannot be fetched.
@@ -308,173 +358,6 @@ fn without_url(id: &str, record: &str) -> String {
 fn fetchable(service: Service, base: &str) -> Option<Service> {
     let id = resolve(base, &service.id).filter(|id| is_url(id))?;
     Some(Service { id, ..service })
-}
-
-/// A resource id that is itself an Image API request may select a part of the image, or rotate it. It names its service,
-/// which can give more than that request.
-fn apply_own_url(found: &mut PaintedImage) {
-    let Some(asked) = found.image.url.as_deref().and_then(QuotedRequest::parse) else {
-        return;
-    };
-    let part = part_of(asked.region, None);
-    let turn = asked.rotation.parse::<f64>();
-    let (Ok(part), Ok(turn)) = (part, turn) else {
-        // Percentages of an image of unknown size, or mirroring: only the URL itself returns the right pixels.
-        found.image.service = None;
-        return;
-    };
-    let service = &mut found.image.service;
-    service
-        .get_or_insert_with(|| Service::of_request(&asked))
-        .region = part;
-    found.rotation = Some(turn).filter(|t| *t != 0.0);
-}
-
-/// Makes the declared size that of the service's image: a resource may declare that of the smaller copy that its URL
-/// requests. What the description of the service says is certain.
-fn settle_size(found: &mut PaintedImage) {
-    let image = &mut found.image;
-    let Some(service) = &image.service else {
-        image.whole = None;
-        return;
-    };
-    let asked = image.url.as_deref().and_then(QuotedRequest::parse);
-    // The answer is turned last (Image API 3.0, section 4).
-    if found
-        .rotation
-        .is_some_and(|turn| turn.rem_euclid(180.0) == 90.0)
-    {
-        (image.width, image.height) = (image.height, image.width);
-    }
-    let is_of_copy = asked.is_some_and(|asked| {
-        let (width, height) = asked.asked_size();
-        let is_share = asked.size.trim_start_matches('^').starts_with("pct:");
-        (width.is_some() && width == image.width)
-            || (height.is_some() && height == image.height)
-            || (is_share && !asked.size.ends_with(":100"))
-    });
-    if let (None, Some([w, h]), Some([width, height])) = (asked, image.declared(), image.whole) {
-        let scale = [
-            f64::from(width) / f64::from(w),
-            f64::from(height) / f64::from(h),
-        ];
-        found.scale = Some(scale).filter(|scale| *scale != [1.0, 1.0]);
-    }
-    let declared = image.declared().filter(|_| !is_of_copy);
-    match service.region {
-        // A resource declares the size of the part that its URL requests.
-        Some([_, _, width, height]) => {
-            (image.width, image.height) = (Some(width), Some(height));
-        }
-        None => {
-            let size = image.whole.take().or(declared);
-            if is_of_copy || size.is_some() {
-                (image.width, image.height) = (size.map(|s| s[0]), size.map(|s| s[1]));
-            }
-        }
-    }
-}
-
-type FieldProblem = (&'static str, String);
-
-fn apply_selector(found: &mut PaintedImage, selector: &Value) -> Result<(), FieldProblem> {
-    let text = |member: &str| match &selector[member] {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        other => Err((
-            "selector",
-            format!("selector cannot be read: {member} is {}", described(other)),
-        )),
-    };
-    let region = match kind(selector).as_str() {
-        "imageapiselector" => text("region")?,
-        "fragmentselector" => text("value")?,
-        "" if selector.is_string() => selector.as_str().map(str::to_owned),
-        _ => {
-            let problem = "selector does not select a part of an image";
-            return Err(("selector", format!("{problem}: {}", described(selector))));
-        }
-    };
-    if !spelled(selector, &["refinedBy"]).is_empty() {
-        let problem = "image is a part of a part of an image (refinedBy)";
-        return Err(("selector.refinedBy", problem.into()));
-    }
-    if let Some(region) = region {
-        take_part(found, &region, "selector.region")?;
-    }
-    let rotation = match &selector["rotation"] {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    if let Some(text) = rotation {
-        if text.trim_start().starts_with('!') {
-            let problem = format!("image is painted mirrored, which is not supported: {text}");
-            return Err(("selector.rotation", problem));
-        }
-        let turn: f64 = text.trim().parse().map_err(|_| {
-            (
-                "selector.rotation",
-                format!("rotation is not a number of degrees: {text}"),
-            )
-        })?;
-        found.rotation = Some(turn).filter(|t| *t != 0.0);
-    }
-    Ok(())
-}
-
-/// Takes the part that a fragment of the resource's own id selects.
-fn take_own_part(found: &mut PaintedImage, fragment: Option<&str>) -> Result<(), FieldProblem> {
-    let part = fragment.map(fragment::spatial).transpose();
-    let Some(part) = part.map_err(|problem| ("id", problem))?.flatten() else {
-        return Ok(());
-    };
-    let service = found.image.service.as_ref();
-    if service.is_some_and(|s| s.region.is_some()) {
-        let problem = format!("image is a part of a part of an image: {part}");
-        return Err(("id", problem));
-    }
-    take_part(found, &part, "id")
-}
-
-/// Makes the image a part of its service's image.
-fn take_part(
-    found: &mut PaintedImage,
-    region: &str,
-    field: &'static str,
-) -> Result<(), FieldProblem> {
-    let whole = found.image.width.zip(found.image.height);
-    let part = part_of(region, whole).map_err(|problem| (field, problem))?;
-    let Some(service) = &mut found.image.service else {
-        let problem = format!("image is a part of an image without image service: {region}");
-        return Err((field, problem));
-    };
-    service.region = part;
-    if let Some([_, _, width, height]) = part {
-        found.image.whole = whole.map(|(width, height)| [width, height]);
-        (found.image.width, found.image.height) = (Some(width), Some(height));
-    }
-    Ok(())
-}
-
-/// A region of the Image API or a media fragment, `[x, y, width, height]` in pixels; none for the whole image. `whole` is
-/// the size in pixels.
-fn part_of(region: &str, whole: Option<(u32, u32)>) -> Result<Option<[u32; 4]>, String> {
-    let unclear = || format!("region cannot be converted to pixels: {region}");
-    let part = fragment::part(region).map_err(|_| unclear())?;
-    let whole = whole.map(|(width, height)| Frame {
-        width: width.into(),
-        height: height.into(),
-    });
-    if part == Part::All {
-        return Ok(None);
-    }
-    let numbers = part.in_pixels(whole).ok_or_else(unclear)?;
-    let [_, _, width, height] = numbers;
-    let usable = numbers.iter().all(|n| (0.0..4e9).contains(n)) && width >= 0.5 && height >= 0.5;
-    usable
-        .then(|| Some(numbers.map(|n| n.round() as u32)))
-        .ok_or_else(unclear)
 }
 
 /// Whether one of an annotation's bodies is evidently an image.
@@ -496,7 +379,7 @@ mod tests {
     const BASE: &str = "https://a.example/m.json";
 
     fn one(body: Value) -> PaintedImage {
-        let mut found = painted(&body, BASE);
+        let mut found = painted(&body, &Value::Null, BASE);
         assert_eq!(found.len(), 1, "{body}");
         found.remove(0).image.unwrap()
     }
@@ -630,8 +513,8 @@ mod tests {
                 "image is a part of an image without image service: xywh=1,2,3,4",
             ),
             (
-                with_service("https://a.example/i/1/5,5,90,90/max/0/default.jpg#xywh=1,2,3,4"),
-                "image is a part of a part of an image: xywh=1,2,3,4",
+                with_service("https://a.example/i/1/5,5,90,90/max/90/default.jpg#xywh=1,2,3,4"),
+                "image is a part of a copy that is turned, which is not supported: xywh=1,2,3,4",
             ),
             (
                 by(
@@ -645,7 +528,7 @@ mod tests {
             ),
         ];
         for (body, problem) in cases {
-            let found = painted(&body, BASE);
+            let found = painted(&body, &Value::Null, BASE);
             let Err(Unusable::Image(found)) = &found[0].image else {
                 panic!("{body}: {:?}", found[0].image);
             };
@@ -691,7 +574,7 @@ mod tests {
             (json!(null), 0),
         ];
         for (body, n) in cases {
-            let found = painted(&body, BASE);
+            let found = painted(&body, &Value::Null, BASE);
             let images = found.iter().filter(|p| p.image.is_ok()).count();
             assert_eq!(images, n, "{body}");
             // What is not an image is there too, with the reason.
@@ -707,7 +590,7 @@ mod tests {
     fn an_image_without_url_is_reported() {
         for id in ["data:image/png;base64,AAAA", "urn:x:1", ""] {
             let body = json!({"id": id, "type": "Image"});
-            let found = painted(&body, "m.json");
+            let found = painted(&body, &Value::Null, "m.json");
             let Err(Unusable::Image(problem)) = &found[0].image else {
                 panic!("{id}: {:?}", found[0].image);
             };

@@ -8,15 +8,17 @@ use super::annotations;
 use super::canvases::Canvases;
 use super::described::{ATTRIBUTION, Object, Page, RIGHTS, Rights, object, page, statements};
 use super::hanging::{Hanging, PageStatements};
-use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
+use super::images::{self, ImageProblem, Painted, Unusable};
+use super::painted_part::PaintedImage;
 use super::reader::Reader;
+use super::selecting::unread_member;
 use super::service;
 use super::targets;
 use super::values::{
     absolute, annotations_of, has, id, kind, label, list, members, members_of, spelled,
     split_fragment, texts,
 };
-use crate::contracts::{BBox, Labels, Observation, Provenance};
+use crate::contracts::{BBox, Labels, Observation, Provenance, Region};
 use crate::image_names::far;
 use crate::selectors::{self, Selection, fragment};
 use crate::sources::ImageName;
@@ -207,7 +209,7 @@ impl<'a> Reader<'a> {
 
     /// Follows a reference to what an annotation paints.
     fn follow_painted(&mut self, reference: &'a Value, annotation: &Value, on: &Page) {
-        let said = ["@id", "id", "label", "target", "on"].into_iter();
+        let said = ["@id", "id", "label", "target", "on", "stylesheet"].into_iter();
         let said = said.chain(RIGHTS).chain(ATTRIBUTION);
         let said = said.filter(|member| has(annotation, member));
         let said = said.map(|member| (member.to_owned(), annotation[member].clone()));
@@ -249,7 +251,11 @@ impl<'a> Reader<'a> {
         for around in images::around_images(body) {
             self.annotations_on(around, page.hanging());
         }
-        for painted in images::painted(body, &self.base) {
+        let painting = match annotation.is_null() {
+            true => &page.painting,
+            false => annotation,
+        };
+        for painted in images::painted(body, painting, &self.base) {
             let value = painted.value;
             let mut kept = self.painted_image(painted, annotation, page);
             if let Some(observation) = &mut kept {
@@ -288,10 +294,11 @@ impl<'a> Reader<'a> {
             Err(Unusable::Image(problem)) => {
                 let ImageProblem {
                     record,
+                    place,
                     field,
                     problem,
                 } = problem;
-                self.member_not_used(&record, value, field, problem);
+                self.member_not_used(&record, place, field, problem);
                 return None;
             }
             image => image.ok()?,
@@ -357,7 +364,7 @@ fn observation(
         image,
         label: own,
         rotation,
-        scale: _,
+        ..
     } = found;
     let object = page.object;
     let mut metadata = object.metadata.clone();
@@ -469,6 +476,12 @@ fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
         return Err(format!("part of a canvas is not understood: {end}"));
     }
     let (region, _) = targets::selected(target, resource_of(target), named)?;
+    let beside = unread_member(annotation, &annotations::BESIDE);
+    if let Some(name) = beside.filter(|_| region == Region::default()) {
+        return Err(format!(
+            "annotation selects a part in an unknown way: {name}"
+        ));
+    }
     let selection = selectors::select(&region, page.frame).map_err(|error| error.problem)?;
     let bbox = match selection {
         Selection::Whole => return Ok(None),

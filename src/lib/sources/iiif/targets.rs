@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::described::Rights;
 use super::images::is_image_url;
+use super::selecting::{
+    has_empty_selector, image_api_region, selectors_of, unread, unread_member, value_of,
+};
 use super::service;
 use super::values::{
     absolute, described, id, kind, label, list, members, members_of, pixels, resolve, spelled,
@@ -20,10 +23,17 @@ pub fn targets(value: &Value) -> Vec<&Value> {
     spelled(value, &["target", "on"])
         .into_iter()
         .flat_map(|target| match kind(target).as_str() {
-            "list" | "composite" | "independents" | "choice" => members(target, "items"),
+            // What is selected of several is not all of each.
+            "list" | "composite" | "independents" | "choice" if !selects(target) => {
+                members(target, "items")
+            }
             _ => vec![target],
         })
         .collect()
+}
+
+fn selects(target: &Value) -> bool {
+    !selectors_of(target).is_empty() || unread_member(target, &READ).is_some()
 }
 
 /// The manifests that a target says it is a part of.
@@ -106,24 +116,8 @@ pub fn name(target: &Value, document: &str) -> Option<String> {
 /// Members that name what a specific resource is a part of, now and in Open Annotation.
 pub const SOURCE: [&str; 2] = ["full", "source"];
 
-/// Members by which some select a part, in words of their own.
-const OTHER_SELECTORS: [&str; 15] = [
-    "bbox",
-    "bounds",
-    "box",
-    "coordinates",
-    "coords",
-    "fragment",
-    "path",
-    "points",
-    "polygon",
-    "rect",
-    "region",
-    "selectors",
-    "shape",
-    "svg",
-    "xywh",
-];
+/// Members of a target in which selectors and sources are read.
+const READ: [&str; 3] = ["selector", "full", "source"];
 
 /// The part of a resource that the selectors of a target and of its source select, and a fragment of its id. The source may
 /// be the target itself.
@@ -135,45 +129,56 @@ pub fn selected<'v>(
     source: &'v Value,
     named: Option<&str>,
 ) -> Result<(Region, UnusedSelectors<'v>), String> {
-    let (mut region, unused) = most_exact(&selectors_of(target, source))?;
-    let named = named.map(fragment::spatial).transpose()?.flatten();
-    region.fragment = one_part(region.fragment.take(), named)?;
-    if region == Region::default() {
-        for resource in [target, source] {
-            let mut other = spelled_as(resource, &OTHER_SELECTORS);
-            if let Some((name, _)) = other.next() {
-                return Err(format!("target selects a part in an unknown way: {name}"));
-            }
-            let mut given = spelled_as(resource, &["selector"]);
-            if given.any(|(_, value)| value.as_array().is_some_and(Vec::is_empty)) {
-                return Err("selector is empty".into());
-            }
+    let unknown = |name: &str| format!("target selects a part in an unknown way: {name}");
+    let (mut region, unused) = most_exact(&selectors_on(target, source))?;
+    for named in [named, named_by_own_id(target, source)?] {
+        let named = named.map(fragment::spatial).transpose()?.flatten();
+        region.fragment = one_part(region.fragment.take(), named)?;
+    }
+    for resource in [target, source] {
+        // A resource is no selector that another could refine.
+        if let Some((name, _)) = spelled_as(resource, &["refinedBy"]).next() {
+            return Err(unknown(name));
+        }
+        if region != Region::default() {
+            continue;
+        }
+        if let Some(name) = unread_member(resource, &READ) {
+            return Err(unknown(name));
+        }
+        if has_empty_selector(resource) {
+            return Err("selector is empty".into());
         }
     }
     Ok((region, unused))
 }
 
-/// All selectors of a target and its source. A state may be refined by a selector too (Web Annotation 4.3.3).
-fn selectors_of<'v>(target: &'v Value, source: &'v Value) -> Vec<&'v Value> {
-    fn refining(state: &Value) -> Vec<&Value> {
-        let refined = spelled(state, &["refinedBy"]).into_iter();
-        refined
-            .flat_map(|value| match kind(value).ends_with("state") {
-                true => refining(value),
-                false => vec![value],
-            })
-            .collect()
-    }
-    let of = |value: &'v Value| {
-        let states = spelled(value, &["state"]).into_iter();
-        let mut selectors = spelled(value, &["selector"]);
-        selectors.extend(states.filter(|s| s.is_object()).flat_map(refining));
-        selectors
-    };
+/// All selectors of a target and its source, which may be the target itself.
+fn selectors_on<'v>(target: &'v Value, source: &'v Value) -> Vec<&'v Value> {
     let is_same = std::ptr::eq(target, source);
     let values = [Some(target), Some(source).filter(|_| !is_same)];
-    let objects = values.into_iter().flatten().filter(|v| v.is_object());
-    objects.flat_map(of).collect()
+    values
+        .into_iter()
+        .flatten()
+        .flat_map(selectors_of)
+        .collect()
+}
+
+/// The part that the id of a specific resource names, beside its source.
+///
+/// # Errors
+/// It may be a part of something else.
+fn named_by_own_id<'v>(target: &'v Value, source: &Value) -> Result<Option<&'v str>, String> {
+    if std::ptr::eq(target, source) || !target.is_object() {
+        return Ok(None);
+    }
+    let Some((own, Some(named))) = id(target).map(split_fragment) else {
+        return Ok(None);
+    };
+    match id(source).is_none_or(|source| split_fragment(source).0 == own) {
+        true => Ok(Some(named)),
+        false => Err("target selects a part in an unknown way: id".into()),
+    }
 }
 
 /// The box of a selector, or that of a fragment of the target's id. Many write the same in both; whether a selector
@@ -321,7 +326,7 @@ fn moved(drawing: &str, [x, y]: [f64; 2]) -> String {
 }
 
 fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
-    let unread = || format!("selector cannot be read: {}", described(selector));
+    let unread = || unread(selector);
     let by_fragment = |text: &str| -> Result<Option<Region>, String> {
         let fragment = fragment::spatial(text)?;
         Ok(fragment.map(|fragment| Region {
@@ -344,9 +349,9 @@ fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
         "fragmentselector" => by_fragment(&value_of(selector).ok_or_else(unread)?),
         "svgselector" => by_svg(value_of(selector).ok_or("value of the SVG selector is missing")?),
         "pointselector" => point(selector),
-        "imageapiselector" => match &selector["region"] {
-            Value::Null => Ok(None),
-            region => by_fragment(&written(region).ok_or_else(unread)?),
+        "imageapiselector" => match image_api_region(selector)? {
+            None => Ok(None),
+            Some(region) => by_fragment(&region),
         },
         "choice" => {
             let alternatives = members_of(selector, &["default", "item", "items"]);
@@ -382,31 +387,6 @@ fn point(selector: &Value) -> Result<Option<Region>, String> {
         })),
         (None, None) if number("t").is_some() => Ok(None),
         _ => Err("point does not have two numbers".into()),
-    }
-}
-
-/// The text of a selector.
-fn value_of(selector: &Value) -> Option<String> {
-    match selector {
-        Value::String(text) => Some(text.clone()),
-        Value::Object(_) => {
-            spelled_as(selector, &["value", "chars"]).find_map(|(_, value)| written(value))
-        }
-        _ => None,
-    }
-}
-
-/// A text as selectors write it: also in a list, as four numbers, or with `@value`.
-fn written(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(values) if values.len() == 4 && values.iter().all(Value::is_number) => {
-            let numbers: Vec<String> = values.iter().map(Value::to_string).collect();
-            Some(numbers.join(","))
-        }
-        Value::Array(values) => values.iter().find_map(written),
-        Value::Object(_) => written(&value["@value"]),
-        _ => None,
     }
 }
 

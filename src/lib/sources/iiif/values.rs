@@ -135,7 +135,7 @@ pub fn spelled<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
 }
 
 /// Whether a member has a name, without prefix, and without the `has` of ontologies.
-fn is_spelled(member: &str, name: &str) -> bool {
+pub fn is_spelled(member: &str, name: &str) -> bool {
     let own = local_name(member);
     let is_capital = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
     let bare = own.strip_prefix("has").filter(|rest| is_capital(rest));
