@@ -5,6 +5,8 @@ mod avif;
 mod cache;
 mod flow;
 mod images;
+#[cfg(target_os = "linux")]
+mod messages;
 mod operations;
 mod pages;
 mod pdf;
