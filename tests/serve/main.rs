@@ -17,6 +17,7 @@ mod redis;
 mod review;
 mod review_file;
 mod robust;
+mod rules;
 mod running;
 mod sources;
 

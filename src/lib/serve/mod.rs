@@ -150,6 +150,9 @@ fn stage(
     let classes = class_list(options, &loaded)?;
     let reviews = reviews(options, &mut loaded.catalogue, summary)?;
     rescan::remember(options, &mut loaded.catalogue)?;
+    summary
+        .notes
+        .extend(idle_rules(auth.as_deref(), &loaded.catalogue));
     report_start(options, summary)?;
     let prepared = prepared.folder().is_dir().then_some(prepared);
     let renderer = Arc::new(renderer(options, loaded.catalogue, prepared, cache));
@@ -349,6 +352,13 @@ fn authorization(options: &Options, settings: Option<AuthSettings>) -> Result<Op
         .hint("a rule with may = \"review\" gives permission"));
     }
     Auth::open(settings, files::folder_of(path)).map(Some)
+}
+
+/// Notes of rules that are about no image: a rule that is meant to hide one may name it wrongly.
+fn idle_rules(auth: Option<&Auth>, catalogue: &Catalogue) -> Vec<String> {
+    let idle = auth.map(|auth| auth.idle_rules(catalogue));
+    let note = |rule: String| format!("[auth]: the rule where {rule} is about no image here");
+    idle.into_iter().flatten().map(note).collect()
 }
 
 /// A wrong folder is reported before the first request.

@@ -286,7 +286,7 @@ impl Router {
     ) -> Result<FileFacts, FileError> {
         let at = site::find(catalogue, id, &call.uris).ok_or_else(unread)?;
         let image = &catalogue.images[at];
-        match call.permissions.can_list(&image.about) {
+        match call.permissions.can_list(catalogue.ruled(image)) {
             true => self.renderer.facts(image).await,
             false => Err(unread()),
         }
