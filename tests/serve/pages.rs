@@ -25,7 +25,8 @@ fn browsers_get_pages_and_programs_the_collection() {
     ] {
         let got = server.ask("GET", "/", &format!("accept: {accept}\r\n"));
         assert_eq!(got.status, status, "{accept}");
-        assert_eq!(got.headers["vary"], "accept", "{accept}");
+        let mut vary = got.headers["vary"].split(", ");
+        assert!(vary.any(|name| name == "accept"), "{accept}");
     }
     let link = regex::Regex::new(r#"(?:src|href)="([^"]+)""#).unwrap();
     for (path, title) in [
