@@ -217,6 +217,7 @@ pub mod files;
 pub mod formats;
 pub mod http;
 pub mod image_names;
+mod messages;
 pub mod progress;
 pub mod prompt;
 pub mod reformat;

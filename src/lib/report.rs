@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Exit};
 use crate::files;
+use crate::messages::{self, say};
 use crate::progress::Style;
 use crate::summary::{Reject, Rejects, Summary};
 
@@ -121,6 +121,12 @@ pub trait Stage: clap::Args {
 
 /// Runs a stage, prints how it ended, and writes `--report`.
 pub fn run<Options: Stage>(options: &Options) -> Exit {
+    let exit = run_and_report(options);
+    messages::settle();
+    exit
+}
+
+fn run_and_report<Options: Stage>(options: &Options) -> Exit {
     let start = Instant::now();
     let common = options.common();
     let writable = common.report.as_deref().map_or(Ok(()), files::rehearse);
@@ -171,6 +177,7 @@ pub fn end_in(name: &'static str, ended: Result<Summary, Error>, style: Style) -
     } else if error.is_some() || !summary.done.is_empty() {
         say(&end.message());
     }
+    messages::settle();
     end.exit
 }
 
@@ -198,29 +205,6 @@ fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
         None if summary.rejects.may_pass() => Exit::Temporary,
         None => Exit::Partial,
     }
-}
-
-/// Prints a line to standard error, without what would change a terminal.
-pub fn say(text: &str) {
-    // A closed stderr is not a failure of the stage.
-    let _ = writeln!(std::io::stderr(), "{}", printable(text));
-}
-
-/// A text without what would change a terminal: labels, URLs and messages of servers are other people's. Control characters
-/// and those that reverse the direction of text are shown by their code.
-fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    let changes = |c: char| {
-        c.is_control() && !matches!(c, '\n' | '\t')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(changes) {
-        return text.into();
-    }
-    let shown = text.chars().map(|c| match changes(c) {
-        true => c.escape_unicode().to_string(),
-        false => c.to_string(),
-    });
-    shown.collect::<String>().into()
 }
 
 const EXAMPLES: usize = 3;
@@ -336,14 +320,3 @@ pub fn rejects_csv(rejects: &Rejects, common: &Common) -> Result<Vec<u8>, Error>
 
 /// The header of `rejects.csv`.
 const REJECTS: [&str; 4] = ["input", "record", "field", "problem"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escapes_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\n\tb žluť"), "a\n\tb žluť");
-        assert_eq!(printable("a\u{1b}[31m\u{202e}"), "a\\u{1b}[31m\\u{202e}");
-    }
-}

@@ -21,7 +21,7 @@ const ORDERS: &[Order] = &[
         levels: &[
             &["values", "summary", "error", "texts", "zstandard"],
             &["files"],
-            &["report", "progress", "prompt", "signals"],
+            &["messages", "report", "progress", "prompt", "signals"],
             &[
                 "contracts",
                 "selectors",

@@ -484,6 +484,10 @@ fn whoever_wants_one_state_of_an_image_gets_no_part_of_another() {
         let headers = format!("{header}\r\nrange: bytes=0-9\r\n");
         assert_eq!(server.ask("GET", path, &headers).status, status, "{header}");
     }
+    for unit in ["bytes", "Bytes", "BYTES"] {
+        let part = server.ask("GET", path, &format!("range: {unit}=0-9\r\n"));
+        assert_eq!((part.status, part.body.len()), (206, 10), "{unit}");
+    }
     let info = "if-match: \"x\"\r\n";
     assert_eq!(server.ask("GET", "/iiif/3/a/info.json", info).status, 412);
     assert_eq!(

@@ -5,6 +5,8 @@ mod avif;
 mod cache;
 mod flow;
 mod images;
+#[cfg(target_os = "linux")]
+mod messages;
 mod operations;
 mod pages;
 mod pdf;
@@ -15,6 +17,7 @@ mod redis;
 mod review;
 mod review_file;
 mod robust;
+mod rules;
 mod running;
 mod sources;
 

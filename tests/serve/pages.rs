@@ -11,6 +11,23 @@ fn browsers_get_pages_and_programs_the_collection() {
     let work = set();
     let server = Serving::start(&work, &["set.json"]);
     assert_eq!(server.get("/").status, 303);
+    // Accept, and whether the client would rather have the page.
+    for (accept, status) in [
+        ("text/html", 200),
+        ("text/html, application/json", 200),
+        ("text/html;q=0.5, application/json;q=0.4", 200),
+        ("*/*", 303),
+        ("application/json", 303),
+        ("text/html;q=0.1, application/json", 303),
+        ("application/ld+json, text/html;q=0.5", 303),
+        ("text/html;q=0, */*", 303),
+        ("text/html;q=0.5, */*", 303),
+    ] {
+        let got = server.ask("GET", "/", &format!("accept: {accept}\r\n"));
+        assert_eq!(got.status, status, "{accept}");
+        let mut vary = got.headers["vary"].split(", ");
+        assert!(vary.any(|name| name == "accept"), "{accept}");
+    }
     let link = regex::Regex::new(r#"(?:src|href)="([^"]+)""#).unwrap();
     for (path, title) in [
         ("/", "<title>Images</title>"),

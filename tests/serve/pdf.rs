@@ -65,7 +65,7 @@ const CORNERS: &str = "1 0 0 rg 0 0 36 36 re f 0 0 1 rg 108 36 36 36 re f";
 const BOX: &str = "/MediaBox[0 0 144 72]";
 
 /// Corners; corners turned clockwise; the left half of corners.
-fn report() -> Vec<u8> {
+pub fn report() -> Vec<u8> {
     let turned = format!("{BOX}/Rotate 90");
     let cut = format!("{BOX}/CropBox[0 0 72 72]");
     document(&[(BOX, CORNERS), (&turned, CORNERS), (&cut, CORNERS)])

@@ -288,6 +288,9 @@ fn concepts_words_and_metadata_are_found() {
         // What is empty or missing restricts nothing.
         ("q=&motivation=tagging", 4),
         ("motivation=tagging", 4),
+        ("q=three&motivation=non-painting", 2),
+        ("q=three&motivation=painting", 0),
+        ("q=three&motivation=painting+non-painting", 2),
     ];
     for (query, found) in cases {
         let page = server.json(&format!("{search}?{query}"));
@@ -307,6 +310,57 @@ fn concepts_words_and_metadata_are_found() {
         terms["items"],
         json!([{"type": "Term", "value": "final mem", "total": 2}])
     );
+    assert_eq!(terms.get("ignored"), None);
+}
+
+#[test]
+fn search_of_both_versions_says_what_it_ignores_and_reads_accents_either_way() {
+    let work = folder();
+    let one = |id: &str, concept: &str, motivation: &str| json!({"id": id, "concept": concept, "bbox": [1, 1, 5, 5], "attributes": {"motivation": motivation}});
+    let boxes = [
+        one("1", "caf\u{e9}", "tagging"),
+        one("2", "Cafe\u{301}s", "sc:painting"),
+        one("3", "cafard", "oa:transcribing"),
+    ];
+    let image = json!({"id": "a", "image": {}, "group": "g", "source": {"kind": "x"}, "frame": [9, 9], "localizations": boxes});
+    let set = json!({"contract": "recto/localizations", "version": 1, "images": [image]});
+    work.write_json("set.json", &set);
+    work.write_json("image_map.json", &json!({"a": "pictures/a.png"}));
+    let server = Serving::start(&work, &["set.json"]);
+    let list = |document: &Value, names: [&str; 2]| {
+        let lists = names.iter().filter_map(|name| document[name].as_array());
+        lists.map(Vec::len).sum::<usize>()
+    };
+    // Open Annotations of boxes are tags, whatever their motivation in 3.0 is.
+    for (service, painted) in [("2/g/search", 0), ("3/g/search-1", 0), ("3/g/search", 1)] {
+        let path = format!("/iiif/presentation/{service}");
+        for (query, found) in [
+            ("q=caf", 3),
+            ("q=caf%C3%A9", 2),
+            ("q=CAFE%CC%81", 2),
+            ("q=caf&motivation=non-painting", 3 - painted),
+            ("motivation=non-painting", 3 - painted),
+            ("q=caf&motivation=painting", painted),
+        ] {
+            let page = server.json(&format!("{path}?{query}"));
+            assert_eq!(list(&page, ["items", "resources"]), found, "{path} {query}");
+        }
+        for (query, found, ignored) in [
+            ("q=caf", 3, json!(null)),
+            ("q=caf%C3%A9", 2, json!(null)),
+            ("q=cafe%CC%81", 2, json!(null)),
+            ("q=caf&min=9", 3, json!(["min"])),
+            (
+                "q=caf&user=x&date=y&user=z&motivation=linking",
+                3,
+                json!(["user", "date", "motivation"]),
+            ),
+        ] {
+            let terms = server.json(&format!("{path}/terms?{query}"));
+            assert_eq!(list(&terms, ["items", "terms"]), found, "{path} {query}");
+            assert_eq!(terms["ignored"], ignored, "{path} {query}");
+        }
+    }
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn a_request_has_one_host_and_it_is_ours() {
         ("host: x\"><script>\r\n", "400"),
         ("host: x/y?z\r\n", "400"),
         ("host: user@localhost\r\n", "400"),
+        ("host: localhost:99999\r\n", "400"),
         ("host:\r\n", "400"),
         ("host: evil.example\r\n", "421"),
         ("host: 127.0.0.1.evil.example:80\r\n", "421"),
@@ -82,6 +83,34 @@ fn a_request_has_one_host_and_it_is_ours() {
     let server = Serving::start(&work, &base);
     let request = "GET /health HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
     assert_eq!(raw(&server, request), "200");
+}
+
+/// A page can write any header but `Host`, and it may run on the machine of the proxy.
+#[test]
+fn no_header_makes_a_foreign_host_ours() {
+    let work = folder();
+    config(&work, "[auth]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let server = Serving::start(&work, &["pictures", "-c", "c.toml"]);
+    let headers = [
+        "",
+        "x-forwarded-host: localhost\r\n",
+        "x-forwarded-host: pictures.example\r\nx-forwarded-for: 9.9.9.9\r\n",
+        "forwarded: for=9.9.9.9;host=localhost;proto=https\r\n",
+    ];
+    for headers in headers {
+        for (host, status) in [
+            ("evil.example", "421"),
+            ("pictures.example", "200"),
+            ("127.0.0.1:8080", "200"),
+        ] {
+            for path in ["/pages/image/a.json", "/iiif/3/a/full/9,/0/default.jpg"] {
+                let request = format!(
+                    "GET {path} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\n\r\n"
+                );
+                assert_eq!(raw(&server, &request), status, "{path} {host} {headers}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -39,10 +39,15 @@ impl Serving {
     }
 
     /// The server that a command starts.
-    pub fn of(mut command: Command) -> Self {
+    pub fn of(command: Command) -> Self {
+        Serving::telling(command, Stdio::piped())
+    }
+
+    /// The same, with its messages going elsewhere.
+    pub fn telling(mut command: Command, messages: Stdio) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(messages)
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -10,6 +10,7 @@ use std::thread;
 use super::Task;
 use crate::contracts::quoted;
 use crate::error::{Error, Exit};
+use crate::messages;
 use crate::report::{self, Stage};
 use crate::summary::Summary;
 use crate::{digest, download, extract, files, reformat, serve};
@@ -50,7 +51,7 @@ fn start(options: &Options) -> Result<SocketAddr, Error> {
     let archive = options.folder.join("archive");
     check_seed(&archive.join("seed"), options)?;
     files::write(&options.folder.join("train_letters.py"), TRAINER)?;
-    report::say(&format!(
+    messages::say(&format!(
         "demo: drawing an archive in {}",
         archive.display()
     ));
@@ -158,7 +159,7 @@ fn harvest(folder: &Path, address: SocketAddr) -> Result<Exit, Error> {
 /// Shows the command line of a stage and runs it; what only leads to this machine is not shown.
 fn stage<Options: Stage>(shown: &[&str], hidden: &[&str]) -> Result<Exit, Error> {
     let line: Vec<String> = shown.iter().map(|word| quoted(word)).collect();
-    report::say(&format!("$ recto {} {}", Options::NAME, line.join(" ")));
+    messages::say(&format!("$ recto {} {}", Options::NAME, line.join(" ")));
     let arguments = shown.iter().chain(hidden).map(OsString::from);
     Ok(report::run(&Options::parse(arguments)?))
 }

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args, Command};
 
 use crate::error::{Error, Exit};
+use crate::messages;
 use crate::progress::Style;
 use crate::report::{self, Stage};
 use crate::{digest, download, extract, reformat, shard};
@@ -232,6 +233,6 @@ fn run_stage<Options: Stage>(matches: &ArgMatches) -> Exit {
 
 /// Says why a command line is not valid.
 fn refused(error: &clap::Error) -> Exit {
-    report::say(error.to_string().trim_end());
+    messages::say(error.to_string().trim_end());
     Exit::Usage
 }

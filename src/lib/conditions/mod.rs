@@ -2,6 +2,7 @@
 //! knows which values a key has. Pure.
 
 use regex::Regex;
+use unicode_normalization::UnicodeNormalization as _;
 
 use compare::Comparison;
 
@@ -81,7 +82,36 @@ impl Condition {
     }
 }
 
-/// Exactly the same, except for white space: documents break lines within values.
+/// Exactly the same, except for white space, since documents break lines within values, and for how accents are written:
+/// behind their letters or with them.
 fn is_same(value: &str, wanted: &str) -> bool {
-    value == wanted || value.split_whitespace().eq(wanted.split_whitespace())
+    let composed = |text: &str| {
+        let words = text.split_whitespace();
+        words
+            .map(|word| word.nfc().collect())
+            .collect::<Vec<String>>()
+    };
+    value == wanted
+        || value.split_whitespace().eq(wanted.split_whitespace())
+        || !value.is_ascii() && !wanted.is_ascii() && composed(value) == composed(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_the_same_is_the_same() {
+        for (condition, value, wanted) in [
+            ("Shelf=A 1", "A\n 1", true),
+            ("Shelf=caf\u{e9} 1", "cafe\u{301}\n1", true),
+            ("Shelf=cafe\u{301}", "caf\u{e9}", true),
+            ("Shelf!=cafe\u{301}", "caf\u{e9}", false),
+            ("Shelf=cafe", "caf\u{e9}", false),
+            ("Shelf=caf\u{e9}", "Caf\u{e9}", false),
+        ] {
+            let condition = Condition::parse(condition).unwrap();
+            assert_eq!(condition.holds_for(&[value]), wanted, "{}", condition.text);
+        }
+    }
 }

@@ -31,6 +31,8 @@ pub struct ImageRecord {
     /// Its name in files of reviews, which stays the same whatever other files come: the path of a file in a folder, the id
     /// of an image of a set.
     pub name: String,
+    /// Its names besides its id, and those of its file, by which rules know it too: they do not change with other files.
+    pub names: Vec<String>,
     /// The file with its pixels, or the part of one.
     pub content: Content,
     /// The folder that the file must lie in, links resolved; none: it may lie anywhere.
@@ -177,6 +179,7 @@ impl ImageRecord {
         ImageRecord {
             id: id.to_owned(),
             name: id.to_owned(),
+            names: Vec::new(),
             content: Content::default(),
             home: None,
             page: None,

@@ -21,6 +21,7 @@ use self::image::preset::Presets;
 use self::image::renderer::{RenderLimits, Renderer};
 use crate::error::Error;
 use crate::files;
+use crate::messages;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
 use auth::Auth;
@@ -149,7 +150,10 @@ fn stage(
     let classes = class_list(options, &loaded)?;
     let reviews = reviews(options, &mut loaded.catalogue, summary)?;
     rescan::remember(options, &mut loaded.catalogue)?;
-    report_start(options, summary);
+    summary
+        .notes
+        .extend(idle_rules(auth.as_deref(), &loaded.catalogue));
+    report_start(options, summary)?;
     let prepared = prepared.folder().is_dir().then_some(prepared);
     let renderer = Arc::new(renderer(options, loaded.catalogue, prepared, cache));
     let rescan = Rescan {
@@ -306,7 +310,11 @@ fn runtime() -> Result<Runtime, Error> {
         .worker_threads(THREADS)
         .enable_all()
         .build()
-        .map_err(|e| Error::new("threads cannot be started").because(e))
+        .map_err(no_threads)
+}
+
+fn no_threads(e: std::io::Error) -> Error {
+    Error::new("threads cannot be started").because(e)
 }
 
 /// The limit on connections for which there are enough files. A quarter of the files is kept for images: without them no
@@ -344,6 +352,13 @@ fn authorization(options: &Options, settings: Option<AuthSettings>) -> Result<Op
         .hint("a rule with may = \"review\" gives permission"));
     }
     Auth::open(settings, files::folder_of(path)).map(Some)
+}
+
+/// Notes of rules that are about no image: a rule that is meant to hide one may name it wrongly.
+fn idle_rules(auth: Option<&Auth>, catalogue: &Catalogue) -> Vec<String> {
+    let idle = auth.map(|auth| auth.idle_rules(catalogue));
+    let note = |rule: String| format!("[auth]: the rule where {rule} is about no image here");
+    idle.into_iter().flatten().map(note).collect()
 }
 
 /// A wrong folder is reported before the first request.
@@ -388,10 +403,11 @@ fn summarize(options: &Options, loaded: &Loaded, summary: &mut Summary) -> Resul
 }
 
 /// Reports what is served and what is left out before the work starts: whoever waits for an image that is left out
-/// should know at once.
-fn report_start(options: &Options, summary: &Summary) {
+/// should know at once. From then on nothing waits for who reads messages.
+fn report_start(options: &Options, summary: &Summary) -> Result<(), Error> {
+    messages::never_wait().map_err(no_threads)?;
     if options.common.quiet {
-        return;
+        return Ok(());
     }
     let lines = summary.rejects.iter().take(MOST_TOLD);
     let lines = lines.map(|r| format!("\n  left out {}: {}", r.record, r.problem));
@@ -404,6 +420,7 @@ fn report_start(options: &Options, summary: &Summary) {
     let notes = summary.notes.iter().map(|note| format!("\n  {note}"));
     let notes: String = notes.collect();
     notice::print(&format!("{}{left_out}{notes}", counts(summary)));
+    Ok(())
 }
 
 fn counts(summary: &Summary) -> String {

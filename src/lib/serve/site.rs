@@ -7,7 +7,7 @@ use super::auth::rules::Access;
 use super::catalogue::Catalogue;
 use super::image::cap::Cap;
 use super::image::preset::{self, Presets};
-use super::image_record::{FileError, FileFacts};
+use super::image_record::{FileError, FileFacts, ImageRecord};
 use super::presentation::uris::Uris;
 use crate::iiif::Version;
 
@@ -86,15 +86,25 @@ impl<'a> Site<'a> {
     /// that are hidden from the visitor too.
     pub fn may_review(&self, at: usize) -> bool {
         let mut captures = self.catalogue.captures(at).iter();
-        let access = |at: &usize| (self.permissions).access(&self.catalogue.images[*at].about);
-        captures.all(|capture| access(capture) == Access::Review)
+        captures.all(|capture| self.access(*capture) == Access::Review)
+    }
+
+    /// What the visitor may do with the image at a position.
+    pub fn access(&self, at: usize) -> Access {
+        let image = &self.catalogue.images[at];
+        self.permissions.access(self.catalogue.ruled(image))
+    }
+
+    /// Whether the visitor may know that an image exists.
+    pub fn can_list(&self, image: &ImageRecord) -> bool {
+        self.permissions.can_list(self.catalogue.ruled(image))
     }
 
     /// The position of the image of this name, or with the URI that the name leads to; none if it is hidden from the
     /// visitor.
     pub fn find(&self, name: &str, uris: &Uris) -> Option<usize> {
         let found = find(self.catalogue, name, uris);
-        found.filter(|at| self.permissions.can_list(&self.catalogue.images[*at].about))
+        found.filter(|at| self.can_list(&self.catalogue.images[*at]))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The delegate, which decides about single images: a web service that is called by POST, or a program. If it fails, is
 //! too slow or answers something else, the image is hidden.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,9 +14,8 @@ use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::rules::{Access, Visitor};
+use super::rules::{Access, RuledImage, Visitor};
 use super::settings::DelegateSettings;
-use crate::contracts::LocalizedImage;
 use crate::error::Error;
 use crate::http::header::HeaderMap;
 use crate::http::webhook::Webhook;
@@ -113,7 +113,7 @@ impl Delegate {
     /// What a visitor may do with an image. `headers` come from [`Delegate::headers_of`]; `now` is in seconds since 1970.
     pub async fn access(
         &self,
-        image: &LocalizedImage,
+        image: RuledImage<'_>,
         visitor: &Visitor,
         headers: &Value,
         now: i64,
@@ -167,9 +167,12 @@ impl Delegate {
 }
 
 /// The question about an image and a visitor; also the key of the cached decision, so it holds nothing that changes.
-fn question(image: &LocalizedImage, visitor: &Visitor, headers: &Value) -> Value {
+fn question(image: RuledImage<'_>, visitor: &Visitor, headers: &Value) -> Value {
+    let names: BTreeSet<&str> = image.values("id").into_iter().collect();
+    let image = image.about;
     json!({
         "id": image.id,
+        "names": names,
         "group": image.group,
         "metadata": image.metadata,
         "rights": image.source.rights,

@@ -291,9 +291,8 @@ fn probe(id: &str, site: &Site, uris: &Uris) -> Response {
     let Some(at) = site.find(id, uris) else {
         return api::not_found(id);
     };
-    let about = &site.catalogue.images[at].about;
     let mut result = json!({"@context": CONTEXT, "type": "AuthProbeResult2"});
-    let access = site.permissions.access(about);
+    let access = site.access(at);
     if access >= Access::Full {
         result["status"] = json!(200);
     } else {

@@ -23,7 +23,7 @@ use flow::{LoginFlow, LoginRequest};
 use identify::Identities;
 use permissions::Permissions;
 use rate::Buckets;
-use rules::{Rules, Visitor, Who};
+use rules::{Rule, Rules, Visitor, Who};
 use settings::{AuthSettings, Derivatives};
 
 pub mod accounts;
@@ -74,6 +74,20 @@ impl Auth {
             buckets: settings.rate.as_ref().map(|r| Buckets::new(*r.get_ref())),
             settings,
         })
+    }
+
+    /// The rules that are about no image of a catalogue, each as one text.
+    pub fn idle_rules(&self, catalogue: &Catalogue) -> Vec<String> {
+        let is_idle = |rule: &&Rule| {
+            let mut images = catalogue.images.iter();
+            !images.any(|image| rule.is_about(catalogue.ruled(image)))
+        };
+        let idle = self.rules.rules.iter().filter(is_idle);
+        let text = |rule: &Rule| {
+            let conditions = rule.images.iter().map(|c| format!("`{}`", c.text));
+            conditions.collect::<Vec<_>>().join(" and ")
+        };
+        idle.map(text).collect()
     }
 
     /// Reads files of keys again.
@@ -136,15 +150,20 @@ impl Auth {
             return permissions;
         };
         let shared_headers = delegate.headers_of(headers);
-        let images = (concerned().into_iter()).map(|at| &catalogue.images[at].about);
+        let images = concerned().into_iter();
+        let images = images.map(|at| catalogue.ruled(&catalogue.images[at]));
         let images: Vec<_> = images
-            .filter(|image| permissions.is_delegated(image))
+            .filter(|image| permissions.is_delegated(*image))
             .take(delegate.most())
             .collect();
         let mut decisions = Vec::new();
         for image in images {
             let access = delegate.access(image, &permissions.visitor, &shared_headers, now / 1000);
-            decisions.push(access.map(|access| (image.id.clone(), access)).boxed());
+            decisions.push(
+                access
+                    .map(|access| (image.about.id.clone(), access))
+                    .boxed(),
+            );
         }
         let decisions = futures::stream::iter(decisions).buffer_unordered(AT_ONCE);
         permissions.delegated = decisions.collect().await;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::rules::{Access, Decision, Rules, Visitor};
-use crate::contracts::LocalizedImage;
+use super::rules::{Access, Decision, RuledImage, Rules, Visitor};
 use crate::files;
 use crate::iiif::Version;
 use crate::serve::presentation::uris::Uris;
@@ -43,28 +42,32 @@ impl Permissions {
     }
 
     /// What the visitor may do with an image.
-    pub fn access(&self, image: &LocalizedImage) -> Access {
+    pub fn access(&self, image: RuledImage) -> Access {
         let Some(rules) = &self.rules else {
             return Access::Review;
         };
         match rules.decision(image, &self.visitor) {
             Decision::Access(access) => access,
-            Decision::Delegate => self.delegated.get(&image.id).copied().unwrap_or_default(),
+            Decision::Delegate => self
+                .delegated
+                .get(&image.about.id)
+                .copied()
+                .unwrap_or_default(),
         }
     }
 
     /// Whether the visitor may know that an image exists.
-    pub fn can_list(&self, image: &LocalizedImage) -> bool {
+    pub fn can_list(&self, image: RuledImage) -> bool {
         self.access(image) > Access::Hidden
     }
 
     /// Whether the visitor may see the degraded image only.
-    pub fn sees_degraded(&self, image: &LocalizedImage) -> bool {
+    pub fn sees_degraded(&self, image: RuledImage) -> bool {
         self.access(image) == Access::Degraded
     }
 
     /// Whether the delegate decides about an image.
-    pub fn is_delegated(&self, image: &LocalizedImage) -> bool {
+    pub fn is_delegated(&self, image: RuledImage) -> bool {
         let decision = |rules: &Arc<Rules>| rules.decision(image, &self.visitor);
         self.rules.as_ref().map(decision) == Some(Decision::Delegate)
     }
@@ -83,7 +86,7 @@ impl Permissions {
     }
 
     /// Whether other visitors may get another answer about an image: then it must not be stored by shared caches.
-    pub fn vary_by_visitor(&self, image: &LocalizedImage) -> bool {
+    pub fn vary_by_visitor(&self, image: RuledImage) -> bool {
         let varies = |rules: &Arc<Rules>| rules.for_everybody(image).is_none();
         self.only_cached || self.rules.as_ref().is_some_and(varies)
     }
@@ -100,12 +103,7 @@ impl Permissions {
 
     /// The services with which a visitor can log in to see an image that is not open to everybody, for viewers that know
     /// the Authorization Flow API 2.0 and for those that know 1.0. `version` is that of the surrounding document.
-    pub fn auth_services(
-        &self,
-        image: &LocalizedImage,
-        version: Version,
-        uris: &Uris,
-    ) -> Vec<Value> {
+    pub fn auth_services(&self, image: RuledImage, version: Version, uris: &Uris) -> Vec<Value> {
         match self.probe_service(image, version, uris) {
             Some(probe) => vec![probe, self.cookie_service(version, uris)],
             None => Vec::new(),
@@ -142,18 +140,13 @@ impl Permissions {
 
     /// The description of the probe service of an image that is not open to everybody, with the access, token and
     /// logout services within it (Authorization Flow 2.0 §2.1). `version` is that of the surrounding document.
-    fn probe_service(
-        &self,
-        image: &LocalizedImage,
-        version: Version,
-        uris: &Uris,
-    ) -> Option<Value> {
+    fn probe_service(&self, image: RuledImage, version: Version, uris: &Uris) -> Option<Value> {
         let rules = self.rules.as_ref()?;
         if rules.for_everybody(image) >= Some(Access::Full) {
             return None;
         }
         let mut probe = json!({
-            "id": uris.probe(&image.id),
+            "id": uris.probe(&image.about.id),
             "type": "AuthProbeService2",
             "errorHeading": english("Restricted image"),
             "errorNote": english("This image is not open to everybody."),

@@ -168,6 +168,20 @@ fn conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Conditio
     deserializer.deserialize_any(Conditions)
 }
 
+/// What rules are asked about: an image, and the file that it is of. The rights of a file hold for all its pages, and do not
+/// change with the files beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct RuledImage<'a> {
+    /// What is said of the image.
+    pub about: &'a LocalizedImage,
+    /// What is said of the first page of its file, if it is a further one.
+    pub cover: Option<&'a LocalizedImage>,
+    /// Its names besides its id, and those of its file.
+    pub names: &'a [String],
+    /// Concepts of its boxes that `about` does not hold.
+    pub concepts: &'a [String],
+}
+
 /// All rules, and the decision where none of them applies.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -179,7 +193,7 @@ pub struct Rules {
 
 impl Rules {
     /// The decision about a visitor and an image.
-    pub fn decision(&self, image: &LocalizedImage, visitor: &Visitor) -> Decision {
+    pub fn decision(&self, image: RuledImage, visitor: &Visitor) -> Decision {
         let mut applicable = self.rules.iter().filter(|rule| rule.is_about(image));
         let rule = applicable.find(|rule| rule.who.iter().any(|who| who.includes(visitor)));
         rule.map_or(self.otherwise, |rule| rule.decision)
@@ -192,7 +206,7 @@ impl Rules {
     }
 
     /// What everybody may do with an image; none if that depends on the visitor.
-    pub fn for_everybody(&self, image: &LocalizedImage) -> Option<Access> {
+    pub fn for_everybody(&self, image: RuledImage) -> Option<Access> {
         let mut applicable = self.rules.iter().filter(|rule| rule.is_about(image));
         let decision = match applicable.next() {
             None => self.otherwise,
@@ -207,9 +221,35 @@ impl Rules {
 }
 
 impl Rule {
-    fn is_about(&self, image: &LocalizedImage) -> bool {
-        let holds = |c: &Condition| c.holds_for(&values(image, &c.key));
+    /// Whether the rule is about an image.
+    pub fn is_about(&self, image: RuledImage) -> bool {
+        let holds = |c: &Condition| c.holds_for(&image.values(&c.key));
         self.images.iter().all(holds)
+    }
+}
+
+impl<'a> RuledImage<'a> {
+    /// An image that is a whole file of no other name.
+    pub fn alone(about: &'a LocalizedImage) -> Self {
+        RuledImage {
+            about,
+            cover: None,
+            names: &[],
+            concepts: &[],
+        }
+    }
+
+    /// The values of a key: what holds for the first page of a file holds for the others too.
+    pub fn values(&self, key: &str) -> Vec<&'a str> {
+        let mut values = values(self.about, key);
+        values.extend(self.cover.iter().flat_map(|cover| self::values(cover, key)));
+        let further = match key.to_ascii_lowercase().as_str() {
+            "id" => self.names,
+            "concept" => self.concepts,
+            _ => &[],
+        };
+        values.extend(further.iter().map(String::as_str));
+        values
     }
 }
 
@@ -315,14 +355,52 @@ mod tests {
             ),
         ];
         for (image, visitor, wanted) in cases {
+            let image = RuledImage::alone(image);
             assert_eq!(rules.decision(image, &visitor), wanted, "{visitor:?}");
         }
-        assert_eq!(rules.for_everybody(&open), Some(Access::Full));
-        assert_eq!(rules.for_everybody(&closed), None);
+        let for_everybody = |image: &LocalizedImage| rules.for_everybody(RuledImage::alone(image));
+        assert_eq!(for_everybody(&open), Some(Access::Full));
+        assert_eq!(for_everybody(&closed), None);
         // Groups prove nothing without a user.
         assert!(!Who::Group("staff".into()).includes(&visitor("", &["staff"], "")));
         closed.group = "MS 2".into();
-        assert_eq!(rules.for_everybody(&closed), None);
+        assert_eq!(for_everybody(&closed), None);
+    }
+
+    #[test]
+    fn a_page_has_the_values_of_the_first_page_of_its_file_too() {
+        let of = |id: &str, label: &str| LocalizedImage {
+            id: id.into(),
+            labels: [label.to_owned()].into_iter().collect(),
+            ..LocalizedImage::default()
+        };
+        let (cover, about) = (of("doc.pdf", "seal"), of("doc.pdf;2", "blank"));
+        let names = ["doc", "doc.pdf", "doc;2", "doc.pdf;2"].map(str::to_owned);
+        let page = RuledImage {
+            cover: Some(&cover),
+            names: &names,
+            concepts: &["drawn".to_owned()],
+            ..RuledImage::alone(&about)
+        };
+        let holds = |text: &str| {
+            let condition = Condition::parse(text).unwrap();
+            condition.holds_for(&page.values(&condition.key))
+        };
+        for text in [
+            "id=doc",
+            "ID=doc.pdf",
+            "id=doc;2",
+            "id=doc.pdf;2",
+            "id~^doc$",
+            "concept=seal",
+            "concept=blank",
+            "concept=drawn",
+        ] {
+            assert!(holds(text), "{text}");
+        }
+        for text in ["id!=doc", "id!=doc.pdf;2", "id=doc;1", "concept!=seal"] {
+            assert!(!holds(text), "{text}");
+        }
     }
 
     #[test]

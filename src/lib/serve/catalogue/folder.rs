@@ -71,6 +71,7 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
                     Some(number) => format!("{name};{number}"),
                 };
             }
+            probe::name_for_rules(&mut found, &[stem(name), name]);
             full_names.extend(probe::further_names(name, id, &found, images.len()));
             let oddity = probed.oddity.map(|found| format!("{name} holds {found}"));
             loaded.notes.extend(oddity);

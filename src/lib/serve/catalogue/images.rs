@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::groups::{GroupIndex, IndexedGroup};
 use super::served::ServedMemory;
+use crate::serve::auth::rules::RuledImage;
 use crate::serve::image_record::ImageRecord;
 use crate::summary::Reject;
 
@@ -60,6 +61,24 @@ impl Catalogue {
     /// The position of the image with this name.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
+    }
+
+    /// What rules are asked about an image of the catalogue.
+    pub fn ruled<'a>(&'a self, image: &'a ImageRecord) -> RuledImage<'a> {
+        RuledImage {
+            about: &image.about,
+            cover: self.cover(image).map(|cover| &cover.about),
+            names: &image.names,
+            concepts: &[],
+        }
+    }
+
+    /// The first page of the file that an image is a further page of.
+    fn cover(&self, image: &ImageRecord) -> Option<&ImageRecord> {
+        let before = image.page?.number().checked_sub(1).filter(|n| *n > 0)?;
+        // Pages stand one after the other.
+        let at = self.find(&image.id)?.checked_sub(before as usize)?;
+        self.images.get(at).map(|cover| &**cover)
     }
 
     /// The groups, sorted by name.

@@ -1,14 +1,14 @@
 //! What became of manifests since they were first served: which have other images than before, and which are gone. Change Discovery
 //! tells of it. A file (`--served`) remembers it while no server runs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::groups::IndexedGroup;
 use super::images::Catalogue;
-use super::served::{ServedManifest, ServedMemory};
+use super::served::{KnownBy, ServedManifest, ServedMemory};
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
 use crate::files;
@@ -84,11 +84,21 @@ impl Catalogue {
             localizations: Vec::new(),
             ..self.images[*at].about.clone()
         });
+        let known_by = group.images.iter().map(|at| {
+            let image = &self.images[*at];
+            let concepts = self.ruled(image).values("concept").into_iter();
+            let concepts: BTreeSet<&str> = concepts.collect();
+            KnownBy {
+                names: image.names.clone(),
+                concepts: concepts.into_iter().map(str::to_owned).collect(),
+            }
+        });
         ServedManifest {
             manifest: group.name.clone(),
             changed,
             gone: None,
             images: images.collect(),
+            known_by: known_by.collect(),
             modified: group
                 .images
                 .iter()

@@ -155,6 +155,7 @@ impl Prober {
         let mut image = ImageRecord {
             id: cover.id.clone(),
             name: cover.id.clone(),
+            names: Vec::new(),
             content,
             home,
             page: None,
@@ -192,6 +193,19 @@ fn oddity(path: &Path, start: &[u8]) -> Option<&'static str> {
         _ => "",
     };
     pixels::sniff(start).filter(|found| *found != told)
+}
+
+/// Gives the images found in a file the names by which rules know them: those of the file, and pages by number.
+pub fn name_for_rules(found: &mut [ImageRecord], of_file: &[&str]) {
+    for image in found {
+        let pages = image.page.iter();
+        let pages = pages.flat_map(|page| {
+            let number = page.number();
+            of_file.iter().map(move |name| format!("{name};{number}"))
+        });
+        let names = of_file.iter().map(|name| (*name).to_owned()).chain(pages);
+        image.names = names.filter(|name| *name != image.id).collect();
+    }
 }
 
 /// Further names of the images found in a file, the first at position `start`: the full name, and pages by number.

@@ -57,7 +57,8 @@ pub fn of_localizations(
         let found =
             probed.and_then(|probed| prober.records(about, content, None, &probed, is_taken));
         match found {
-            Ok(found) => {
+            Ok(mut found) => {
+                probe::name_for_rules(&mut found, &[id.as_str()]);
                 further.extend(probe::further_names(&id, &id, &found, images.len()));
                 images.extend(found);
             }

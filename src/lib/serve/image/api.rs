@@ -120,7 +120,7 @@ impl ImageService<'_> {
         if let [] | [""] = *rest {
             return redirect(&iiif::info_uri(&self.uri));
         }
-        let access = site.permissions.access(&site.catalogue.images[at].about);
+        let access = site.access(at);
         if rest != ["info.json"] && access < Access::Degraded {
             return site.permissions.refuse(NOT_FOR_YOU);
         }
@@ -213,14 +213,15 @@ impl ImageService<'_> {
 
     fn information(&self, shown: &Shown) -> Response {
         let (version, limits) = (self.version, &shown.limits);
-        let about = &self.site.catalogue.images[shown.at].about;
+        let image = &self.site.catalogue.images[shown.at];
+        let ruled = self.site.catalogue.ruled(image);
         let facts = FileFacts {
             size: shown.size,
             ..shown.facts.clone()
         };
-        let mut document = info::info(version, &self.uri, &facts, limits, &about.source);
+        let mut document = info::info(version, &self.uri, &facts, limits, &image.about.source);
         // The degraded service is open to everybody who is sent to it, and needs no log-in.
-        let services = (self.site.permissions).auth_services(about, version, self.uris);
+        let services = (self.site.permissions).auth_services(ruled, version, self.uris);
         let is_restricted = !services.is_empty() && self.reduced_to.is_none();
         if is_restricted {
             document["service"] = services.into();
@@ -235,7 +236,7 @@ impl ImageService<'_> {
         // Viewers that know Authorization 1.0 offer to log in when this is refused (1.0 §4.2); 2.0, which belongs to version
         // 3, has a probe service for that.
         let permissions = self.site.permissions;
-        let is_refused = permissions.access(about) < Access::Degraded;
+        let is_refused = permissions.access(ruled) < Access::Degraded;
         match version == Version::V2 && is_restricted && is_refused {
             true => {
                 let mut refused = permissions.refuse(NOT_FOR_YOU);
@@ -340,7 +341,8 @@ pub fn rendered(site: &Site, subject: Subject, plan: RenderPlan, request: &Reque
                 .with_header("accept-ranges", "bytes")
         }
     };
-    let cache_control = match site.permissions.vary_by_visitor(&image.about) {
+    let ruled = site.catalogue.ruled(&image);
+    let cache_control = match site.permissions.vary_by_visitor(ruled) {
         true => "private, no-cache".to_owned(),
         false => format!("public, max-age={}", site.max_age),
     };

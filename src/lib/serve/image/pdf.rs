@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::pdf_worker::{self, PdfPage};
 use crate::contracts::{Frame, ImageRef, LocalizedImage};
+use crate::corrections;
 use crate::pixels::pdf;
 use crate::serve::image_record::{ImageRecord, Page};
 
@@ -112,6 +113,10 @@ fn further(cover: &LocalizedImage, number: u32) -> LocalizedImage {
         image: ImageRef::default(),
         ..LocalizedImage::default()
     };
+    // How far the review is was said of the cover alone.
+    about
+        .metadata
+        .retain(|key, _| !corrections::STATE.contains(&key.as_str()));
     about.source.canvas = None;
     let labels = &mut about.source.labels;
     let name = labels.canvas.take().or(labels.image.take());

@@ -40,7 +40,7 @@ pub fn images(site: &Site, name: &str, uris: &Uris, request: &Request) -> Respon
         json!({"id": id, "url": uris.page(&format!("/{path}"))})
     };
     let images = site.catalogue.images.iter();
-    let listed = images.filter(|image| site.permissions.can_list(&image.about));
+    let listed = images.filter(|image| site.can_list(image));
     let document = WithLast {
         object: &document,
         name: "images",
@@ -57,7 +57,7 @@ pub fn answer(site: &Site, name: &str, id: &str, uris: &Uris, request: &Request)
     let Some(at) = site.find(id, uris) else {
         return api::not_found(id);
     };
-    let access = site.permissions.access(&site.catalogue.images[at].about);
+    let access = site.access(at);
     if access < Access::Degraded {
         return site.permissions.refuse(api::NOT_FOR_YOU);
     }

@@ -168,7 +168,7 @@ fn account(site: &Site) -> Value {
 fn images<'a>(site: &'a Site, uris: &'a Uris) -> impl Iterator<Item = Value> + 'a {
     let images = site.catalogue.images.iter();
     images
-        .filter(|image| site.permissions.can_list(&image.about))
+        .filter(|image| site.can_list(image))
         .map(|image| summary(site, image, uris))
 }
 
@@ -213,7 +213,7 @@ fn summary(site: &Site, image: &ImageRecord, uris: &Uris) -> Value {
 /// The path of the image service that the visitor may use for an image; none if the visitor may see no pixels.
 fn service(site: &Site, image: &ImageRecord, uris: &Uris) -> Option<String> {
     let segment = segment(image, uris);
-    match site.permissions.access(&image.about) {
+    match site.permissions.access(site.catalogue.ruled(image)) {
         Access::Hidden | Access::None => None,
         Access::Degraded => Some(format!("iiif/degraded/3/{segment}")),
         Access::Full | Access::Review => Some(format!("iiif/3/{segment}")),
@@ -226,7 +226,7 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
     let image = &images[at];
     let about = &image.about;
     let frame = about.frame.map(|frame| [frame.width, frame.height]);
-    let is_listed = |image: &&Arc<ImageRecord>| site.permissions.can_list(&image.about);
+    let is_listed = |image: &&Arc<ImageRecord>| site.can_list(image);
     let may_review = site.reviews.is_some() && site.may_review(at);
     let metadata = about
         .metadata
@@ -335,8 +335,7 @@ fn outlines(site: &Site, at: usize) -> Value {
 
 /// The classes in the order of their colours and keys: those that the server was started with, then new ones.
 fn classes(site: &Site) -> Value {
-    let listed =
-        (site.catalogue.images.iter()).filter(|image| site.permissions.can_list(&image.about));
+    let listed = (site.catalogue.images.iter()).filter(|image| site.can_list(image));
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for image in listed {
         let boxes = image.about.localizations.iter().map(|l| &l.concept);

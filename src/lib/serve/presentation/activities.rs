@@ -45,13 +45,13 @@ fn activities(site: &Site, uris: &Uris) -> Vec<Activity> {
     let uri = |name: &str| uris.manifest(Version::V3, name);
     let of_group = |group: Group| {
         let visible = group.images();
-        let visible = visible.filter(|image| site.permissions.can_list(&image.about));
+        let visible = visible.filter(|image| site.can_list(image));
         let last = visible.map(changed).max()?;
         let seen = memory.changed.get(group.name).copied();
         Some((last.max(seen.unwrap_or(last)), uri(group.name), "Update"))
     };
     let of_gone = memory.gone.values().filter_map(|manifest| {
-        let mut images = manifest.images.iter();
+        let mut images = manifest.ruled();
         let is_visible = images.any(|image| site.permissions.can_list(image));
         let when = manifest.gone.filter(|_| is_visible)?;
         Some((when, uri(&manifest.manifest), "Delete"))

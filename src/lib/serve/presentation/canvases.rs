@@ -73,7 +73,7 @@ impl<'a> Group<'a> {
     pub fn canvas(&self, n: usize, permissions: &Permissions) -> Option<Canvas<'a>> {
         let positions = self.index.canvases.get(n)?.iter();
         let images = positions.map(|at| &*self.catalogue.images[*at]);
-        let listed = images.filter(|image| permissions.can_list(&image.about));
+        let listed = images.filter(|image| permissions.can_list(self.catalogue.ruled(image)));
         let images: Vec<&ImageRecord> = listed.collect();
         (!images.is_empty()).then_some(Canvas { images })
     }

@@ -2,6 +2,7 @@
 //! since making those of fifty thousand canvases takes a hundred times as long. Pure.
 
 use memchr::memmem::Finder;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::annotation::{self, TAGGING};
 use super::canvases::{self, Canvas};
@@ -17,10 +18,15 @@ pub enum Flavour {
     First(Version),
 }
 
+/// The motivation of what belongs to a canvas itself.
+const PAINTING: &str = "painting";
+/// Stands for every motivation but that one (1.0 §3.2.1).
+const NON_PAINTING: &str = "non-painting";
+
 /// What is searched for.
 #[derive(Debug)]
 pub struct Wanted {
-    /// In lower case; an annotation has all of them.
+    /// [`folded`]; an annotation has all of them.
     words: Vec<Finder<'static>>,
     /// An annotation has one of them; none: any will do.
     motivations: Vec<String>,
@@ -117,15 +123,18 @@ impl Wanted {
         }
     }
 
-    /// Whether an annotation with these motivations and this text is wanted; the text becomes lower case.
+    /// Whether an annotation with these motivations and this text is wanted; the text becomes [`folded`].
     fn is(&self, why: &[&str], text: &mut String) -> bool {
-        let is_meant = |wanted: &String| why.iter().any(|why| bare(why) == wanted);
+        let is_meant = |wanted: &String| match wanted.as_str() {
+            NON_PAINTING => why.iter().any(|why| bare(why) != PAINTING),
+            wanted => why.iter().any(|why| bare(why) == wanted),
+        };
         if !self.motivations.is_empty() && !self.motivations.iter().any(is_meant) {
             return false;
         }
         match text.is_ascii() {
             true => text.make_ascii_lowercase(),
-            false => *text = text.to_lowercase(),
+            false => *text = folded(text),
         }
         let mut words = self.words.iter();
         words.all(|word| word.find(text.as_bytes()).is_some())
@@ -137,12 +146,22 @@ fn bare(motivation: &str) -> &str {
     motivation.rsplit(':').next().unwrap_or_default()
 }
 
+/// A text as it is compared: in lower case, each letter in one code point if there is one. Some systems write accents after
+/// their letters.
+pub fn folded(text: &str) -> String {
+    let lower = text.to_lowercase();
+    match unicode_normalization::is_nfc(&lower) {
+        true => lower,
+        false => lower.nfc().collect(),
+    }
+}
+
 /// The words of a query, separated by blanks (§3.3.2); text between quotes counts as one word.
 fn words(q: &str) -> Vec<String> {
     let parts = q.split('"').enumerate();
     let words = parts.flat_map(|(n, part)| match n % 2 {
-        0 => part.split_whitespace().map(str::to_lowercase).collect(),
-        _ => vec![part.trim().to_lowercase()],
+        0 => part.split_whitespace().map(folded).collect(),
+        _ => vec![folded(part.trim())],
     });
     words.filter(|word| !word.is_empty()).collect()
 }
@@ -159,6 +178,7 @@ mod tests {
     fn words_are_separated_by_blanks_and_kept_together_by_quotes() {
         assert_eq!(words(r#"Aleph  "dead Sea" x"#), ["aleph", "dead sea", "x"]);
         assert!(words(" \"\" ").is_empty());
+        assert_eq!(words("CAFE\u{301}"), words("caf\u{e9}"));
     }
 
     /// Motivations and text of an annotation that was made.

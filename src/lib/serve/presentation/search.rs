@@ -201,7 +201,7 @@ pub fn terms(
     if canvases.is_empty() {
         return None;
     }
-    let start = query.get("q").to_lowercase();
+    let start = scan::folded(query.get("q"));
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for (_, canvas) in &canvases {
         let about = &canvas.first().about;
@@ -210,11 +210,11 @@ pub fn terms(
             *counts.entry(concept).or_default() += 1;
         }
     }
-    counts.retain(|concept, _| concept.to_lowercase().starts_with(&start));
+    counts.retain(|concept, _| scan::folded(concept).starts_with(&start));
     let service = service(&group, flavour, uris);
     let id = format!("{service}/terms?{query}");
     let counts = counts.into_iter();
-    Some(match flavour {
+    let mut document = match flavour {
         Flavour::Second => {
             let term = |(value, total)| json!({"type": "Term", "value": value, "total": total});
             let terms: Vec<Value> = counts.map(term).collect();
@@ -228,7 +228,12 @@ pub fn terms(
             let terms: Vec<Value> = counts.map(term).collect();
             json!({"@context": CONTEXT_1, "@id": id, "@type": "search:TermList", "terms": terms})
         }
-    })
+    };
+    let ignored = query.unknown_names(&["q"]);
+    if !ignored.is_empty() {
+        document["ignored"] = json!(ignored);
+    }
+    Some(document)
 }
 
 /// The annotations that were found, as JSON.

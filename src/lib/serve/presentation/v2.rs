@@ -48,7 +48,7 @@ pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Res
 /// The collection of all manifests.
 fn collection(site: &Site, uris: &Uris, media_type: &str, request: &Request) -> Response {
     let manifest = |group: Group| json!({"@id": uris.manifest(Version::V2, group.name), "@type": "sc:Manifest", "label": group.label()});
-    let is_seen = |group: &Group| group.images().any(|p| site.permissions.can_list(&p.about));
+    let is_seen = |group: &Group| group.images().any(|p| site.can_list(p));
     let manifests = || {
         let groups = canvases::groups(site.catalogue);
         groups.filter(is_seen).map(manifest)
@@ -187,7 +187,8 @@ fn image(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
             "profile": level_2(Version::V2),
         },
     });
-    let services = (site.permissions).auth_services(&record.about, Version::V2, uris);
+    let services =
+        (site.permissions).auth_services(site.catalogue.ruled(record), Version::V2, uris);
     if !services.is_empty() {
         image["service"]["service"] = services.into();
     }

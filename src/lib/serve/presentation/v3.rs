@@ -75,9 +75,7 @@ pub fn position(n: &str) -> Option<usize> {
 /// The collection of all manifests.
 fn collection(site: &Site, uris: &Uris, request: &Request) -> Response {
     let manifest = |group: Group| {
-        let first = group
-            .images()
-            .find(|p| site.permissions.can_list(&p.about))?;
+        let first = group.images().find(|p| site.can_list(p))?;
         Some(json!({
             "id": uris.manifest(Version::V3, group.name),
             "type": "Manifest",
@@ -125,7 +123,8 @@ fn manifest(site: &Site, group: &str, uris: &Uris, request: &Request) -> Option<
         manifest.extend(stated);
     }
     let has_probe = |image: &&ImageRecord| {
-        let services = (site.permissions).auth_services(&image.about, Version::V3, uris);
+        let services =
+            (site.permissions).auth_services(site.catalogue.ruled(image), Version::V3, uris);
         !services.is_empty()
     };
     if images.iter().any(has_probe) {

@@ -241,7 +241,11 @@ fn image<'a>(record: &'a ImageRecord, site: &Site, uris: &Uris) -> ImageBody<'a>
         width: record.size[0],
         height: record.size[1],
         service: [Service {
-            service: (site.permissions).auth_services(&record.about, Version::V3, uris),
+            service: (site.permissions).auth_services(
+                site.catalogue.ruled(record),
+                Version::V3,
+                uris,
+            ),
             ..plain_service(service)
         }],
         label: label.map(Label),
@@ -259,7 +263,7 @@ fn plain_service(id: String) -> Service {
 
 /// The thumbnail of an image, from the degraded service for visitors who may see no other.
 pub fn thumbnail(record: &ImageRecord, site: &Site, uris: &Uris) -> Thumbnail {
-    let service = match site.permissions.sees_degraded(&record.about) {
+    let service = match site.permissions.sees_degraded(site.catalogue.ruled(record)) {
         true => uris.degraded(Version::V3, &record.id),
         false => uris.service(Version::V3, &record.id),
     };

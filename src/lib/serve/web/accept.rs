@@ -24,10 +24,19 @@ pub fn quality(accept: &str, offer: &str) -> Option<u32> {
     liking(&ranges(accept), offer).map(|(quality, _)| quality)
 }
 
-/// Whether a client accepts a media type, named by itself and not only by `*/*`.
-pub fn names(accept: &str, media_type: &str) -> bool {
-    let liked = liking(&ranges(accept), media_type);
+/// Whether a client accepts an offer, named by itself and not only by `*`.
+pub fn names(accept: &str, offer: &str) -> bool {
+    let liked = liking(&ranges(accept), offer);
     liked.is_some_and(|(quality, exactness)| quality > 0 && exactness == EXACT)
+}
+
+/// Whether a client would rather have a page for people than a document in JSON. Browsers name pages, programs accept
+/// everything.
+pub fn is_html_preferred(accept: &str) -> bool {
+    const HTML: &str = "text/html";
+    let best = preferred(accept, &[HTML, "application/ld+json", "application/json"]);
+    let liked = liking(&ranges(accept), HTML);
+    best == Some(0) && liked.is_some_and(|(_, exactness)| exactness > 0)
 }
 
 /// How exactly a range names an offer: by itself.
@@ -101,7 +110,27 @@ mod tests {
             Some(2)
         );
         assert_eq!(preferred("identity", &codings), None);
-        assert!(names("text/html,*/*;q=0.8", "text/html"));
-        assert!(!names("*/*", "text/html") && !names("text/html;q=0", "text/html"));
+        assert!(names("identity, gzip", "identity"));
+        assert!(!names("*", "identity") && !names("identity;q=0", "identity"));
+    }
+
+    #[test]
+    fn a_page_is_for_who_likes_it_as_much_as_json() {
+        for (accept, wanted) in [
+            ("text/html", true),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", true),
+            ("text/html, application/json", true),
+            ("text/*, application/json;q=0.5", true),
+            ("", false),
+            ("*/*", false),
+            ("application/json", false),
+            ("text/html;q=0", false),
+            ("text/html;q=0, */*", false),
+            ("text/html;q=0.1, application/json", false),
+            ("application/ld+json, text/html;q=0.5", false),
+            ("text/html;q=0.5, */*", false),
+        ] {
+            assert_eq!(is_html_preferred(accept), wanted, "{accept}");
+        }
     }
 }

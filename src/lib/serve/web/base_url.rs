@@ -34,13 +34,12 @@ pub struct Origin {
 
 impl BaseUrl {
     /// Whether the server answers to the host of a request. Without `--base-url`, one that only this machine can reach
-    /// does so only if nobody elsewhere can own the name.
+    /// does so only if nobody elsewhere can own the name. That is the name in `Host`, whatever is said to be forwarded: a
+    /// page whose name was made to lead here can add any header but this one.
     pub fn answers_to(&self, origin: &Origin) -> bool {
         let is_bound = self.configured.is_none() && self.address.ip().is_loopback();
-        let host = origin.forwarded.host.as_ref().or(origin.host.as_ref());
-        !is_bound
-            || origin.forwarded.host.is_some()
-            || host.is_none_or(|host| self.own.include(host))
+        let host = origin.host.as_ref();
+        !is_bound || host.is_none_or(|host| self.own.include(host))
     }
 
     /// The URIs of a response to a request.

@@ -31,7 +31,10 @@ impl Host {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
         let is_port = match port.strip_prefix(':') {
-            Some(digits) => digits.bytes().all(|b| b.is_ascii_digit()) && digits.len() <= 5,
+            Some("") => true,
+            Some(digits) => {
+                digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok()
+            }
             None => port.is_empty(),
         };
         (is_name && is_port && !name.is_empty()).then(|| Host(text.to_owned()))
@@ -117,6 +120,7 @@ mod tests {
             "[::1]:80",
             "a_b",
             "x:",
+            "x:65535",
         ] {
             assert!(Host::parse(text).is_some(), "{text}");
         }
@@ -132,6 +136,9 @@ mod tests {
             "[x]",
             "x:80a",
             "x:123456",
+            "x:65536",
+            "[::1]:99999",
+            "x:+80",
             "x,y",
             "x#y",
             "[::1]x",

@@ -277,10 +277,15 @@ impl Query {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
-    /// The names that are not among `known`.
+    /// The names that are not among `known`, each once.
     pub fn unknown_names(&self, known: &[&str]) -> Vec<&str> {
-        let names = self.0.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| !known.contains(name)).collect()
+        let mut unknown = Vec::new();
+        for (name, _) in &self.0 {
+            if !known.contains(&name.as_str()) && !unknown.contains(&name.as_str()) {
+                unknown.push(name);
+            }
+        }
+        unknown
     }
 }
 

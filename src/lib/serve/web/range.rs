@@ -9,10 +9,11 @@ use super::message::{Body, Response};
 pub fn cut(mut response: Response, bytes: Bytes, range: &str, if_range: &str) -> (Response, Bytes) {
     response.set_header("accept-ranges", "bytes");
     let is_same = if_range.is_empty() || if_range == response.header("etag");
-    let Some(wanted) = range
-        .strip_prefix("bytes=")
-        .filter(|_| is_same && response.status == 200)
-    else {
+    // Units are the same in upper and lower case (§14.1).
+    let wanted = range
+        .split_once('=')
+        .filter(|(unit, _)| unit.eq_ignore_ascii_case("bytes"));
+    let Some((_, wanted)) = wanted.filter(|_| is_same && response.status == 200) else {
         return (response, bytes);
     };
     let length = bytes.len();
@@ -107,6 +108,23 @@ mod tests {
         for (tag, status, text) in cases {
             let (cut, bytes) = cut(response.clone(), body.clone(), "bytes=1-2", tag);
             assert_eq!((cut.status, &bytes[..]), (status, text.as_bytes()), "{tag}");
+        }
+    }
+
+    #[test]
+    fn the_unit_is_bytes_in_any_case() {
+        let body = Bytes::from_static(b"0123456789");
+        for (range, status) in [
+            ("Bytes=1-2", 206),
+            ("BYTES=1-2", 206),
+            ("bytes = 1-2", 200),
+            ("lines=1-2", 200),
+            ("bytes", 200),
+            ("", 200),
+        ] {
+            let response = Response::new(200, Body::Empty);
+            let (cut, _) = cut(response, body.clone(), range, "");
+            assert_eq!(cut.status, status, "{range}");
         }
     }
 }

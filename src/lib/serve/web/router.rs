@@ -286,7 +286,7 @@ impl Router {
     ) -> Result<FileFacts, FileError> {
         let at = site::find(catalogue, id, &call.uris).ok_or_else(unread)?;
         let image = &catalogue.images[at];
-        match call.permissions.can_list(&image.about) {
+        match call.permissions.can_list(catalogue.ruled(image)) {
             true => self.renderer.facts(image).await,
             false => Err(unread()),
         }
@@ -391,7 +391,8 @@ impl Router {
             return error_response(405, "only POST, PUT and DELETE are supported here")
                 .with_header("allow", "POST, PUT, DELETE");
         }
-        let is_json = header_text(headers, header::CONTENT_TYPE).starts_with("application/json");
+        let media_type = header_text(headers, header::CONTENT_TYPE).split(';').next();
+        let is_json = media_type.is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json"));
         // Who has logged in here is known to have meant this server.
         let is_known = call.permissions.visitor.user.is_some();
         let is_own = match is_known {
@@ -522,7 +523,7 @@ fn respond(site: &Site, uris: &Uris, route: &Route, request: &Request) -> Respon
 
 fn get(site: &Site, uris: &Uris, route: &Route, request: &Request) -> Response {
     match route {
-        Route::Index if accept::names(request.accept, "text/html") => pages::index(request),
+        Route::Index if accept::is_html_preferred(request.accept) => pages::index(request),
         Route::Index => redirect(&uris.collection(Version::V3)).with_header("vary", "accept"),
         Route::View(id) => pages::view(site, id, uris, request),
         Route::Asset(name) => pages::asset(name, request),
