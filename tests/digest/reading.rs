@@ -927,6 +927,119 @@ fn an_image_that_an_annotation_alone_names_is_one_by_its_description_or_format_t
 }
 
 #[test]
+fn a_text_is_what_is_written_there_and_not_what_is_said_of_it() {
+    let text = |value: &str| json!({"type": "TextualBody", "value": value, "format": "text/plain"});
+    let with = |value: &str, more: Value| {
+        let mut body = text(value);
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+    let of = |purpose: &str, value: &str| with(value, json!({"purpose": purpose}));
+    let in_language = |language: &str, value: &str| with(value, json!({"language": language}));
+    // Motivation, bodies; class; attributes.
+    let cases = [
+        (
+            "supplementing",
+            json!(with(
+                "In principio",
+                json!({"label": {"en": ["Transcription"]}})
+            )),
+            "text",
+            json!({"text": "In principio", "label": "Transcription"}),
+        ),
+        (
+            "tagging",
+            json!(with("Q42", json!({"label": "Douglas"}))),
+            "Q42",
+            json!({"tags": ["Q42"]}),
+        ),
+        (
+            "tagging",
+            json!(with(
+                "<p></p>",
+                json!({"label": "Douglas", "format": "text/html"})
+            )),
+            "Douglas",
+            json!({"tags": ["Douglas"]}),
+        ),
+        (
+            "transcribing",
+            json!([
+                of("transcribing", "In principio"),
+                of("commenting", "check this!"),
+                of("assessing", "0.9")
+            ]),
+            "text",
+            json!({"text": "In principio", "commenting": "check this!", "assessing": "0.9"}),
+        ),
+        (
+            "supplementing",
+            json!([
+                in_language("la", "In principio"),
+                in_language("en", "In the beginning")
+            ]),
+            "text",
+            json!({"text": "In principio", "language": "la", "text_en": "In the beginning"}),
+        ),
+        (
+            "transcribing",
+            json!([
+                text("abc"),
+                with("<p>abc</p>", json!({"format": "text/html"}))
+            ]),
+            "text",
+            json!({"text": "abc"}),
+        ),
+    ];
+    for (motivation, body, class, wanted) in cases {
+        let mut annotation = tag(1, json!(""), json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")));
+        annotation["motivation"] = json!(motivation);
+        annotation["body"] = body.clone();
+        let found = offline(&annotated(json!([annotation])), &[]);
+        assert_eq!(found.boxes[0].0, class, "{body}");
+        for (name, value) in wanted.as_object().unwrap() {
+            assert_eq!(found.attributes[0][name], *value, "{name} of {body}");
+        }
+        let is_more = |name: &&str| !wanted[*name].is_null();
+        let texts = ["text", "text_en", "commenting"]
+            .iter()
+            .filter(|name| !found.attributes[0][**name].is_null());
+        assert!(
+            texts.copied().all(|name| is_more(&name)),
+            "{body}: {}",
+            found.attributes[0]
+        );
+    }
+}
+
+#[test]
+fn the_source_of_a_program_or_a_typesetter_is_no_text() {
+    for format in [
+        "text/rtf",
+        "text/vtt",
+        "application/x-tex",
+        "text/javascript",
+    ] {
+        let mut annotation = tag(
+            1,
+            json!("x"),
+            json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")),
+        );
+        annotation["motivation"] = json!("supplementing");
+        annotation["body"] = json!({"type": "TextualBody", "value": "{}", "format": format});
+        let found = offline(&annotated(json!([annotation])), &[]);
+        let told = format!("body is a text in a format that is not read: {format}");
+        assert!(
+            found.rejects.iter().any(|(_, problem)| *problem == told),
+            "{:?}",
+            found.rejects
+        );
+    }
+}
+
+#[test]
 fn what_a_target_does_not_name_is_listed_and_never_the_whole() {
     let own = |end: &str| json!(format!("{HOME}/canvas/1{end}"));
     let fragment = |value: &str| json!({"type": "FragmentSelector", "value": value});

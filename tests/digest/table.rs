@@ -180,3 +180,31 @@ fn members_of_one_object_belong_together() {
         assert_eq!(texts(&work, "/id"), ["https://a.example/1.jpg"]);
     }
 }
+
+#[test]
+fn standard_input_is_no_output_and_two_outputs_are_no_stream() {
+    let work = Workdir::new();
+    work.write("t.csv", TABLE);
+    let table = std::fs::File::open(work.path("t.csv")).unwrap();
+    let mut command = work.command(
+        "digest",
+        &["table", "-", "--url-column", "file", "-o", "t.csv"],
+    );
+    let ran = work.run_command(command.stdin(table));
+    ran.exits(2)
+        .says(&["is an input, and would be overwritten"]);
+    assert_eq!(work.text("t.csv"), TABLE);
+    let args = [
+        "table",
+        "t.csv",
+        "--url-column",
+        "file",
+        "-o",
+        "-",
+        "--rejects",
+        "-",
+    ];
+    work.run("digest", &args)
+        .exits(2)
+        .says(&["both write to standard output"]);
+}

@@ -264,3 +264,29 @@ fn what_was_found_altered_is_not_believed_by_a_later_run() {
         work.run("download", &args(again)).exits(3);
     }
 }
+
+#[test]
+fn a_journal_names_no_file_outside_its_folder() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one_of(plain("a", server.url("/a.jpg")));
+    work.run("download", &args(&[])).exits(0);
+    let journal = work.text("images/downloads.jsonl");
+    let path = super::journal(&work)[0]["path"].clone();
+    work.write("own.jpg", jpeg(2));
+    let absolute = work.path("own.jpg").display().to_string();
+    for other in ["../own.jpg", "a/../../own.jpg", &absolute] {
+        let other = serde_json::to_string(other).unwrap();
+        work.write(
+            "images/downloads.jsonl",
+            journal.replace(&path.to_string(), &other),
+        );
+        let told = "images/downloads.jsonl:1: path leaves the folder of the journal";
+        for more in [&[][..], &["--verify"], &["--prune"]] {
+            work.run("download", &args(more)).exits(1).says(&[told]);
+        }
+        work.run("shard", &["merge", "all", "images"])
+            .exits(1)
+            .says(&["path leaves the folder of the journal"]);
+        assert_eq!(work.read("own.jpg"), jpeg(2));
+    }
+}

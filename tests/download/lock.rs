@@ -243,6 +243,19 @@ fn a_lock_that_is_none_is_refused_before_anything_is_asked_for() {
         let call = args(&["--locked=other.lock", "-o"]);
         work.run("download", &call).exits(1).says(&[words]);
     }
+    // What cannot be read is not replaced either: it has other parts.
+    for text in [
+        cut.as_str(),
+        "{}",
+        &format!("<<<<<<< HEAD\n{lock}"),
+        &format!("\u{feff}{lock}"),
+    ] {
+        work.write("other.lock", text);
+        let call = args(&["--lock=other.lock"]);
+        let told = "restore it from a copy, or move it away";
+        work.run("download", &call).exits(1).says(&[told]);
+        assert_eq!(work.text("other.lock"), text);
+    }
     let call = args(&["--locked=missing.lock"]);
     work.run("download", &call).exits(1).says(&[
         "missing.lock: cannot be read",

@@ -429,3 +429,17 @@ fn what_packs_cannot_do_is_refused() {
         assert!(!work.exists("images"));
     }
 }
+
+#[test]
+fn tar_files_stay_when_the_journal_that_knows_them_is_lost() {
+    let server = archive();
+    let work = Workdir::new();
+    work.write_json("localizations.json", &images(&server, 3));
+    work.run("download", &packed(&[])).exits(0);
+    let before = files_in_packs(&work, "images");
+    std::fs::remove_file(work.path("images/downloads.jsonl")).unwrap();
+    let gone = Server::start(|_, _| Answer::Status(404));
+    work.write_json("localizations.json", &images(&gone, 3));
+    work.run("download", &packed(&["--retries", "0"])).exits(3);
+    assert_eq!(files_in_packs(&work, "images"), before);
+}

@@ -523,3 +523,27 @@ fn shards_that_are_missing_are_told_when_others_are_united_and_moved_ones_stay_d
         .exits(1)
         .says(&["holds a shard of another set"]);
 }
+
+#[test]
+fn a_merged_image_that_somebody_edited_is_kept_and_told() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one_of(plain("a", server.url("/a")));
+    let call = ["localizations.json", "one", "--image-map", "m.json"];
+    work.run("download", &[&call[..], &FAST].concat()).exits(0);
+    let merge = ["merge", "all", "one", "--image-map", "map.json"];
+    work.run("shard", &merge).exits(0);
+    // As an editor that writes a new file.
+    std::fs::remove_file(work.path("all/reef/a.jpg")).unwrap();
+    work.write("all/reef/a.jpg", "edited");
+    let told = "1 file was edited or replaced since the download, and moved to all/.recto/altered";
+    work.run("shard", &merge).exits(0).says(&[told]);
+    assert_eq!(work.text("all/.recto/altered/reef/a.jpg"), "edited");
+    assert_eq!(work.read("all/reef/a.jpg"), jpeg(1));
+    let again = work.run("shard", &merge);
+    assert!(!again.exits(0).stderr().contains(told));
+    // Of a worker whose folder was merged and emptied there is nothing to do.
+    let moving = [&merge[..], &["--move"]].concat();
+    work.run("shard", &moving).exits(0);
+    work.run("shard", &moving).exits(0);
+    assert_eq!(work.read("all/reef/a.jpg"), jpeg(1));
+}

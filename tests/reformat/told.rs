@@ -737,3 +737,65 @@ fn texts_that_a_format_cannot_hold_are_told() {
             .says(&[wanted]);
     }
 }
+
+#[test]
+fn options_that_no_format_uses_are_told() {
+    let work = Workdir::new();
+    let boxes = vec![boxed("1", "a", [0.0, 0.0, 5.0, 5.0])];
+    let files = [("u", "u.png", picture(10, 10, 1, ImageFormat::Png))];
+    lay_out(&work, &[image("u", "g", [10, 10], boxes)], &files);
+    let told = " has no effect here";
+    for (format, more, option) in [
+        ("coco", &["--voc-inclusive"][..], Some("--voc-inclusive")),
+        ("voc", &["--voc-inclusive"], None),
+        ("coco", &["--crop-margin", "0.1"], Some("--crop-margin")),
+        ("coco", &["--seed", "3"], Some("--seed")),
+        ("coco", &["--seed", "3", "--split", "train=1"], None),
+        ("csv", &["--images", "copy"], Some("--images")),
+        ("coco", &["--no-val"], Some("--no-val")),
+    ] {
+        let ran = reformat(&work, format, more);
+        let stderr = ran.exits(0).stderr();
+        let wanted = option.map(|option| format!("{option}{told}"));
+        assert_eq!(
+            stderr.contains(told),
+            wanted.is_some(),
+            "{format} {more:?}: {stderr}"
+        );
+        assert!(
+            wanted.is_none_or(|wanted| stderr.contains(&wanted)),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn texts_of_one_place_and_labels_without_boxes_are_told() {
+    let work = Workdir::new();
+    let said = |id: &str, text: &str| {
+        let mut found = boxed(id, "text", [0.0, 0.0, 5.0, 5.0]);
+        found["attributes"] = json!({ "text": text, "pose": "Left" });
+        found
+    };
+    let mut labelled = image("u", "g", [10, 10], vec![said("1", "alef"), said("2", "A")]);
+    labelled["labels"] = json!(["fish"]);
+    let fish = vec![boxed("3", "fish", [1.0, 1.0, 5.0, 5.0])];
+    let files = [
+        ("u", "u.png", picture(10, 10, 1, ImageFormat::Png)),
+        ("v", "v.gif", picture(10, 10, 2, ImageFormat::Gif)),
+    ];
+    lay_out(&work, &[labelled, image("v", "g", [10, 10], fish)], &files);
+    let ran = reformat(&work, "voc", &[]);
+    ran.exits(0).says(&[
+        "boxes at the place of another of their class that has another text: formats without texts write them twice: 1",
+        "images labelled `fish` as a whole that have boxes of other classes only, written as if no `fish` were there: 1 (u)",
+    ]);
+    assert!(!ran.stderr().contains("alpha channel"), "{}", ran.stderr());
+    let annotations = work.tree("out/VOCdevkit/VOC2012/Annotations");
+    let poses = annotations.values().map(|xml| {
+        String::from_utf8_lossy(xml)
+            .matches("<pose>Left</pose>")
+            .count()
+    });
+    assert_eq!(poses.sum::<usize>(), 2);
+}

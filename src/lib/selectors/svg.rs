@@ -718,6 +718,25 @@ mod tests {
     }
 
     #[test]
+    fn the_corners_of_a_rectangle_may_be_round() {
+        use std::f64::consts::PI;
+        let cases = [
+            ("", 8000.0),
+            ("rx='20'", 8000.0 - (4.0 - PI) * 400.0),
+            ("rx='20' ry='auto'", 8000.0 - (4.0 - PI) * 400.0),
+            ("rx='20' ry='10'", 8000.0 - (4.0 - PI) * 200.0),
+            ("rx='20' ry='0'", 8000.0),
+            // No larger than half of a side: an ellipse.
+            ("rx='500' ry='500'", PI * 50.0 * 40.0),
+        ];
+        for (radii, wanted) in cases {
+            let svg = format!("<svg><rect x='10' y='20' width='100' height='80' {radii}/></svg>");
+            let found = area(&svg, None).unwrap().polygon.unwrap().area();
+            assert!((found - wanted).abs() < 0.01 * wanted, "{radii}: {found}");
+        }
+    }
+
+    #[test]
     fn a_drawing_is_scaled_to_what_it_is_drawn_on_where_its_size_fits() {
         const RECT: &str = "<rect x='10' y='20' width='30' height='20'/></svg>";
         let cases = [
