@@ -17,6 +17,7 @@ mod review_file;
 mod robust;
 mod running;
 mod sources;
+mod tiffs;
 
 use running::{Serving, folder, set};
 use serde_json::json;
