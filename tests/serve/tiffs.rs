@@ -1,4 +1,4 @@
-//! What TIFFs say of themselves: which of their directories are pages, and whether colours are multiplied by their opacity.
+//! What files say of themselves: which directories of a TIFF are pages, and whether colours are multiplied by their opacity.
 
 use super::running::Serving;
 use recto_testkit::Workdir;
@@ -309,8 +309,11 @@ fn colours_multiplied_by_their_opacity_are_shown_as_they_are() {
     for (name, page, _) in clear() {
         work.write(&format!("pictures/{name}.tif"), tiff(&[page]));
     }
+    // Written by OpenJPEG, of the same pixels; the type of the opacity was changed to 2.
+    work.write("pictures/jp2.jp2", include_bytes!("multiplied.jp2"));
+    let names = clear().into_iter().map(|(name, _, pixel)| (name, pixel));
     let server = Serving::start(&work, &["pictures"]);
-    for (name, _, pixel) in clear() {
+    for (name, pixel) in names.chain([("jp2".into(), DIVIDED)]) {
         let shown = |format: &str| {
             let image = server.image(&format!("/iiif/3/{name}/full/max/0/default.{format}"));
             image.into_rgba8()[(70, 66)].0
