@@ -415,6 +415,95 @@ await check("what is typed is kept over a reload, Escape gives it up, and what o
   await r.close();
 });
 
+await check("what is being drawn is ended by whatever leads on, and only Escape gives it up", async () => {
+  const corners = [[1450, 1050], [1550, 1060], [1540, 1150], [1440, 1140]];
+  const press = (...keys) => (r) => r.press(...keys);
+  const turns = (key) => async (r) => {
+    const left = r.segment;
+    await r.press(key);
+    await r.page.waitForFunction((left) => !location.pathname.endsWith(left), left);
+    await r.ready();
+  };
+  const reload = async (r) => {
+    await r.page.reload();
+    await r.ready();
+  };
+  const back = async (r) => {
+    await r.page.goBack();
+    await r.page.waitForFunction(() => !document.body.classList.contains("view"));
+    await r.ready();
+  };
+  // Kind, points, how it is left, and how many points are kept.
+  const ways = [["o", 4, turns("n"), 4], ["o", 3, turns("p"), 3], ["o", 3, turns("r"), 3], ["o", 4, turns("A"), 4], ["l", 2, turns("n"), 2],
+    ["o", 3, (r) => r.click("[data-do=draw]"), 3], ["o", 3, press("d"), 3], ["l", 3, press("l"), 3], ["o", 4, reload, 4], ["l", 2, back, 2],
+    ["o", 4, press("Escape"), 0], ["o", 2, turns("n"), 0]];
+  for (const [n, [key, points, leave, kept]] of ways.entries()) {
+    const r = await Reviewer.at(url, "/");
+    const path = `p${20 + n}`;
+    await r.open(`/view/${path}`);
+    const before = await r.boxes();
+    await r.drawing("left", key);
+    for (const corner of corners.slice(0, points)) await r.click(await r.place(corner));
+    await leave(r);
+    await r.open(`/view/${path}`);
+    await r.saved();
+    const made = added(before, await r.boxes()).map((box) => (box.polygon ?? box.attributes.baseline).length);
+    assert.deepEqual(made, kept ? [kept] : [], `way ${n}`);
+    await r.close();
+  }
+});
+
+await check("what is typed beside a box is kept, however the field is left", async () => {
+  const into = async (r, where, text) => {
+    await r.click(where);
+    await r.press("Control+a");
+    await r.page.keyboard.type(text);
+  };
+  const fields = {
+    place: [(r) => into(r, "#place input[name=x]", "7"), ({ box }) => box.bbox[0] === 7],
+    attribute: [(r) => into(r, "#attributes .pairs input", "0.5"), ({ box }) => box.attributes.confidence === 0.5],
+    "new attribute": [async (r) => {
+      await into(r, "#attributes form input >> nth=0", "hand");
+      await into(r, "#attributes form input >> nth=1", "B");
+    }, ({ box }) => box.attributes.hand === "B"],
+    label: [(r) => into(r, "#labels input", "seen"), ({ labels }) => labels.includes("seen")],
+  };
+  const ways = {
+    reload: (r) => r.page.reload(),
+    back: (r) => r.page.goBack(),
+    "another box": async (r, other) => r.click(await r.middle(other.bbox)),
+    "next image": async (r) => {
+      await r.page.focus("#canvas");
+      await r.press("n");
+    },
+    close: (r) => r.page.close({ runBeforeUnload: true }),
+    Escape: (r) => r.press("Escape"),
+  };
+  for (const [n, [way, leave]] of Object.entries(ways).entries()) {
+    for (const [field, [type, isKept]] of Object.entries(fields)) {
+      let r = await Reviewer.at(url, "/");
+      // Each way has an image of its own, and each field a box.
+      const path = `/view/p${33 + n}`;
+      await r.open(path);
+      const of = Object.keys(fields).indexOf(field);
+      const [box, other] = [(await r.boxes())[of], (await r.boxes())[5]];
+      await r.click(await r.middle(box.bbox));
+      await type(r);
+      await leave(r, other);
+      if (way === "close") {
+        await wait(300);
+        r = new Reviewer(url, await r.page.context().newPage());
+      }
+      await r.open(path);
+      await r.saved();
+      const { boxes, labels } = await r.held();
+      const wanted = way !== "Escape";
+      assert.equal(isKept({ box: boxes.find((b) => b.id === box.id), labels }), wanted, `${field}, ${way}`);
+      await r.close();
+    }
+  }
+});
+
 await check("covered boxes can be chosen, others hidden, boxes chosen in the list", async () => {
   const r = await Reviewer.at(url, "/view/p12");
   const [box] = await r.boxes();

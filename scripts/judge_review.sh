@@ -24,6 +24,6 @@ judge() {
 node scripts/review_set.mjs "$work/set"
 judge 200 "$work/set" scripts/judge_reviewers.mjs "$work/set" keys
 judge 200 "$work/set" scripts/judge_reviewers.mjs "$work/set" mouse
-judge 150 "$work/set" scripts/judge_review.mjs "$shots"
+judge 300 "$work/set" scripts/judge_review.mjs "$shots"
 node scripts/review_set.mjs "$work/large" large
 judge 100 "$work/large" scripts/judge_smooth.mjs

@@ -1,5 +1,5 @@
-//! AVIFs are shown as their writer meant them: colours, opacity, tiles, turned. The files in `avif/` were encoded by libavif's
-//! avifenc from the pictures that are drawn here.
+//! AVIFs are shown as their writer meant them: colours, opacity, tiles, turned. The files in `avif/` were encoded by libavif
+//! from the pictures that are drawn here.
 
 use recto_testkit::Workdir;
 use serde_json::json;
@@ -22,15 +22,22 @@ fn opaque_above([x, y]: [u32; 2]) -> [u8; 4] {
     [red, green, blue, if y < 24 { 255 } else { (x * 4) as u8 }]
 }
 
+fn half_opaque_below([x, y]: [u32; 2]) -> [u8; 4] {
+    let [red, green, blue, _] = quarters(x, y);
+    [red, green, blue, if y < 24 { 255 } else { 128 + x as u8 }]
+}
+
 type Drawn = fn([u32; 2]) -> [u8; 4];
 
 #[test]
 fn avifs_are_shown_as_they_are_meant() {
     // File, its size as shown, what it shows at a pixel, and by how much its coding changes colours on average.
-    let cases: [(&str, [u32; 2], Drawn, f64); 7] = [
+    let cases: [(&str, [u32; 2], Drawn, f64); 8] = [
         ("lossless", [64, 48], |[x, y]| quarters(x, y), 0.0),
         ("plain", [64, 48], |[x, y]| quarters(x, y), 6.0),
         ("clear", [64, 48], opaque_above, 1.0),
+        // Its colours are stored multiplied by their opacity.
+        ("multiplied", [64, 48], half_opaque_below, 1.0),
         (
             "grey",
             [64, 48],

@@ -20,6 +20,7 @@ mod robust;
 mod rules;
 mod running;
 mod sources;
+mod tiffs;
 
 use running::{Serving, folder, set};
 use serde_json::json;

@@ -411,6 +411,27 @@ mod tests {
         assert!(ycbcr(2).unwrap_err().contains("not supported"));
     }
 
+    #[test]
+    fn colours_multiplied_by_their_opacity_are_divided_and_cut_so() {
+        // Bits, colours, what the last sample is, a pixel as stored and as it is: as RGBA.
+        let cases: [(&[u16], u16, u16, &[u8], [u8; 4]); 5] = [
+            (&[8; 4], 2, 1, &[60, 40, 100, 128], [120, 80, 199, 128]),
+            (&[8; 4], 2, 2, &[60, 40, 100, 128], [60, 40, 100, 128]),
+            (&[8; 2], 1, 1, &[60, 128], [120, 120, 120, 128]),
+            (&[8; 2], 0, 1, &[195, 128], [120, 120, 120, 128]),
+            (&[8; 2], 1, 2, &[60, 128], [60, 60, 60, 128]),
+        ];
+        for (bits, colours, opacity, data, wanted) in cases {
+            let more = [(259, 1), (262, colours), (338, opacity)];
+            let bytes = strip([1, 1], bits, &more, data);
+            let image = super::super::decode(&bytes, 100).unwrap().into_rgba8();
+            assert_eq!(image[(0, 0)].0, wanted, "{data:?}");
+            let cut = crate::Crop::open(&bytes).unwrap().cut([0, 0, 1, 1]);
+            let cut = image::load_from_memory(&cut.unwrap()).unwrap().into_rgba8();
+            assert_eq!(cut[(0, 0)].0, wanted, "{data:?}");
+        }
+    }
+
     /// 24 x 3 pixels, written by libtiff: black are 5 to 11 of the first row, every third of the second, 20 to 23 of the third.
     #[test]
     fn fax_coding_gives_its_runs() {

@@ -4,9 +4,10 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, Limits};
 
+use super::alpha;
 use super::baseline;
 use super::colour;
-use super::header::{measure_bytes, of_jpeg_tiles, reader};
+use super::header::{Header, measure_bytes, of_jpeg_tiles, reader};
 use super::tiff::{Tiff, is_tiff};
 use super::tiff_directory::{self, Store};
 
@@ -14,7 +15,8 @@ use super::tiff_directory::{self, Store};
 /// edge of a small image.
 const SPARE: u64 = 64 << 20;
 
-/// Decodes an image of at most `most_pixels` by its header. Pixels are as stored: EXIF orientation is not applied.
+/// Decodes an image of at most `most_pixels` by its header. EXIF orientation is not applied; colours are not multiplied by their
+/// opacity, even if the file has them so.
 ///
 /// # Errors
 /// The image has more pixels, is damaged, or is of a type that recto does not read.
@@ -27,6 +29,14 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
             header.width, header.height
         ));
     }
+    let image = as_stored(bytes, &header)?;
+    Ok(match alpha::is_multiplied(bytes) {
+        true => alpha::divided(image),
+        false => image,
+    })
+}
+
+fn as_stored(bytes: &[u8], header: &Header) -> Result<DynamicImage, String> {
     check_claim(bytes)?;
     if let Some(decoded) = baseline::decode(bytes) {
         return decoded;

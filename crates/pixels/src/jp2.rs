@@ -3,6 +3,7 @@
 use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
 use image::DynamicImage;
 
+use super::alpha;
 use super::colour::{ToSrgb, cmyk_to_rgb};
 
 /// The first box of a JP2 file (ITU-T T.800, I.5.1), and the start of a raw codestream (A.4.1, A.5.1).
@@ -52,6 +53,21 @@ pub fn check_header(start: &[u8]) -> Result<(), String> {
     }
 }
 
+/// Whether a channel is opacity that the colours are stored multiplied by (channel definition, I.5.3.6), which the decoder does not
+/// tell from other opacity.
+fn is_multiplied(bytes: &[u8]) -> bool {
+    let at = bytes.windows(STREAM.len()).position(|four| four == STREAM);
+    let boxes = &bytes[..at.unwrap_or_default()];
+    let definition = boxes.windows(4).position(|kind| kind == b"cdef");
+    let Some([high, low, channels @ ..]) = definition.map(|at| &boxes[at + 4..]) else {
+        return false;
+    };
+    let count = usize::from(u16::from_be_bytes([*high, *low]));
+    // Number, type and what it is about: two bytes each.
+    let mut channels = channels.chunks_exact(6).take(count);
+    channels.any(|channel| channel[2..4] == [0, 2])
+}
+
 /// Decodes a file of at most `most_pixels` to 8 bits per channel in sRGB.
 ///
 /// # Errors
@@ -89,6 +105,10 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     );
     let image =
         image.ok_or_else(|| format!("images with {channels} channels are not supported"))?;
+    let image = match is_multiplied(bytes) {
+        true => alpha::divided(image),
+        false => image,
+    };
     Ok(match way {
         Some(way) => way.apply(image),
         None => image,

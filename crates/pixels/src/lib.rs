@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alpha;
 mod avif;
 mod baseline;
 mod bmp;

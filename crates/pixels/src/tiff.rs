@@ -12,6 +12,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::alpha;
 use super::tiff_directory::{self, PageDirectories, Store, tag};
 use crate::window::Window;
 
@@ -46,6 +47,8 @@ pub struct TiffLevel {
     pub channels: u8,
     colour: ColorType,
     is_rgb_jpeg: bool,
+    /// Whether its colours are stored multiplied by their opacity.
+    is_multiplied: bool,
     jpeg: Option<Jpeg>,
     file: Arc<Store>,
     directory: u64,
@@ -126,10 +129,6 @@ impl Tiff {
         tiff_directory::check_claim(&store, main)?;
         tiff_directory::check_pieces(&store, main)?;
         let file = Arc::new(store);
-        let mut first = decoder(At::new(file.clone(), Some(main.offset)))?;
-        let orientation = first.find_tag_unsigned(Tag::Orientation).ok().flatten();
-        let icc = first.find_tag(Tag::IccProfile).ok().flatten();
-        let icc = icc.and_then(|value| value.into_u8_vec().ok());
         let mut levels = vec![TiffLevel::open(&file, main.offset)?];
         // The largest first; what is no smaller copy may be a mask.
         let is_whole = |at: &&u64| {
@@ -147,8 +146,8 @@ impl Tiff {
         }
         Ok(Tiff {
             levels,
-            orientation: orientation.filter(|o| (1..=8).contains(o)).unwrap_or(1),
-            icc,
+            orientation: page.orientation(&file),
+            icc: page.icc(&file),
         })
     }
 
@@ -205,6 +204,8 @@ impl TiffLevel {
             channels,
             colour,
             is_rgb_jpeg: matches!(colour, ColorType::RGB(_)),
+            is_multiplied: matches!(colour, ColorType::RGBA(_))
+                && alpha::is_multiplied_in(&mut decoder),
             jpeg,
             file: file.clone(),
             directory,
@@ -299,10 +300,13 @@ impl TiffLevel {
             None => decoder(At::new(self.file.clone(), Some(self.directory)))?,
         };
         let (width, _) = decoder.chunk_data_dimensions(index);
-        let read = decoder.read_chunk(index).map_err(|e| e.to_string());
+        let mut read = decoder.read_chunk(index).map_err(|e| e.to_string());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(decoder);
         drop(idle);
+        if let (true, Ok(samples)) = (self.is_multiplied, &mut read) {
+            alpha::divide_samples(samples);
+        }
         let pixels = in_eight_bits(read?, self.colour, width as usize)?;
         Ok((pixels, width as usize))
     }

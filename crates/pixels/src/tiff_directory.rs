@@ -8,6 +8,8 @@ use crate::window::Window;
 
 /// The most directories that are looked at.
 const MOST_DIRECTORIES: usize = 10_000;
+/// The most directories below another that are looked at.
+const MOST_BELOW: usize = 64;
 /// The most entries of a directory.
 const MOST_ENTRIES: u64 = 4096;
 /// The most bytes of the values of one tag.
@@ -17,6 +19,7 @@ const MOST_VALUES: u64 = 64 << 20;
 pub mod tag {
     #![allow(missing_docs)] // Named as in the specification.
     pub const NEW_SUBFILE_TYPE: u16 = 254;
+    pub const SUBFILE_TYPE: u16 = 255;
     pub const IMAGE_WIDTH: u16 = 256;
     pub const IMAGE_LENGTH: u16 = 257;
     pub const BITS_PER_SAMPLE: u16 = 258;
@@ -29,7 +32,9 @@ pub mod tag {
     pub const ROWS_PER_STRIP: u16 = 278;
     pub const STRIP_BYTE_COUNTS: u16 = 279;
     pub const PLANAR_CONFIGURATION: u16 = 284;
+    pub const PAGE_NAME: u16 = 285;
     pub const T4_OPTIONS: u16 = 292;
+    pub const PAGE_NUMBER: u16 = 297;
     pub const PREDICTOR: u16 = 317;
     pub const COLOR_MAP: u16 = 320;
     pub const TILE_WIDTH: u16 = 322;
@@ -186,8 +191,13 @@ impl Directory {
         Some(bytes.chunks_exact(8).map(fraction).collect())
     }
 
+    /// Whether it has a tag.
+    fn has(&self, tag: u16) -> bool {
+        self.entries.iter().any(|entry| entry.tag == tag)
+    }
+
     /// The ICC profile of the image.
-    pub fn icc(&self, store: &Store) -> Option<Vec<u8>> {
+    fn icc(&self, store: &Store) -> Option<Vec<u8>> {
         let bytes = self.numbers(store, tag::ICC_PROFILE)?;
         Some(bytes.into_iter().map(|byte| byte as u8).collect())
     }
@@ -222,6 +232,75 @@ pub struct PageDirectories {
     pub main: Directory,
     /// Positions of smaller copies, in the order of the file.
     pub copies: Vec<u64>,
+    /// The directory of a preview that the image hangs below: what is said there of both is not repeated.
+    above: Option<Directory>,
+}
+
+impl PageDirectories {
+    /// EXIF orientation, 1 to 8.
+    pub fn orientation(&self, store: &Store) -> u8 {
+        let turn = self.told(|directory| directory.numbers(store, tag::ORIENTATION));
+        let turn = turn.and_then(|turn| u8::try_from(*turn.first()?).ok());
+        turn.filter(|turn| (1..=8).contains(turn)).unwrap_or(1)
+    }
+
+    /// The ICC profile of the image.
+    pub fn icc(&self, store: &Store) -> Option<Vec<u8>> {
+        self.told(|directory| directory.icc(store))
+    }
+
+    fn told<T>(&self, read: impl Fn(&Directory) -> Option<T>) -> Option<T> {
+        read(&self.main).or_else(|| read(self.above.as_ref()?))
+    }
+}
+
+/// Bits of `NewSubfileType` (TIFF 6.0, page 36).
+const COPY: u64 = 1;
+const PAGE: u64 = 2;
+const MASK: u64 = 4;
+
+/// What a directory says that it is: bits of `NewSubfileType`, or what the older tag says in its place.
+fn kind(store: &Store, directory: &Directory) -> u64 {
+    let older = || match directory.number(store, tag::SUBFILE_TYPE, 0) {
+        2 => COPY,
+        3 => PAGE,
+        _ => 0,
+    };
+    match directory.has(tag::NEW_SUBFILE_TYPE) {
+        true => directory.number(store, tag::NEW_SUBFILE_TYPE, 0),
+        false => older(),
+    }
+}
+
+/// Directories that are not read yet, each once, so that a ring of them ends.
+struct Walk<'a> {
+    store: &'a Store,
+    layout: Layout,
+    seen: HashSet<u64>,
+}
+
+impl Walk<'_> {
+    fn read(&mut self, at: u64) -> Option<Directory> {
+        let is_new = at != 0 && self.seen.len() < MOST_DIRECTORIES && self.seen.insert(at);
+        is_new.then(|| directory(self.store, self.layout, at).ok())?
+    }
+
+    /// The images that hang below the directory of a preview, as TIFF/EP and cameras have it; none if it is no preview.
+    fn images_below(&mut self, preview: &Directory, below: &[u64]) -> Vec<Directory> {
+        if kind(self.store, preview) & COPY == 0 {
+            return Vec::new();
+        }
+        let pixels = |directory: &Directory| {
+            let sides = directory.size(self.store).map(u64::from);
+            sides.iter().product::<u64>()
+        };
+        let least = pixels(preview);
+        let read: Vec<Directory> = below.iter().filter_map(|at| self.read(*at)).collect();
+        let is_image = |directory: &Directory| {
+            matches!(kind(self.store, directory), 0 | PAGE) && pixels(directory) > least
+        };
+        read.into_iter().filter(is_image).collect()
+    }
 }
 
 /// The pages of a file, in its order; there is at least one.
@@ -230,35 +309,52 @@ pub struct PageDirectories {
 /// The file is no TIFF, or its first directory cannot be read.
 pub fn pages(store: &Store) -> Result<Vec<PageDirectories>, String> {
     let (layout, first) = header(store)?;
-    let mut pages: Vec<PageDirectories> = Vec::new();
-    // Copies that stand before the first image.
-    let mut early = Vec::new();
-    let (mut at, mut seen) = (first, HashSet::new());
+    let mut walk = Walk {
+        store,
+        layout,
+        seen: HashSet::new(),
+    };
     let mut all = Vec::new();
-    while at != 0 && seen.len() < MOST_DIRECTORIES && seen.insert(at) {
-        let Ok(directory) = directory(store, layout, at) else {
-            break;
-        };
+    let mut at = first;
+    while let Some(directory) = walk.read(at) {
         at = directory.next;
         all.push(directory);
     }
-    let kind = |directory: &Directory| directory.number(store, tag::NEW_SUBFILE_TYPE, 0);
-    let is_only_copies = all.iter().all(|directory| kind(directory) & 1 == 1);
+    let is_only_copies = all
+        .iter()
+        .all(|directory| kind(store, directory) & COPY != 0);
+    let mut pages: Vec<PageDirectories> = Vec::new();
+    // Copies that stand before the first image.
+    let mut early = Vec::new();
     for directory in all {
-        let (is_copy, is_mask) = (kind(&directory) & 1 == 1, kind(&directory) & 4 == 4);
+        let kind = kind(store, &directory);
+        let is_copy = kind & COPY != 0;
         let below = directory.numbers(store, tag::SUB_IFDS).unwrap_or_default();
+        let below = &below[..below.len().min(MOST_BELOW)];
+        let images = walk.images_below(&directory, below);
         match pages.last_mut() {
-            _ if is_mask => {}
+            _ if kind & MASK != 0 => {}
+            _ if !images.is_empty() => {
+                early.push(directory.offset);
+                let is_copy = |at: &&u64| images.iter().all(|image| image.offset != **at);
+                early.extend(below.iter().filter(is_copy));
+                pages.extend(images.into_iter().map(|main| PageDirectories {
+                    copies: std::mem::take(&mut early),
+                    main,
+                    above: Some(directory.clone()),
+                }));
+            }
             None if is_copy && !is_only_copies => early.push(directory.offset),
-            Some(page) if is_copy || is_half(store, &page.main, &directory) => {
+            Some(page) if is_copy || is_level(store, &page.main, &directory) => {
                 page.copies.push(directory.offset);
             }
             _ => {
                 let mut copies = std::mem::take(&mut early);
-                copies.extend(below.into_iter().take(64));
+                copies.extend_from_slice(below);
                 pages.push(PageDirectories {
                     main: directory,
                     copies,
+                    above: None,
                 });
             }
         }
@@ -384,16 +480,26 @@ pub fn check_pieces(store: &Store, directory: &Directory) -> Result<(), String> 
     }
 }
 
-/// Whether an image is a smaller copy of a page, by its size: some programs do not mark copies.
-fn is_half(store: &Store, page: &Directory, other: &Directory) -> bool {
+/// Whether a directory that says nothing of what it is holds a smaller copy of a page all the same: as in slides, whose levels are
+/// tiled as the image is, each halved once or more, with a thumbnail in strips among them. Other images of the same shape are pages.
+fn is_level(store: &Store, page: &Directory, other: &Directory) -> bool {
+    let is_page = [tag::PAGE_NUMBER, tag::PAGE_NAME].map(|tag| other.has(tag));
     let ([full_w, full_h], [w, h]) = (page.size(store), other.size(store));
-    if w == 0 || h == 0 {
+    if kind(store, other) != 0
+        || is_page.contains(&true)
+        || !page.has(tag::TILE_OFFSETS)
+        || w == 0
+        || h == 0
+    {
         return false;
     }
     let factors = [(full_w, w), (full_h, h)].map(|(full, part)| f64::from(full) / f64::from(part));
     // Sides are rounded at each level.
-    let slack = |side: u32| 2.0 / f64::from(side) + 0.01;
-    factors[0] > 1.5 && (factors[0] / factors[1] - 1.0).abs() <= slack(w.min(h))
+    let slack = 2.0 / f64::from(w.min(h)) + 0.01;
+    let halved = factors[0].log2().round().exp2();
+    let is_halved = (factors[0] / halved - 1.0).abs() <= slack;
+    let has_shape = factors[0] > 1.5 && (factors[0] / factors[1] - 1.0).abs() <= slack;
+    has_shape && (is_halved || !other.has(tag::TILE_OFFSETS))
 }
 
 fn header(store: &Store) -> Result<(Layout, u64), String> {

@@ -10,6 +10,7 @@ use hayro_ccitt::{DecodeSettings, Decoder, DecoderContext, EncodingMode};
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 use weezl::BitOrder;
 
+use super::alpha;
 use super::tiff_directory::{Directory, Layout, Store, check_claim, check_pieces, tag};
 
 /// The most bytes of a strip or tile, packed or unpacked.
@@ -42,8 +43,8 @@ struct TiffLayout {
     two_dimensional: bool,
     predictor: u64,
     photometric: u64,
-    /// Whether a sample beside the colours is alpha.
-    has_alpha: bool,
+    /// The sample beside the colours that is their opacity, if one is, and whether they are stored multiplied by it.
+    opacity: Option<(usize, bool)>,
     /// `[across, down]`: how many pixels share their chroma.
     subsampling: [u32; 2],
     luma: [f64; 3],
@@ -73,8 +74,8 @@ pub fn check(store: &Store, directory: &Directory) -> Result<([u32; 2], u8), Str
         plan.piece(store, 0, plan.piece[1] as usize)?;
     }
     let channels = match plan.photometric {
-        WHITE_IS_ZERO | BLACK_IS_ZERO if !plan.has_alpha => 1,
-        _ if plan.has_alpha => 4,
+        _ if plan.opacity.is_some() => 4,
+        WHITE_IS_ZERO | BLACK_IS_ZERO => 1,
         _ => 3,
     };
     Ok((plan.size, channels))
@@ -162,10 +163,7 @@ impl TiffLayout {
             two_dimensional: one(tag::T4_OPTIONS, 0) & 1 == 1,
             predictor: one(tag::PREDICTOR, 1),
             photometric: one(tag::PHOTOMETRIC, BLACK_IS_ZERO),
-            has_alpha: matches!(
-                list(tag::EXTRA_SAMPLES).unwrap_or_default().last(),
-                Some(1 | 2)
-            ),
+            opacity: opacity(&list(tag::EXTRA_SAMPLES).unwrap_or_default(), samples),
             subsampling: match list(tag::YCBCR_SUBSAMPLING).as_deref() {
                 Some([x, y]) => [*x as u32, *y as u32],
                 _ => [2, 2],
@@ -589,16 +587,21 @@ impl TiffLayout {
         }
         let is_grey = matches!(self.photometric, WHITE_IS_ZERO | BLACK_IS_ZERO);
         let pixels = values.chunks_exact(self.samples);
-        if self.has_alpha && self.samples > colours {
+        if let Some((opacity, is_multiplied)) = self.opacity.filter(|(at, _)| *at >= colours) {
             let with_alpha = pixels.flat_map(|pixel| {
                 let colour = colour(pixel);
                 let [r, g, b] = match colour[..] {
                     [r, g, b] => [r, g, b],
                     _ => [colour[0]; 3],
                 };
-                [r, g, b, pixel[self.samples - 1]]
+                [r, g, b, pixel[opacity]]
             });
-            return RgbaImage::from_raw(w, h, with_alpha.collect()).map(Into::into);
+            let image: DynamicImage = RgbaImage::from_raw(w, h, with_alpha.collect())?.into();
+            // Numbers of colours in a palette are not multiplied by anything.
+            return Some(match is_multiplied && self.photometric != PALETTE {
+                true => alpha::divided(image),
+                false => image,
+            });
         }
         let bytes: Vec<u8> = match (self.photometric, self.samples) {
             (BLACK_IS_ZERO, 1) | (RGB, 3) => values,
@@ -637,6 +640,13 @@ impl TiffLayout {
         let g = (y - blue * b - red * r) / green;
         [r, g, b].map(|value| value.round().clamp(0.0, 255.0) as u8)
     }
+}
+
+/// The first of the samples beside the colours that is opacity, and whether colours are stored multiplied by it (section 18).
+fn opacity(extra: &[u64], samples: usize) -> Option<(usize, bool)> {
+    let at = extra.iter().position(|kind| matches!(kind, 1 | 2))?;
+    let first = samples.checked_sub(extra.len())?;
+    Some((first + at, extra[at] == u64::from(alpha::ASSOCIATED)))
 }
 
 /// Rows of bits, 1 for black.

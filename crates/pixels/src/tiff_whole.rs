@@ -3,7 +3,7 @@
 use image::DynamicImage;
 
 use super::colour::{ToSrgb, cmyk_to_rgb};
-use super::tiff_directory::{self, PageDirectories, Store, tag};
+use super::tiff_directory::{self, PageDirectories, Store};
 use super::tiff_plain;
 use crate::window::Window;
 
@@ -13,7 +13,7 @@ use crate::window::Window;
 /// Its kind is not supported.
 pub fn measure(store: &Store, page: &PageDirectories) -> Result<([u32; 2], u8, u8), String> {
     let (size, channels) = tiff_plain::check(store, &page.main)?;
-    Ok((size, channels, orientation(store, page)))
+    Ok((size, channels, page.orientation(store)))
 }
 
 /// Decodes a page to 8 bits per channel in sRGB, and tells its EXIF orientation.
@@ -29,11 +29,7 @@ pub fn decode(file: Window, page: u32, most_pixels: u64) -> Result<(DynamicImage
             "its header declares {w} x {h} pixels, the limit is {most_pixels}"
         ));
     }
-    let way = page
-        .main
-        .icc(store)
-        .as_deref()
-        .and_then(ToSrgb::from_profile);
+    let way = page.icc(store).as_deref().and_then(ToSrgb::from_profile);
     let inks = |inks: &[u8]| {
         let way = way.as_ref().filter(|way| way.is_cmyk());
         let made = way.and_then(|way| way.cmyk_to_rgb(inks));
@@ -44,7 +40,7 @@ pub fn decode(file: Window, page: u32, most_pixels: u64) -> Result<(DynamicImage
         Some(way) => way.apply(image),
         None => image,
     };
-    Ok((image, orientation(store, &page)))
+    Ok((image, page.orientation(store)))
 }
 
 /// The directories of a page; pages are numbered from 1.
@@ -68,12 +64,4 @@ pub fn page_of(store: &Store, page: u32) -> Result<PageDirectories, String> {
 /// `1 page`, `2 pages`.
 pub(super) fn counted_pages(n: usize) -> String {
     format!("{n} {}", if n == 1 { "page" } else { "pages" })
-}
-
-fn orientation(store: &Store, page: &PageDirectories) -> u8 {
-    let turn = page.main.number(store, tag::ORIENTATION, 1);
-    u8::try_from(turn)
-        .ok()
-        .filter(|turn| (1..=8).contains(turn))
-        .unwrap_or(1)
 }

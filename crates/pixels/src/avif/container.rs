@@ -19,6 +19,8 @@ pub struct Container<'a> {
     pub colours: Coded<'a>,
     /// The same for opacity, if it has any.
     pub opacity: Option<Coded<'a>>,
+    /// Whether the colours are stored multiplied by it.
+    pub is_multiplied: bool,
     /// What its numbers mean, if the container says so.
     pub signal: Option<Signal>,
     /// The profile of its colours.
@@ -117,13 +119,16 @@ impl<'a> Container<'a> {
     pub fn read(file: &'a [u8]) -> Result<Self, String> {
         let meta = Meta::of_file(file)?;
         let item = meta.item(meta.primary)?;
-        let opacity = meta.opacity().map(|id| meta.coded(id, file));
+        let opacity = meta.opacity();
+        let is_multiplied = opacity.is_some_and(|id| meta.is_multiplied_by(id));
+        let opacity = opacity.map(|id| meta.coded(id, file));
         let of_item = |found: fn(&Property<'a>) -> bool| item.properties.iter().find(|p| found(p));
         Ok(Container {
             size: shown_size(item)?,
             orientation: orientation(item)?,
             colours: meta.coded(meta.primary, file)?,
             opacity: opacity.transpose()?,
+            is_multiplied,
             signal: match of_item(|p| matches!(p, Property::Signal(_))) {
                 Some(Property::Signal(signal)) => Some(*signal),
                 _ => None,
@@ -338,6 +343,14 @@ impl<'a> Meta<'a> {
             .filter(about)
             .map(|(_, from, _)| *from);
         auxiliary.filter(|id| is_opacity(id)).take(1).next()
+    }
+
+    /// Whether the colours of the image are multiplied by this opacity.
+    fn is_multiplied_by(&self, opacity: u32) -> bool {
+        let says_so = |(kind, from, to): &([u8; 4], u32, Vec<u32>)| {
+            kind == b"prem" && *from == self.primary && to.contains(&opacity)
+        };
+        self.references.iter().any(says_so)
     }
 
     fn coded(&self, id: u32, file: &'a [u8]) -> Result<Coded<'a>, String> {

@@ -6,6 +6,7 @@ use re_rav1d::dav1d::{Decoder, Picture, PixelLayout, PlanarImageComponent as Com
 
 use super::container::{Coded, Container, Signal};
 use super::planes::Planes;
+use crate::alpha;
 use crate::colour::ToSrgb;
 use crate::orientation::upright;
 
@@ -44,7 +45,10 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
         for (pixel, opacity) in clear.pixels_mut().zip(opacity) {
             pixel.0[3] = opacity;
         }
-        image = clear.into();
+        image = match file.is_multiplied {
+            true => alpha::divided(clear.into()),
+            false => clear.into(),
+        };
     }
     if let Some(way) = file.icc.and_then(ToSrgb::from_profile) {
         image = way.apply(image);

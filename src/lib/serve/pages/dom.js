@@ -12,6 +12,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Calls `then` when the focus leaves a form for something else of the page. Who looks into another window comes back. */
+export function onLeave(form, then) {
+  form.addEventListener("focusout", ({ relatedTarget }) => document.hasFocus() && !form.contains(relatedTarget) && then());
+}
+
 /** `1 box`, `2 boxes`. */
 export const counted = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 

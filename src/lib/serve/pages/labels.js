@@ -1,5 +1,5 @@
 // Classes of the image as a whole.
-import { $, make } from "./dom.js";
+import { $, make, onLeave } from "./dom.js";
 
 export class Labels {
   /** @param change is called with the new list. */
@@ -7,15 +7,22 @@ export class Labels {
     this.list = make("ul", { className: "chips" });
     this.change = change;
     this.all = [];
-    const input = make("input", { autocomplete: "off", dir: "auto" });
-    const form = make("form", { className: "row" }, make("label", {}, "Label of the image ", input), make("button", { textContent: "Add" }));
+    this.input = make("input", { autocomplete: "off", dir: "auto" });
+    const form = make("form", { className: "row" }, make("label", {}, "Label of the image ", this.input), make("button", { textContent: "Add" }));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const label = input.value.trim();
-      input.value = "";
-      if (label && !this.all.includes(label)) change([...this.all, label]);
+      this.settle();
     });
+    form.addEventListener("keydown", ({ key }) => key === "Escape" && (this.input.value = ""));
+    onLeave(form, () => this.settle());
     $("labels").append(this.list, form);
+  }
+
+  /** Adds what is typed. */
+  settle() {
+    const label = this.input.value.trim();
+    this.input.value = "";
+    if (label && !this.all.includes(label)) this.change([...this.all, label]);
   }
 
   show(labels) {

@@ -171,7 +171,8 @@ export class Outbox {
   refuse(draft, { status, why, theirs }) {
     // Removing what is not there is done, and so is a change whose answer was lost.
     const isGone = draft.want === null && (theirs === null || (status === 409 && !draft.base));
-    if (isGone || (theirs && draft.want && sameState(draft.id, draft.want, theirs))) {
+    const isDone = theirs && draft.want && [draft.want, agreed(draft.want)].some((want) => sameState(draft.id, want, theirs));
+    if (isGone || isDone) {
       this.drafts.delete(this.keyOf(draft));
       this.store(this.keyOf(draft));
       return this.on.stale(draft.segment);
@@ -188,6 +189,9 @@ export class Outbox {
     this.on.refused(draft);
   }
 }
+
+/** How the server holds a suggestion that somebody has changed: as accepted. */
+const agreed = (want) => (want.attributes ? { ...want, attributes: { ...want.attributes, verified: true } } : want);
 
 /** Class and place of a box, to compare. */
 const place = ({ concept, bbox, polygon }) => JSON.stringify([concept, bbox, polygon ?? null]);

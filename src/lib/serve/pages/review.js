@@ -17,9 +17,10 @@ function newId() {
 const copied = { boxes: [] };
 
 export class Review {
-  constructor({ viewer, classes, sheet, mayEdit, next, goTo, copyNext }) {
+  /** @param settle takes over what is drawn, moved or typed and not ended yet. */
+  constructor({ viewer, classes, sheet, mayEdit, next, goTo, copyNext, settle }) {
     // Images that were left by what was done last on them: undo goes back to them.
-    Object.assign(this, { viewer, classes, mayEdit, next, goTo, copyNext, left: [] });
+    Object.assign(this, { viewer, classes, mayEdit, next, goTo, copyNext, settle, left: [] });
     this.sheetOf = sheet;
     const names = () => classes.names;
     this.concept = new Combobox($("concept"), $("concepts"), { names, take: () => this.drawOn(), leave: () => $("canvas").focus() });
@@ -27,7 +28,7 @@ export class Review {
     $("concept").value = session.get("concept") ?? "";
     $("concept").addEventListener("input", () => this.conceptChanged());
     $("rename").addEventListener("blur", () => ($("beside").hidden = true));
-    $("author").addEventListener("change", () => setting.set("author", $("author").value));
+    $("author").addEventListener("input", () => setting.set("author", $("author").value));
   }
 
   /** Another image is shown. */
@@ -147,6 +148,7 @@ export class Review {
 
   /** Says how far the review of the image is and goes on; said again, it is taken back. */
   mark(state, changes = []) {
+    this.settle();
     const { image } = this.sheet;
     const isAgain = image.state === state && !changes.length;
     this.put([...changes, { id: "", want: { state: isAgain ? null : state, labels: image.labels } }]);
@@ -275,6 +277,7 @@ export class Review {
 
   draw(kind) {
     const { viewer } = this;
+    viewer.settle();
     if (viewer.drawing?.kind === kind) viewer.setDrawing(null);
     else if (!this.nextClass) {
       say("enter a class first");

@@ -78,10 +78,17 @@ const viewer = new Viewer({
 const legend = new Legend(classes, () => viewer.draw());
 viewer.isShown = (box) => showsBoxes && !legend.hidden.has(box.concept) && (!onlyChosen || onlyChosen.has(box.id));
 const adjust = new Adjust(viewer);
-const review = new Review({ viewer, classes, sheet: () => sheet, mayEdit: () => data.review, next: () => turn(1), goTo: (segment) => open(segment, true), copyNext });
+const review = new Review({ viewer, classes, sheet: () => sheet, mayEdit: () => data.review, next: () => turn(1), goTo: (segment) => open(segment, true), copyNext, settle });
 const boxList = new BoxList(viewer, classes, { step: (by) => review.step(by), zoomTo: () => review.zoomTo() });
 const chosen = new Chosen(viewer, (box, options) => review.put([{ id: box.id, want: box }], options));
 const labels = new Labels((all) => review.put([{ id: "", want: { state: sheet.image.state, labels: all } }]));
+
+/** Takes over what is drawn, moved or typed and not ended yet, before the image is left. */
+function settle() {
+  chosen.settle();
+  labels.settle();
+  viewer.settle();
+}
 
 /** Renders once after a row of changes; while many are on their way, a few times a second. */
 let waiting = false;
@@ -149,6 +156,7 @@ async function open(segment, enters) {
     document.body.dataset.ready = "yes";
     return warn(`the image cannot be read: ${error.message}`);
   }
+  settle();
   ahead.clear();
   ({ data, info } = page);
   data.segment = segment;
@@ -288,6 +296,7 @@ for (const [id, step] of [["previous", -1], ["next", 1]]) {
 $("read").addEventListener("click", () => calm());
 $("drafts").addEventListener("click", () => outbox.flush(true));
 addEventListener("popstate", () => open(location.pathname.split("/").pop(), false));
+addEventListener("pagehide", settle);
 addEventListener("focus", refresh);
 setInterval(refresh, AGAIN);
 await open(location.pathname.split("/").pop(), false);

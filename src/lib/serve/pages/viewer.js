@@ -228,6 +228,16 @@ export class Viewer {
     this.drawn(shape);
   }
 
+  /** Ends what is being drawn or moved, as far as it is a shape: only Escape gives it up. */
+  settle() {
+    const { drawing, preview } = this;
+    if (preview && this.pointer.gesture) {
+      this.pointer.gesture = this.preview = null;
+      this.edited(preview);
+    }
+    if (drawing && drawing.kind !== "box" && drawing.given.length) this.finish();
+  }
+
   /** Moves the cross of who draws by keys, by pixels of the screen. */
   moveCross(dx, dy) {
     const { drawing, camera } = this;
