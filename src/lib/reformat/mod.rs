@@ -128,11 +128,12 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let set_rules = set_rules(options, &formats, split, listed);
     let assembled = assembled(options, &formats, survey, &names, &set_rules, summary);
     refuse_unusable(options, &formats, &assembled.dataset, summary)?;
-    if let Some(assigned) = &assembled.assigned {
-        let (splits, earlier) = (splits.as_ref(), earlier.as_ref());
-        let notes = split::notes::notes(&assembled.dataset, assigned, splits, earlier);
-        summary.notes.extend(notes);
-    }
+    let (splits, earlier) = (splits.as_ref(), earlier.as_ref());
+    let notes = assembled
+        .assigned
+        .as_ref()
+        .map(|assigned| split::notes::notes(&assembled.dataset, assigned, splits, earlier));
+    summary.notes.extend(notes.into_iter().flatten());
     counts::count(summary, &assembled.dataset);
     let images = Images {
         records: &records,
@@ -149,14 +150,20 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     };
     match shard {
         Some(shard) => parts::make::make(&set, assembled, shard, summary),
-        None => {
-            // Said, and not written: the set does not depend on what was there before.
-            let moved = moved(options, &assembled);
-            set.publish(assembled, summary)?;
-            summary.notes.extend(moved);
-            Ok(())
-        }
+        None => publish_set(&set, assembled, summary),
     }
+}
+
+/// Writes the set, and says what has changed from the one that was there: the set itself does not depend on that.
+fn publish_set(
+    set: &publish::Set,
+    assembled: Assembled,
+    summary: &mut Summary,
+) -> Result<(), Error> {
+    let moved = moved(set.options, &assembled);
+    set.publish(assembled, summary)?;
+    summary.notes.extend(moved);
+    Ok(())
 }
 
 /// A note about groups that are in another split than in the set that is replaced.

@@ -392,24 +392,7 @@ fn point(selector: &Value) -> Result<Option<Region>, String> {
 
 /// The image, if the target is one: an image service, or an image resource with or without a service.
 fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option<Observation> {
-    let services = [resource, target]
-        .into_iter()
-        .find_map(|v| service::services(v).best);
-    let is_image = |v: &Value| {
-        let format = v["format"].as_str().unwrap_or_default().trim();
-        kind(v) == "image" || format.to_ascii_lowercase().starts_with("image/")
-    };
-    // The description of a service stands for its image.
-    let described = base.strip_suffix("/info.json").filter(|id| is_url(id));
-    let service = match services {
-        Some(service) => Some(service),
-        None if resource.is_object() && kind(resource).starts_with("imageservice") => {
-            service::described(resource)
-        }
-        None if described.is_some() => described.map(Service::named),
-        None if !(is_image(resource) || is_image(target) || is_image_url(base)) => return None,
-        None => service_of_request(base),
-    };
+    let service = service_of(target, resource, base)?;
     let url = service.is_none().then(|| resolve(document, base)).flatten();
     let url = url.filter(|url| is_url(url));
     let name = service
@@ -455,6 +438,29 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
         source,
         ..Observation::default()
     })
+}
+
+/// The image service of a target, if it has one; none if the target is no image.
+fn service_of(target: &Value, resource: &Value, base: &str) -> Option<Option<Service>> {
+    let mut services = [resource, target].into_iter();
+    let services = services.find_map(|v| service::services(v).best);
+    let is_image = |v: &Value| {
+        let format = v["format"].as_str().unwrap_or_default().trim();
+        kind(v) == "image" || format.to_ascii_lowercase().starts_with("image/")
+    };
+    // The description of a service stands for its image.
+    let described = base.strip_suffix("/info.json").filter(|id| is_url(id));
+    match services {
+        Some(service) => Some(Some(service)),
+        None if resource.is_object() && kind(resource).starts_with("imageservice") => {
+            Some(service::described(resource))
+        }
+        None if described.is_some() => Some(described.map(Service::named)),
+        None if is_image(resource) || is_image(target) || is_image_url(base) => {
+            Some(service_of_request(base))
+        }
+        None => None,
+    }
 }
 
 /// The service behind a URL that requests a whole image by the Image API.
