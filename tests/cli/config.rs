@@ -255,6 +255,35 @@ fn secrets_are_named_and_not_shown() {
 }
 
 #[test]
+fn an_option_whose_value_may_be_left_out_is_switched_by_a_word() {
+    let work = Workdir::new();
+    let config = |name: &str, value: &str| {
+        let ran = run(&work, "recto", &["config"], &[(name, value)]);
+        ran.exits(0).stdout()
+    };
+    for (name, value, shown) in [
+        ("RECTO_DOWNLOAD_LOCK", "true", "download.lock = true"),
+        ("RECTO_DOWNLOAD_LOCK", "1", "download.lock = true"),
+        ("RECTO_DOWNLOAD_LOCK", "off", "download.lock = false"),
+        ("RECTO_DOWNLOAD_LOCK", "my.lock", "download.lock = my.lock"),
+        (
+            "RECTO_REFORMAT_MERGE_EQUAL",
+            "yes",
+            "reformat.merge-equal = true",
+        ),
+        // A number is one.
+        (
+            "RECTO_REFORMAT_MERGE_EQUAL",
+            "1",
+            "reformat.merge-equal = 1",
+        ),
+    ] {
+        let text = config(name, value);
+        assert!(text.contains(shown), "{name}={value}: {text}");
+    }
+}
+
+#[test]
 fn secrets_of_the_environment_are_not_printed() {
     let work = Workdir::new();
     let mut command = work.command("recto", &["config"]);

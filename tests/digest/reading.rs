@@ -1926,8 +1926,8 @@ fn texts_by_reference_are_read_in_part_in_any_encoding_or_listed() {
                 };
                 assert_eq!(field, "items[0].annotations[0].items[0].body");
                 assert!(listed.starts_with(problem), "{body}: {listed}");
-                // Neither the whole text nor its address stands for it.
-                assert_eq!(found.boxes[0].0, "supplementing", "{body}");
+                // Neither the whole text nor its address stands for it: the box is that of a text.
+                assert_eq!(found.boxes[0].0, "text", "{body}");
                 assert!(found.attributes[0]["text"].is_null(), "{body}");
             }
         }

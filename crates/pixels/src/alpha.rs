@@ -12,7 +12,7 @@ pub const ASSOCIATED: u16 = 1;
 
 /// Whether the first image of a TIFF says that its colours are multiplied by their opacity; false for other files.
 pub fn is_multiplied(bytes: &[u8]) -> bool {
-    super::tiff::is_tiff(bytes)
+    super::tiff_directory::is_tiff(bytes)
         && Decoder::new(Cursor::new(bytes)).is_ok_and(|mut decoder| is_multiplied_in(&mut decoder))
 }
 

@@ -8,7 +8,7 @@ use ::tiff::tags::Tag;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, RgbImage};
 
 use super::fax;
-use super::tiff::is_tiff;
+use super::tiff_directory::is_tiff;
 
 /// Values of `PhotometricInterpretation`.
 const WHITE_IS_ZERO: u16 = 0;

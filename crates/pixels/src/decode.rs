@@ -8,7 +8,8 @@ use super::alpha;
 use super::baseline;
 use super::colour;
 use super::header::{Header, measure_bytes, of_jpeg_tiles, reader};
-use super::tiff::{Tiff, is_tiff};
+use super::tiff::Tiff;
+use super::tiff_directory::is_tiff;
 use super::tiff_directory::{self, Store};
 
 /// What decoding may take beside the image and as much again, in bytes: for profiles, tables, and tiles that reach over the

@@ -6,7 +6,7 @@ use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::baseline;
 use super::rare_jpeg::{RareJpeg, is_cmyk};
-use super::tiff::is_tiff;
+use super::tiff_directory::is_tiff;
 
 /// What the header of an image file declares.
 #[derive(Clone, Debug, PartialEq, Eq)]

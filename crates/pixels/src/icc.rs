@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use super::header::reader;
-use super::tiff::is_tiff;
+use super::tiff_directory::is_tiff;
 
 /// The ICC profile of an image, if it has one for grey or RGB, as many `channels` (1 or 3) as the image is decoded to. A
 /// profile for CMYK does not apply to the decoded pixels.

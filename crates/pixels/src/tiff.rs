@@ -70,14 +70,6 @@ impl std::fmt::Debug for TiffLevel {
     }
 }
 
-/// Whether a file is a TIFF, classic or BigTIFF, by its first bytes.
-pub fn is_tiff(start: &[u8]) -> bool {
-    matches!(
-        start,
-        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..]
-    )
-}
-
 impl Tiff {
     /// Reads a page of an open file and its smaller copies; pages are numbered from 1. The decoder is asked for a pixel:
     /// directories do not tell all that it cannot read.

@@ -6,6 +6,14 @@ use std::io::{self, Read as _};
 
 use crate::window::Window;
 
+/// Whether a file is a TIFF, classic or BigTIFF, by its first bytes.
+pub fn is_tiff(start: &[u8]) -> bool {
+    matches!(
+        start,
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..]
+    )
+}
+
 /// The most directories that are looked at.
 const MOST_DIRECTORIES: usize = 10_000;
 /// The most directories below another that are looked at.

@@ -14,6 +14,7 @@ use super::gif;
 use super::header::{Header, measure_bytes, measure_in, sniff};
 use super::other_types::{NOT_SUPPORTED, unsupported_type};
 use super::rare_jpeg::RareJpeg;
+pub use super::tiff_directory::is_tiff;
 use recto_jpeg as jpeg;
 use recto_jpeg::JpegError;
 
@@ -220,12 +221,6 @@ pub fn check_start(start: &[u8]) -> Result<(), Flaw> {
             "its first bytes are not those of a known image type",
         )),
     }
-}
-
-/// Whether these are the first bytes of a TIFF, which may be large: a classic one, or a BigTIFF.
-pub fn is_tiff(start: &[u8]) -> bool {
-    let marks: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
-    marks.iter().any(|mark| start.starts_with(mark))
 }
 
 /// The most bytes that a JPEG may have, where its first bytes show its size in pixels.

@@ -243,6 +243,11 @@ impl AddressedImages {
                 Err(problem) => return Found::Nothing(problem),
             }
         }
+        // What is no name in any way may name a part in a way that is not understood: its file must not be taken for the whole.
+        let part = observation.id.split_once('#').map(|(_, part)| part);
+        if let Some(part) = part.filter(|_| observation.source.kind == "iiif") {
+            return Found::Nothing(format!("part of an image is not understood: #{part}"));
+        }
         let mut several = None;
         for name in names() {
             match self.by_file.find(name) {

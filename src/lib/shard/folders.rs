@@ -31,11 +31,11 @@ pub fn of_workers(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
         }
     }
     for folder in &options.folders {
-        if MergedInto::in_folder(folder).is_some_and(|into| into == files::real(all)) {
-            // It holds nothing any more.
-            continue;
-        }
         if !is_of_worker(folder)? {
+            if MergedInto::in_folder(folder).is_some_and(|into| into == files::real(all)) {
+                // It was merged with --move, and holds nothing any more.
+                continue;
+            }
             let what = format!("{}: there is no {journal}", folder.display());
             return Err(Error::new(what).hint("name the folders that recto-download wrote to"));
         }

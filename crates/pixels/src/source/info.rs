@@ -4,7 +4,8 @@ use std::io::{BufReader, Read};
 
 use super::large_jpeg::LEAST_PIXELS;
 use crate::header::{self, Header, rotated_size};
-use crate::tiff::{Tiff, is_tiff};
+use crate::tiff::Tiff;
+use crate::tiff_directory::is_tiff;
 use crate::tiff_directory::{self, PageDirectories, Store};
 use crate::tiff_whole;
 use crate::window::Window;
