@@ -256,7 +256,7 @@ fn secrets_are_named_and_not_shown() {
 
 #[test]
 fn an_option_whose_value_may_be_left_out_is_switched_by_a_word() {
-    let work = Workdir::new();
+    let work = folder("");
     let config = |name: &str, value: &str| {
         let ran = run(&work, "recto", &["config"], &[(name, value)]);
         ran.exits(0).stdout()

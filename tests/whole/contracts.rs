@@ -107,6 +107,7 @@ fn digest() -> Value {
                 ],
                 "attributes": {"confidence": 0.5, "creator": null},
             }],
+            "rejected": true,
         }],
         "taxonomy": taxonomy(),
         "reviews": reviews(),

@@ -414,7 +414,8 @@ mod tests {
     #[test]
     fn colours_multiplied_by_their_opacity_are_divided_and_cut_so() {
         // Bits, colours, what the last sample is, a pixel as stored and as it is: as RGBA.
-        let cases: [(&[u16], u16, u16, &[u8], [u8; 4]); 5] = [
+        type Case<'a> = (&'a [u16], u16, u16, &'a [u8], [u8; 4]);
+        let cases: [Case; 5] = [
             (&[8; 4], 2, 1, &[60, 40, 100, 128], [120, 80, 199, 128]),
             (&[8; 4], 2, 2, &[60, 40, 100, 128], [60, 40, 100, 128]),
             (&[8; 2], 1, 1, &[60, 128], [120, 120, 120, 128]),

@@ -294,7 +294,7 @@ fn size_of_copy(
         (None, Some(height)) => height / h,
         (None, None) => size.strip_prefix("pct:")?.parse::<f64>().ok()? / 100.0,
     };
-    (factor.is_finite() && factor > 0.0).then(|| [w * factor, h * factor])
+    (factor.is_finite() && factor > 0.0).then_some([w * factor, h * factor])
 }
 
 /// The pixels of the service's image itself, after its size was settled.
