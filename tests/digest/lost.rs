@@ -240,7 +240,8 @@ fn what_is_lost_in_another_digest_is_no_negative_of_the_archive() {
 #[test]
 fn a_label_file_that_cannot_be_read_is_lost_for_its_image() {
     let object = "<annotation><filename>2</filename><size><width>1000</width><height>800</height></size><object><name>t</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>";
-    let cases: [(&str, &[(&str, &[u8])]); 2] = [
+    type File<'a> = (&'a str, &'a [u8]);
+    let cases: [(&str, &[File]); 2] = [
         (
             "voc",
             &[("1.xml", b"<annotation>"), ("2.xml", object.as_bytes())],

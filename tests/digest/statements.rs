@@ -40,7 +40,8 @@ fn the_nearest_statement_of_rights_is_that_of_the_image() {
     let zero = || ("/license", json!(ZERO));
     let both = format!("{ZERO}; {KEPT}");
     let statement = |value: Value| json!({"label": {"en": ["By"]}, "value": value});
-    let cases: Vec<(Vec<(&str, Value)>, Option<&str>, Option<&str>)> = vec![
+    type Case<'a> = (Vec<(&'a str, Value)>, Option<&'a str>, Option<&'a str>);
+    let cases: Vec<Case> = vec![
         (
             vec![zero(), (&image, json!(KEPT)), (&named, json!("A"))],
             Some(KEPT),
