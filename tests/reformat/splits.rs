@@ -522,3 +522,57 @@ fn groups_and_splits_that_look_alike_are_told() {
         .exits(0)
         .says(&["names of splits that look alike and are separate splits: 1 (`train` and `train\\u{200b}`)"]);
 }
+
+#[test]
+fn rows_of_a_table_without_a_group_are_groups_of_their_own() {
+    for grouped in [false, true] {
+        let work = Workdir::new();
+        let names: Vec<(String, String)> = (0..20)
+            .map(|i| (format!("u{i}"), format!("{i}.png")))
+            .collect();
+        let images: Vec<Value> = names
+            .iter()
+            .enumerate()
+            .map(|(i, (id, _))| {
+                // The group of a row without one is its table.
+                let group = if grouped && i < 8 { "dive 1" } else { "t.csv" };
+                let mut image = image(
+                    id,
+                    group,
+                    [10, 10],
+                    vec![boxed("a", "a", [0.0, 0.0, 5.0, 5.0])],
+                );
+                image["source"] = json!({"kind": "table", "manifest": "t.csv", "labels": {}});
+                image
+            })
+            .collect();
+        let files: Vec<(&str, &str, Vec<u8>)> = names
+            .iter()
+            .zip(1..)
+            .map(|((id, file), seed)| {
+                (
+                    id.as_str(),
+                    file.as_str(),
+                    picture(10, 10, seed, ImageFormat::Png),
+                )
+            })
+            .collect();
+        lay_out(&work, &images, &files);
+        let of = places(&work, &["--split", "train=0.5,val=0.25,test=0.25"]);
+        let count = |split: &str| of.values().filter(|found| *found == split).count();
+        assert_eq!(["train", "val", "test"].map(count), [10, 5, 5], "{of:?}");
+        let split = |i: usize| {
+            let name = format!("{i}.png");
+            let found = of
+                .iter()
+                .find(|(file, _)| file.rsplit('/').next() == Some(&name));
+            found.unwrap().1
+        };
+        assert!(!grouped || (0..8).all(|i| split(i) == split(0)), "{of:?}");
+        let told = match grouped {
+            true => "12 images are in no group: each is a group of its own",
+            false => "the table has no column for groups",
+        };
+        assert!(work.text("out/dataset.json").contains(told), "{grouped}");
+    }
+}

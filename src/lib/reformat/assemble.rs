@@ -327,27 +327,41 @@ struct Groups {
     of: Vec<u32>,
 }
 
-/// The groups of the images. The rows of a table without a column for groups would all be one, which no split divides: then
-/// each image is a group of its own.
+/// The groups of the images. Rows of a table without a group would all be one, which no split divides: each of these images is a
+/// group of its own then.
 fn own_groups(survey: &mut Survey, rules: &SetRules, made: &mut Assembled) -> Groups {
-    let names = std::mem::take(&mut survey.groups);
+    let mut names = std::mem::take(&mut survey.groups);
     let facts = &survey.facts;
     let is_one_each = facts.len() == names.len();
-    if !survey.groups_are_tables || rules.split.is_none() || names.is_empty() || is_one_each {
+    let tables = &survey.table_groups;
+    if tables.is_empty() || rules.split.is_none() || is_one_each {
         return Groups {
             of: facts.iter().map(|facts| facts.group).collect(),
             names,
         };
     }
-    made.notes.push(
-        "the table has no column for groups: every image is a group of its own, so that related images may be in \
-         different splits; `recto-digest table --group-column NAME` or --group-by KEY keeps them together"
-            .into(),
-    );
-    Groups {
-        names: facts.iter().map(|facts| facts.file.to_owned()).collect(),
-        of: (0..facts.len() as u32).collect(),
-    }
+    let mut apart = 0;
+    let mut group = |facts: ImageFacts| {
+        if !tables.contains(&facts.group) {
+            return facts.group;
+        }
+        apart += 1;
+        names.push(facts.file.to_owned());
+        names.len() as u32 - 1
+    };
+    let of = facts.iter().map(&mut group).collect();
+    made.notes.push(match survey.groups_are_tables {
+        true => {
+            "the table has no column for groups: every image is a group of its own, so that related images may be in \
+             different splits; `recto-digest table --group-column NAME` or --group-by KEY keeps them together"
+                .into()
+        }
+        false => format!(
+            "{}: each is a group of its own",
+            counted(apart, "image is in no group", "images are in no group")
+        ),
+    });
+    Groups { of, names }
 }
 
 fn member(survey: &Survey, at: usize, group: u32) -> Member<'_> {

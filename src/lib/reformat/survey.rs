@@ -91,6 +91,8 @@ pub struct Survey {
     pub labels_without_box: BTreeMap<u32, Few>,
     /// Whether all groups are those of tables that have no column for them.
     pub groups_are_tables: bool,
+    /// Numbers of groups of which each is a whole table: its images have no group.
+    pub table_groups: BTreeSet<u32>,
     /// Keys of `--group-by` and `--split-by` → how many images lack them.
     pub lacking: BTreeMap<String, u64>,
     /// Keys that images have, as far as needed for a hint.
@@ -566,6 +568,9 @@ impl Taking<'_> {
         survey.cleaned.extend(cleaned);
         survey.groups_are_tables &= grouped.is_of_table;
         let group = number(&mut self.groups, &grouped.group, &mut survey.groups);
+        if grouped.is_of_table {
+            survey.table_groups.insert(group);
+        }
         for linked in grouped.linked {
             let linked = number(&mut self.groups, &linked, &mut survey.groups);
             survey.links.push((group, linked));
