@@ -48,7 +48,7 @@ MENU = {
     "wrongsize": (["--p-wrongsize", SHARE], {"wrong-size", "checksum"}),
     "stall": (["--p-stall", SHARE, "--stall-s", 20], {"timeout"}),
     "html": (["--p-html", SHARE], {"not-an-image", "info"}),
-    "loop": (["--p-loop", SHARE], {"network"}),
+    "loop": (["--p-loop", SHARE], {"protocol"}),
     "gone": (["--p-gone", SHARE], {"not-found"}),
     "bandwidth": (["--bandwidth", 400_000], set()),
 }

@@ -667,7 +667,7 @@ def redirects(trial):
     for n in deep:
         host.files[f"/end/{n}.jpg"] = host.files[f"/p/{n}.jpg"]
     host.files["/caf%E9.jpg"] = host.files["/p/5.jpg"]
-    trial.fails(["a2", "a3", "a4"], "network", "more redirects than 10")
+    trial.fails(["a2", "a3", "a4"], "protocol", "more redirects than 10")
     trial.fails(["a6"], "not-found", "404.*no such page.*redirected to .*/gone.jpg")
 
     def is_followed(_):
@@ -703,7 +703,7 @@ def malformed_headers(trial):
 def a_head_without_end(trial):
     host = trial.host("a", 12, lambda asked: Answer(b"HTTP/1.1 200 OK\r\n", "endless", b"X-More: and more\r\n" * 500)
                       if number(asked) == 2 else None, most=12 + 2 * (1 + RETRIES))
-    trial.fails(["a2"], "network", "closed the connection|head|too large")
+    trial.fails(["a2"], "protocol", "closed the connection|head|too large")
     trial.checks.append(lambda _: in_few(max(entry.sent for entry in host.log) // MIB, 2))
 
 
@@ -985,7 +985,7 @@ def menu(asked, body):
         ("page", Answer(reply(PAGE, "200 OK", "text/html")), {"not-an-image"}),
         ("video", Answer(reply(MP4 + bytes(4 * MIB), "200 OK", "video/mp4")), {"unsupported", "not-an-image"}),
         ("endless", Answer(b"HTTP/1.1 200 OK\r\n\r\n" + ZIP, "endless", bytes(16384)), {"unsupported", "not-an-image"}),
-        ("redirect", Answer(to), {"network"}),
+        ("redirect", Answer(to), {"protocol"}),
         ("malformed", Answer(odd + body), set()),
         ("x-gzip", Answer(packed), set()),
         ("gzip said", Answer(plain), set()),

@@ -670,7 +670,7 @@ def manuscript(made):
     a.add("reply", f"{a.canvas}/annotation/translation", text("I doubt it"), "replying")
     # The box can be used without its text, which is listed.
     a.add("lost text", f"{a.canvas}#xywh=400,40,100,40", {"id": made.url("lost.txt"), "type": "Text", "format": "text/plain"})
-    a.member("lost text", (400, 40, 100, 40), "supplementing", links=[made.url("lost.txt")])
+    a.member("lost text", (400, 40, 100, 40), "text", links=[made.url("lost.txt")])
     made.reject("f5: a text that is not there", made.url("lost.txt"))
     single = Annotations(made, "f5", p)
     iri = made.url("f5/single.json")

@@ -986,6 +986,28 @@ fn a_text_is_what_is_written_there_and_not_what_is_said_of_it() {
         (
             "transcribing",
             json!([
+                of("transcribing", "In principio"),
+                with(
+                    "Am Anfang",
+                    json!({"purpose": "translating", "language": "de"})
+                ),
+                with(
+                    "In the beginning",
+                    json!({"purpose": "translating", "language": "en"})
+                ),
+            ]),
+            "text",
+            json!({"text": "In principio", "translating": "Am Anfang", "translating_en": "In the beginning"}),
+        ),
+        (
+            "tagging",
+            json!(with("https://example.org/Q42", json!({"label": "Douglas"}))),
+            "Douglas",
+            json!({"tags": ["Douglas"]}),
+        ),
+        (
+            "transcribing",
+            json!([
                 text("abc"),
                 with("<p>abc</p>", json!({"format": "text/html"}))
             ]),

@@ -547,3 +547,18 @@ fn a_merged_image_that_somebody_edited_is_kept_and_told() {
     work.run("shard", &moving).exits(0);
     assert_eq!(work.read("all/reef/a.jpg"), jpeg(1));
 }
+
+#[test]
+fn shards_that_are_missing_are_told_again_after_the_others_were_moved() {
+    let (_servers, images) = archive();
+    let work = Workdir::new();
+    work.write_json("localizations.json", &images);
+    planned_of(&work);
+    download_shard(&work, 0, &[]);
+    let merge = ["merge", "images", "--move"];
+    for _ in 0..2 {
+        work.run("shard", &merge).exits(75);
+    }
+    // A folder that no worker wrote to is not one of all.
+    work.run("shard", &["merge", "plan"]).exits(1);
+}

@@ -151,6 +151,10 @@ fn pairs() -> Vec<Case> {
         pair(size, is_tiled, &first, &[(254, &[kind]), (297, &[1, 2])])
     };
     let second = |tags: &[(u16, &[u32])]| pair(HALF, true, &[], tags);
+    let alike = |is_tiled| {
+        let tags: [(u16, &[u32]); 2] = [(254, &[2]), (297, &[0, 6])];
+        pair(HALF, is_tiled, &tags, &tags)
+    };
     let two = |size| vec![FULL, size];
     vec![
         ("marked", numbered(HALF, true, 2), two(HALF), RED),
@@ -170,8 +174,10 @@ fn pairs() -> Vec<Case> {
             BLUE,
         ),
         ("older-copy", second(&[(255, &[2])]), vec![FULL], BLUE),
-        // Levels of a pyramid whose writer did not mark them.
+        // Levels of a pyramid whose writer did not mark them, or marked them all as the one page.
         ("silent-copy", second(&[]), vec![FULL], BLUE),
+        ("alike", alike(true), vec![FULL], BLUE),
+        ("alike-strips", alike(false), vec![FULL], BLUE),
     ]
 }
 

@@ -491,14 +491,17 @@ pub fn check_pieces(store: &Store, directory: &Directory) -> Result<(), String> 
 /// Whether a directory that says nothing of what it is holds a smaller copy of a page all the same: as in slides, whose levels are
 /// tiled as the image is, each halved once or more, with a thumbnail in strips among them. Other images of the same shape are pages.
 fn is_level(store: &Store, page: &Directory, other: &Directory) -> bool {
-    let is_page = [tag::PAGE_NUMBER, tag::PAGE_NAME].map(|tag| other.has(tag));
+    // Some write the number of the first page, and its kind, into every level.
+    let numbers = [page, other].map(|directory| directory.numbers(store, tag::PAGE_NUMBER));
+    let is_numbered_alike = numbers[1].is_some() && numbers[0] == numbers[1];
+    let is_page = numbers[1].is_some() && !is_numbered_alike || other.has(tag::PAGE_NAME);
+    let is_marked = match kind(store, other) {
+        PAGE => !is_numbered_alike,
+        kind => kind != 0,
+    };
+    let is_tiled = page.has(tag::TILE_OFFSETS);
     let ([full_w, full_h], [w, h]) = (page.size(store), other.size(store));
-    if kind(store, other) != 0
-        || is_page.contains(&true)
-        || !page.has(tag::TILE_OFFSETS)
-        || w == 0
-        || h == 0
-    {
+    if is_marked || is_page || !(is_tiled || is_numbered_alike) || w == 0 || h == 0 {
         return false;
     }
     let factors = [(full_w, w), (full_h, h)].map(|(full, part)| f64::from(full) / f64::from(part));
@@ -507,7 +510,7 @@ fn is_level(store: &Store, page: &Directory, other: &Directory) -> bool {
     let halved = factors[0].log2().round().exp2();
     let is_halved = (factors[0] / halved - 1.0).abs() <= slack;
     let has_shape = factors[0] > 1.5 && (factors[0] / factors[1] - 1.0).abs() <= slack;
-    has_shape && (is_halved || !other.has(tag::TILE_OFFSETS))
+    has_shape && (is_halved || is_tiled && !other.has(tag::TILE_OFFSETS))
 }
 
 fn header(store: &Store) -> Result<(Layout, u64), String> {

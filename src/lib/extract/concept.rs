@@ -184,7 +184,7 @@ fn texts(annotation: &Annotation) -> impl Iterator<Item = &Body> {
 struct Said<'a> {
     /// The text: what is written there, if somebody transcribed it, and in one language.
     main: Vec<&'a Body>,
-    /// Texts of another purpose by its name, such as `commenting`, and those in another language as `text_` and its tag.
+    /// Texts of another purpose by its name, such as `commenting`, and those in another language with that at the end: `text_en`.
     others: BTreeMap<String, Vec<&'a Body>>,
 }
 
@@ -192,22 +192,30 @@ impl<'a> Said<'a> {
     fn of(annotation: &'a Annotation) -> Self {
         let is_transcribed = is_transcription(annotation);
         let (mut main, mut others): (Vec<&Body>, BTreeMap<String, Vec<&Body>>) = Default::default();
-        let mut first = None;
+        // The language in which each purpose begins.
+        let mut firsts: BTreeMap<&str, String> = BTreeMap::new();
         for body in texts(annotation) {
-            let purpose = body.purpose.as_deref().unwrap_or("text");
+            let is_main = !is_transcribed || transcribes(body, annotation);
+            let purpose = body
+                .purpose
+                .as_deref()
+                .filter(|_| !is_main)
+                .unwrap_or("text");
             let language = body.language.as_deref().map(str::to_lowercase);
-            if is_transcribed && !transcribes(body, annotation) {
-                others.entry(purpose.to_owned()).or_default().push(body);
-            } else if let (Some(first), Some(language)) = (&first, &language)
-                && first != language
-            {
-                others
-                    .entry(format!("text_{language}"))
-                    .or_default()
-                    .push(body);
-            } else {
-                first = first.or(language);
-                main.push(body);
+            let is_other =
+                |language: &String| firsts.get(purpose).is_some_and(|first| first != language);
+            match language {
+                Some(language) if is_other(&language) => {
+                    let key = format!("{purpose}_{language}");
+                    others.entry(key).or_default().push(body);
+                    continue;
+                }
+                Some(language) => drop(firsts.entry(purpose).or_insert(language)),
+                None => {}
+            }
+            match is_main {
+                true => main.push(body),
+                false => others.entry(purpose.to_owned()).or_default().push(body),
             }
         }
         Said { main, others }

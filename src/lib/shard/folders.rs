@@ -25,17 +25,13 @@ pub fn of_workers(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
     if options.folders.is_empty() {
         for folder in folders_in(all)? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with("shard-") && is_of_worker(&folder)? {
+            if name.starts_with("shard-") && (is_of_worker(&folder)? || is_merged(&folder, all)) {
                 parts.push(folder);
             }
         }
     }
     for folder in &options.folders {
-        if !is_of_worker(folder)? {
-            if MergedInto::in_folder(folder).is_some_and(|into| into == files::real(all)) {
-                // It was merged with --move, and holds nothing any more.
-                continue;
-            }
+        if !is_of_worker(folder)? && !is_merged(folder, all) {
             let what = format!("{}: there is no {journal}", folder.display());
             return Err(Error::new(what).hint("name the folders that recto-download wrote to"));
         }
@@ -45,8 +41,7 @@ pub fn of_workers(options: &MergeOptions) -> Result<Vec<PathBuf>, Error> {
     parts.dedup();
     let output = files::real(all);
     parts.retain(|part| files::real(part) != output);
-    // Those that were there may have been merged with --move.
-    match parts.is_empty() && !is_of_worker(all)? {
+    match parts.is_empty() {
         true => Err(Error::new(format!(
             "{}: there are no folders shard-* with a {journal}",
             all.display(),
@@ -79,6 +74,11 @@ fn is_of_worker(folder: &Path) -> Result<bool, Error> {
 
 fn cannot_list(folder: &Path, e: std::io::Error) -> Error {
     Error::new(format!("{}: cannot be listed", folder.display())).because(e)
+}
+
+/// Whether what was in a folder was moved to that of all before: it holds nothing any more but its mark.
+fn is_merged(folder: &Path, all: &Path) -> bool {
+    MergedInto::in_folder(folder).is_some_and(|into| into == files::real(all))
 }
 
 /// Refuses what no disk and no store can unite by itself.

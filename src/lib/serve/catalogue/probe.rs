@@ -198,7 +198,8 @@ fn oddity(path: &Path, start: &[u8]) -> Option<&'static str> {
 /// Gives the images found in a file the names by which rules know them: those of the file, and pages by number.
 pub fn name_for_rules(found: &mut [ImageRecord], of_file: &[&str]) {
     for image in found {
-        let pages = image.page.iter();
+        // The first page is the file.
+        let pages = image.page.iter().filter(|page| page.number() > 1);
         let pages = pages.flat_map(|page| {
             let number = page.number();
             of_file.iter().map(move |name| format!("{name};{number}"))

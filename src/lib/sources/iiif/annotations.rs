@@ -317,7 +317,9 @@ fn body(value: &Value) -> Vec<Body> {
     let name = |value| spelled_as(value, &NAME).find_map(|(_, name)| label(name));
     let named = name(value).or_else(|| name(source));
     // What a text is called is not what it says: a label stands for the value where that is the name of a thing, or nothing.
-    let is_text = stated.iter().any(|text| !is_blank(text));
+    let is_concept = [value, source].iter().any(|v| kind(v) == "concept");
+    let is_text = stated.iter().any(|text| !is_blank(text) && !is_url(text));
+    let is_text = is_text && !is_concept;
     let named = named.filter(|_| !is_text);
     if stated.is_empty() {
         let name = id(source).or_else(|| id(value).filter(|id| !id.starts_with("_:")));

@@ -498,7 +498,14 @@ fn settle_part(found: &mut PaintedImage) {
     }
     image.whole = None;
     let asked = image.url.as_deref().and_then(QuotedRequest::parse);
-    let is_asked = taken.is_none() && asked.is_some_and(|asked| asked.is_full_size());
+    let is_quality = |asked: &QuotedRequest| match quality.as_deref() {
+        Some(quality) => asked.quality == quality,
+        None => asked.is_usual_quality(),
+    };
+    let is_asked = asked
+        .as_ref()
+        .is_some_and(|asked| asked.is_full_size() && is_quality(asked));
+    let is_asked = taken.is_none() && is_asked;
     if !is_asked {
         let of_pixels = service
             .region

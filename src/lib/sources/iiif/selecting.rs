@@ -89,11 +89,24 @@ pub fn unread_member<'v>(value: &'v Value, read: &[&str]) -> Option<&'v str> {
                 .iter()
                 .any(|c| name.to_lowercase().contains(c));
             let is_word = is_colour || WORDS.iter().any(|word| is_spelled(name, word));
-            is_named(name, value) || (!is_word && is_part(value))
+            let is_whole =
+                value.as_str() == Some("full") || value.as_array().is_some_and(Vec::is_empty);
+            let is_said = || is_drawn(value) || is_place(name) && is_part(value);
+            !is_whole && (is_named(name, value) || (!is_word && is_said()))
         }
     };
     let mut members = members.filter(selects);
     members.next().map(|(name, _)| name.as_str()).or(at)
+}
+
+/// Whether a member may select by what it holds: by such a name, or by saying `xywh=` or drawing. Descriptions of files have numbers
+/// of all kinds (`exif`, `resolution`, `scaleFactors`).
+fn is_place(name: &str) -> bool {
+    const PLACES: [&str; 8] = [
+        "area", "at", "hull", "location", "outline", "place", "position", "zone",
+    ];
+    let plain = local_name(name).to_ascii_lowercase();
+    PLACES.contains(&plain.as_str())
 }
 
 /// Whether the name of a member says that it selects.
@@ -107,6 +120,12 @@ fn is_named(name: &str, value: &Value) -> bool {
     // The place of a file.
     let is_file = || plain == "path" && value.as_str().is_some_and(|text| text.contains('/'));
     plain.contains("selector") || (NAMES.contains(&plain) && !is_file())
+}
+
+/// Whether a value says `xywh=`, or draws.
+fn is_drawn(value: &Value) -> bool {
+    let text = value.as_str().filter(|text| !is_url(text));
+    text.is_some_and(|text| text.trim_start().starts_with("xywh=") || text.contains("<svg"))
 }
 
 /// Whether a value can only be a part of an image: `xywh=` or four numbers, a drawing, points, `x` and `y`.
@@ -197,7 +216,8 @@ mod tests {
             (json!({"area": "10,20,30,40"}), Some("area")),
             (json!({"place": [10, 20, 30, 40]}), Some("place")),
             (json!({"hull": [[1, 2], [3, 4], [5, 6]]}), Some("hull")),
-            (json!({"where": {"x": 1, "y": "2"}}), Some("where")),
+            (json!({"zone": {"x": 1, "y": "2"}}), Some("zone")),
+            (json!({"where": "xywh=1,2,3,4"}), Some("where")),
             (json!({"drawn": "<svg><g/></svg>"}), Some("drawn")),
             (json!({"x": 1, "y": 2, "w": 3, "h": 4}), Some("x")),
             // Read elsewhere, names and words, sizes, places in files and in time.
@@ -205,6 +225,15 @@ mod tests {
             (json!({"label": "1,2,3,4", "id": "a#xywh=1,2,3,4"}), None),
             (json!({"width": 1000, "height": 800, "area": 800_000}), None),
             (json!({"path": "a/b.jpg", "box": null, "crop": false}), None),
+            (
+                json!({"exif": {"x": 72, "y": 72}, "resolution": {"x": 300, "y": 300}}),
+                None,
+            ),
+            (
+                json!({"scaleFactors": [1, 2, 4, 8], "dcterms:extent": "1,2,3,4"}),
+                None,
+            ),
+            (json!({"region": "full", "points": []}), None),
             (
                 json!({"thumbnail": "https://a/1,2,3,4/90,/0/default.jpg"}),
                 None,
