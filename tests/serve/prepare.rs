@@ -317,7 +317,9 @@ fn a_file_of_the_same_length_and_date_is_another_all_the_same() {
         let about = std::fs::metadata(path).unwrap();
         (about.ctime(), about.ctime_nsec())
     };
-    let before = changed(&path);
+    // What was prepared is no later than that.
+    work.write("before", "");
+    let before = changed(&work.path("before"));
     recto_testkit::wait_until(|| {
         work.write("probe", "");
         changed(&work.path("probe")) > before

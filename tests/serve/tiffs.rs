@@ -177,7 +177,7 @@ fn pairs() -> Vec<Case> {
         // Levels of a pyramid whose writer did not mark them, or marked them all as the one page.
         ("silent-copy", second(&[]), vec![FULL], BLUE),
         ("alike", alike(true), vec![FULL], BLUE),
-        ("alike-strips", alike(false), vec![FULL], BLUE),
+        ("alike-strips", alike(false), vec![FULL], RED),
     ]
 }
 
