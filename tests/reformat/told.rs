@@ -753,6 +753,11 @@ fn options_that_no_format_uses_are_told() {
         ("coco", &["--seed", "3", "--split", "train=1"], None),
         ("csv", &["--images", "copy"], Some("--images")),
         ("coco", &["--no-val"], Some("--no-val")),
+        (
+            "coco",
+            &["--near-duplicates-distance", "3"],
+            Some("--near-duplicates-distance"),
+        ),
     ] {
         let ran = reformat(&work, format, more);
         let stderr = ran.exits(0).stderr();

@@ -2,6 +2,7 @@
 
 use super::options::Options;
 use super::output::Placing;
+use super::split::options::NearDuplicates;
 use crate::formats::{Format, LineMask};
 
 /// Notes about options that none of the formats uses.
@@ -27,6 +28,12 @@ pub fn notes(options: &Options, formats: &[&dyn Format], single: bool) -> Vec<St
     let uses_seed = options.splits.is_split() || options.boxes.negatives.is_ratio();
     if options.splits.seed != 0 && !uses_seed {
         notes.push("--seed has no effect here: it is for --split and --negatives ratio:…".into());
+    }
+    let splits = &options.splits;
+    if splits.near_duplicates_distance != 6 && splits.near_duplicates == NearDuplicates::Off {
+        notes.push(
+            "--near-duplicates-distance has no effect here: it is for --near-duplicates".into(),
+        );
     }
     notes
 }
