@@ -242,7 +242,7 @@ fn reread(name: &str, sample: &Value) -> Result<Value, String> {
 }
 
 fn plan() -> Value {
-    let host = json!({"host": "a.example:443", "images": 2, "requests": 3, "shared_by": 1});
+    let host = json!({"host": "a.example", "images": 2, "requests": 3, "shared_by": 1});
     let shard = json!({"file": "shard-00000.json", "sha256": "0".repeat(64), "images": 2, "requests": 3, "hosts": [host]});
     json!({"contract": "recto/plan", "version": 1, "set_sha256": "0".repeat(64), "images": 2, "requests": 3,
            "shared_names": ["0123456789abcdef"], "shared_names_in_packs": ["0123456789abcdef"], "shards": [shard]})

@@ -58,6 +58,13 @@ pub struct Region {
     pub point: Option<[f64; 2]>,
 }
 
+impl Region {
+    /// Whether it is the whole image, and not a part of it.
+    pub fn is_whole(&self) -> bool {
+        self.fragment.is_none() && self.svg.is_none() && self.point.is_none()
+    }
+}
+
 /// The space in which a region is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -95,11 +95,16 @@ pub struct SampledRegion {
     pub size: [u32; 2],
 }
 
+/// Whether a path of a journal, and the pack that the file may be in, stay in the folder of the journal: that may come from somebody
+/// else.
+pub fn is_within_folder(path: &str, pack: Option<&PackedImage>) -> bool {
+    files::is_path_within(path) && pack.is_none_or(|pack| files::is_path_within(&pack.tar))
+}
+
 impl Download {
-    /// Whether the file, and the pack that it may be in, lie in the folder of the journal.
+    /// Whether the file lies in the folder of the journal.
     pub fn is_within(&self) -> bool {
-        let pack = self.pack.as_ref().map(|pack| pack.tar.as_str());
-        files::is_path_within(&self.path) && pack.is_none_or(files::is_path_within)
+        is_within_folder(&self.path, self.pack.as_ref())
     }
 
     /// Where the image is, relative to the journal's own folder.

@@ -65,7 +65,9 @@ pub use dataset::{
 pub use difference::{Changed, Difference};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use digest_reader::DigestReader;
-pub use download::{Change, Download, Failure, PackedImage, SampledRegion, read_failures};
+pub use download::{
+    Change, Download, Failure, PackedImage, SampledRegion, is_within_folder, read_failures,
+};
 pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
 pub use image_files::ImageFiles;

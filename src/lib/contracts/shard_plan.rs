@@ -54,7 +54,7 @@ pub struct PlannedShard {
 /// A host of a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedHost {
-    /// `name:port`.
+    /// Its name, with `:port` where that is not the usual one of http or https.
     pub host: String,
     /// Number of images requested there.
     pub images: u64,

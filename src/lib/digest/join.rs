@@ -231,7 +231,7 @@ impl Joiner {
         if placed.target != placed.annotation.id
             && let Some(about) = self.placed.get(&placed.target).cloned()
         {
-            if !placed.annotation.regions.iter().all(is_whole) {
+            if !placed.annotation.regions.iter().all(Region::is_whole) {
                 let target = &placed.target;
                 let problem = format!(
                     "target is a part of another annotation, which does not have a size: {target}"
@@ -403,7 +403,7 @@ impl Joiner {
             return found(&self.of_one_canvas(numbers, target, hung)?, Space::Canvas);
         }
         if let Some(numbers) = self.paintings.find(target)? {
-            return match annotation.regions.iter().all(is_whole) {
+            return match annotation.regions.iter().all(Region::is_whole) {
                 true => found(numbers, Space::Canvas),
                 false => Err(format!(
                     "target is a part of an annotation, which does not have a size: {target}"
@@ -455,7 +455,9 @@ impl Joiner {
             .iter()
             .map(|number| self.scales.get(number).copied());
         let scale = scales.next()??;
-        if scales.any(|other| other != Some(scale)) && !annotation.regions.iter().all(is_whole) {
+        if scales.any(|other| other != Some(scale))
+            && !annotation.regions.iter().all(Region::is_whole)
+        {
             return None;
         }
         for region in &mut annotation.regions {
@@ -599,10 +601,6 @@ fn hash_of(annotation: &Annotation) -> u64 {
     hasher.finish()
 }
 
-fn is_whole(region: &Region) -> bool {
-    region.fragment.is_none() && region.svg.is_none() && region.point.is_none()
-}
-
 /// Maps a region of the image that a request returns to pixels of the service's image; none if that is not possible.
 fn in_service(request: &QuotedRequest, region: &Region) -> Option<Region> {
     let of_all = request.region == "full";
@@ -611,8 +609,8 @@ fn in_service(request: &QuotedRequest, region: &Region) -> Option<Region> {
         None => format!("xywh={}", request.region),
     };
     let fragment = match &region.fragment {
-        _ if is_whole(region) && of_all => None,
-        _ if is_whole(region) && request.region != "square" => Some(in_words),
+        _ if region.is_whole() && of_all => None,
+        _ if region.is_whole() && request.region != "square" => Some(in_words),
         _ if of_all && request.is_full_size() => return Some(region.clone()),
         Some(part) if region.svg.is_none() && request.is_upright() => {
             let part = match request.is_full_size() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::filter::{Blame, Filter};
 use super::images::Images;
 use super::taxonomy;
-use crate::contracts::{Observation, Region};
+use crate::contracts::{Annotation, Observation, Region};
 use crate::error::Error;
 
 /// Images that are kept, and what is known about the rest.
@@ -123,7 +123,7 @@ fn keep_boxes(filter: &Filter, image: &mut Observation) {
 
 /// How many annotations are boxes: about a part of the image, not about all of it.
 fn boxes(observation: &Observation) -> u64 {
-    let is_part = |r: &Region| r.fragment.is_some() || r.svg.is_some() || r.point.is_some();
     let boxes = observation.annotations.iter();
-    boxes.filter(|a| a.regions.iter().any(is_part)).count() as u64
+    let is_part = |a: &&Annotation| !a.regions.iter().all(Region::is_whole);
+    boxes.filter(is_part).count() as u64
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::html;
-use crate::contracts::{Annotation, Body};
+use crate::contracts::{Annotation, Body, Region};
 
 /// Where the class of a box comes from: the values of `--class-from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,10 +79,7 @@ fn by_motivation(annotation: &Annotation) -> Option<String> {
     }
     // A text that could not be had, or is in a file of its own: its place is that of a text all the same.
     let is_text = annotation.bodies.iter().any(|body| is_link(&body.value));
-    let is_part = annotation
-        .regions
-        .iter()
-        .any(|region| region.fragment.is_some() || region.svg.is_some() || region.point.is_some());
+    let is_part = !annotation.regions.iter().all(Region::is_whole);
     match (is_text, is_part) {
         (true, true) => Some("text".into()),
         (true, false) => None,
@@ -98,7 +95,8 @@ fn motivations(annotation: &Annotation) -> impl Iterator<Item = String> {
     names.filter(|name| !name.is_empty())
 }
 
-/// The attributes of a box: `text` (without markup; with it in `html`), texts of other purposes and languages, `tags`, `links`, `language`, `motivation`, and all
+/// The attributes of a box: `text` (without markup; with it in `html`), texts of other purposes and languages, `tags`, `links`,
+/// `language`, `motivation`, and all
 /// others that the source gives.
 pub fn attributes(annotation: &Annotation) -> BTreeMap<String, Value> {
     let mut attributes = annotation.attributes.clone();

@@ -66,7 +66,7 @@ pub fn read(
     let drawn_on: Vec<Space> = annotations
         .iter()
         .flat_map(|(_, annotation)| &annotation.regions)
-        .filter(|region| is_part(region))
+        .filter(|region| !region.is_whole())
         .map(|region| region.frame)
         .collect();
     let mut reader = Reader {
@@ -172,10 +172,6 @@ fn has_motivation(annotation: &Annotation, wanted: &[String]) -> bool {
     let plain = |m: &str| m.rsplit([':', '#', '/']).next().map(str::to_lowercase);
     let is_wanted = |m: &String| wanted.iter().any(|w| plain(w) == plain(m));
     wanted.is_empty() || annotation.motivation.iter().any(is_wanted)
-}
-
-fn is_part(region: &Region) -> bool {
-    region.fragment.is_some() || region.svg.is_some() || region.point.is_some()
 }
 
 /// Whether a region is given in percent of what it is a part of.

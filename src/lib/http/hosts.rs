@@ -85,9 +85,11 @@ impl Hosts {
         let domain = url.host_str().unwrap_or_default().trim_end_matches('.');
         let port = url.port_or_known_default().unwrap_or(0);
         let name = format!("{domain}:{port}");
-        let anonymous = self.anonymous.get(&name).copied().unwrap_or_default();
         let mut hosts = self.lock();
-        let number = hosts.len();
+        if let Some(known) = hosts.get(&name) {
+            return known.clone();
+        }
+        let anonymous = self.anonymous.get(&name).copied().unwrap_or_default();
         let server = server_of(url).unwrap_or_default();
         // Plans of before name hosts with their ports.
         let shared = options
@@ -101,36 +103,35 @@ impl Hosts {
             443 => hosts.get(&format!("{domain}:80")).cloned(),
             _ => None,
         };
-        let new = || {
-            let limit = self.archives.limit_for(options, domain, sharing);
-            let judgment = Judgment::new(options.give_up, self.samples);
-            let turns = Turns::of(
-                options.worker * sharing.max(1) + which,
-                options.workers.max(1) * sharing.max(1),
-            );
-            let pacing = Pacing::new(Instant::now(), limit, judgment);
-            let pacing = match twin {
-                Some(twin) => pacing.beside(&twin.pacing()),
-                None => pacing,
-            };
-            Arc::new(Host {
-                number,
-                name: name.clone(),
-                store: self.store.clone(),
-                turns,
-                all: self.freed.clone(),
-                pacing: Mutex::new(match self.store {
-                    Some(_) => pacing,
-                    None => pacing.in_turns(turns),
-                }),
-                freed: Notify::new(),
-                robots: OnceCell::new(),
-                reservations: OnceCell::new(),
-                is_public: is_public(url),
-                anonymous,
-            })
+        let limit = self.archives.limit_for(options, domain, sharing);
+        let judgment = Judgment::new(options.give_up, self.samples);
+        let turns = Turns::of(
+            options.worker * sharing.max(1) + which,
+            options.workers.max(1) * sharing.max(1),
+        );
+        let pacing = Pacing::new(Instant::now(), limit, judgment);
+        let pacing = match twin {
+            Some(twin) => pacing.beside(&twin.pacing()),
+            None => pacing,
         };
-        hosts.entry(name.clone()).or_insert_with(new).clone()
+        let host = Arc::new(Host {
+            number: hosts.len(),
+            name: name.clone(),
+            store: self.store.clone(),
+            turns,
+            all: self.freed.clone(),
+            pacing: Mutex::new(match self.store {
+                Some(_) => pacing,
+                None => pacing.in_turns(turns),
+            }),
+            freed: Notify::new(),
+            robots: OnceCell::new(),
+            reservations: OnceCell::new(),
+            is_public: is_public(url),
+            anonymous,
+        });
+        hosts.insert(name, host.clone());
+        host
     }
 
     /// Requests without `--contact` in this run and earlier ones, by public host; `is_anonymous` says whether this run

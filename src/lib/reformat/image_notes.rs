@@ -55,7 +55,7 @@ pub enum Emptied {
     /// They are written without boxes.
     Written,
     /// Some of them are, as `--negatives` says.
-    Some,
+    SomeWritten,
     /// They are left out, or the format writes nothing of images without boxes.
     LeftOut,
 }
@@ -64,7 +64,7 @@ impl Emptied {
     fn words(self) -> &'static str {
         match self {
             Emptied::Written => "written without boxes, because all were left out",
-            Emptied::Some => {
+            Emptied::SomeWritten => {
                 "without boxes, because all were left out; --negatives writes some of such images"
             }
             Emptied::LeftOut => "image left out, because all its boxes were left out",

@@ -40,6 +40,7 @@ mod tiles;
 mod unused_options;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use assemble::{Assembled, SetRules};
@@ -172,7 +173,13 @@ fn moved(options: &Options, assembled: &Assembled) -> Option<String> {
     if options.splits.split_like.is_some() || !earlier.is_file() {
         return None;
     }
-    let earlier: contracts::DatasetFile = contracts::read(&earlier).ok()?;
+    /// As much of `dataset.json` as is needed: it lists every file.
+    #[derive(serde::Deserialize)]
+    struct Earlier {
+        groups: BTreeMap<String, String>,
+    }
+    let earlier = std::io::BufReader::new(files::open(&earlier).ok()?);
+    let earlier: Earlier = serde_json::from_reader(earlier).ok()?;
     let groups = assembled.groups.iter();
     let moved: Vec<String> = groups
         .filter_map(|(group, split)| {
@@ -395,7 +402,7 @@ fn assembled(
     });
     let emptied = match negatives.is_ratio() {
         _ if negatives.is_none() || !writes_negatives => Emptied::LeftOut,
-        true => Emptied::Some,
+        true => Emptied::SomeWritten,
         false => Emptied::Written,
     };
     let messages = survey.notes.messages(has_copies, emptied);

@@ -102,44 +102,37 @@ impl Area {
 fn by_rule(path: &[Area]) -> Option<Vec<Area>> {
     let rings: Vec<&[Point]> = path.iter().map(|a| a.polygon.points()).collect();
     let points: usize = rings.iter().map(|ring| ring.len()).sum();
-    // Nothing crosses a triangle or a rectangle.
+    // Of four points in one ring both rules fill the same.
     if points < 5 || points * points > MAX_EDGE_TESTS {
         return None;
     }
     let (is_even_odd, number) = (path[0].is_even_odd, path[0].path);
-    let rule = match is_even_odd {
-        true => FillRule::EvenOdd,
-        false => FillRule::NonZero,
-    };
-    let filled: Vec<Polygon> = rings
-        .simplify_shape_as::<i64>(rule)
-        .into_iter()
-        .flatten()
-        .filter_map(|ring| {
-            let rounded = |v: f64| (v * 1000.0).round() / 1000.0;
-            let ring: Vec<Point> = ring.into_iter().map(|p| p.map(rounded)).collect();
-            let polygon = Polygon::try_from(without_repeats(ring)).ok()?;
-            (!is_flat(polygon.points())).then_some(polygon)
-        })
-        .collect();
     let area = |polygons: &[Polygon]| polygons.iter().map(Polygon::signed_area).sum::<f64>().abs();
-    let enclosed = match path {
-        // What crosses itself alone is read by the even-odd rule everywhere, but for rings joined by slits.
-        [ring] if ring.polygon.parts().len() == 1 => {
-            let shapes = rings.simplify_shape_as::<i64>(FillRule::EvenOdd);
-            let rings = shapes.into_iter().flatten();
-            let rings: Vec<Polygon> = rings.filter_map(|r| Polygon::try_from(r).ok()).collect();
-            area(&rings)
+    // What crosses itself alone is read by the even-odd rule everywhere, but for rings joined by slits.
+    let is_one = path.len() == 1 && path[0].polygon.parts().len() == 1;
+    let (filled, enclosed) = match (is_one, is_even_odd) {
+        (true, true) => return None,
+        (true, false) => {
+            let filled = filled(&rings, FillRule::NonZero);
+            let is_simple = is_same(area(&filled), path[0].polygon.area());
+            if is_simple {
+                return None;
+            }
+            (filled, area(&self::filled(&rings, FillRule::EvenOdd)))
         }
-        _ => {
+        (false, _) => {
+            let rule = if is_even_odd {
+                FillRule::EvenOdd
+            } else {
+                FillRule::NonZero
+            };
             let sum = |polygons: &[Polygon]| polygons.iter().map(Polygon::area).sum::<f64>();
             let (parts, holes) = parts_and_holes(path.to_vec());
-            parts.iter().map(|part| sum(&part.parts())).sum::<f64>() - sum(&holes)
+            let enclosed = parts.iter().map(|part| sum(&part.parts())).sum::<f64>() - sum(&holes);
+            (filled(&rings, rule), enclosed)
         }
     };
-    // What rounding to thousandths of a pixel changes along an edge, and what a pixel is worth at least.
-    const SAME: f64 = 0.5;
-    if (area(&filled) - enclosed).abs() <= SAME.max(1e-4 * enclosed) {
+    if is_same(area(&filled), enclosed) {
         return None;
     }
     let area = |polygon: Polygon| {
@@ -153,6 +146,27 @@ fn by_rule(path: &[Area]) -> Option<Vec<Area>> {
         })
     };
     Some(filled.into_iter().filter_map(area).collect())
+}
+
+/// Rings around what a rule fills of some: outer ones and holes turn in different ways.
+fn filled(rings: &[&[Point]], rule: FillRule) -> Vec<Polygon> {
+    let shapes = rings.simplify_shape_as::<i64>(rule);
+    let rings = shapes.into_iter().flatten().map(|ring| {
+        let ring = ring.into_iter().map(|point| point.map(to_thousandths));
+        Polygon::try_from(without_repeats(ring.collect())).ok()
+    });
+    let rings = rings.flatten();
+    rings.filter(|ring| !is_flat(ring.points())).collect()
+}
+
+/// Rounded far below the tolerance, to remove the noise in the last bits of sines and cosines.
+pub fn to_thousandths(v: f64) -> f64 {
+    (v * 1000.0).round() / 1000.0
+}
+
+/// Whether two areas are the same but for what rounding to thousandths of a pixel changes along an edge.
+fn is_same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= f64::max(0.5, 1e-4 * b)
 }
 
 /// The rings that enclose what is filled, without those inside a ring of another path, and those around what is not filled

@@ -17,7 +17,7 @@ use quick_xml::{Reader, XmlVersion};
 use svgtypes::LengthUnit;
 
 use super::outlines::{self, MAX_POINTS, TOLERANCE, check};
-use super::rings;
+use super::rings::{self, to_thousandths};
 use super::shape::Shape;
 use crate::contracts::{Frame, Polygon};
 use crate::values::excerpt;
@@ -536,11 +536,6 @@ fn is_transparent(paint: &str) -> bool {
 
 fn is_zero(value: &str) -> bool {
     value.trim_end_matches('%').parse() == Ok(0.0)
-}
-
-/// Rounded far below the tolerance, to remove the noise in the last bits of sines and cosines.
-fn to_thousandths(v: f64) -> f64 {
-    (v * 1000.0).round() / 1000.0
 }
 
 /// The attributes of an element that matter here, by local name, with character references resolved.

@@ -11,9 +11,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::contracts::{self, Download, MappedFile, PackedImage};
+use crate::contracts::{self, Download, MappedFile, PackedImage, is_within_folder};
 use crate::error::Error;
-use crate::files::{self, KnownPack};
+use crate::files::KnownPack;
 use crate::http::for_journal;
 
 /// The place of an image in an [`Index`].
@@ -81,14 +81,6 @@ struct Line<'a> {
     pack: Option<PackedImage>,
 }
 
-impl Line<'_> {
-    /// Whether the file, and the pack that it may be in, lie in the folder of the journal: a folder may come from somebody else.
-    fn is_within(&self) -> bool {
-        let pack = self.pack.as_ref().map(|pack| pack.tar.as_str());
-        files::is_path_within(&self.path) && pack.is_none_or(files::is_path_within)
-    }
-}
-
 /// How much of a journal is in memory while it is read, in bytes.
 const BLOCK: usize = 8 << 20;
 
@@ -151,7 +143,7 @@ impl Index {
             *number += 1;
             let is_last = at_end && sound + line.len() == block.len();
             match parsed {
-                Some(parsed) if !parsed.is_within() => {
+                Some(parsed) if !is_within_folder(&parsed.path, parsed.pack.as_ref()) => {
                     return Err((*number, "path leaves the folder of the journal"));
                 }
                 Some(parsed) => {

@@ -1,4 +1,5 @@
-//! JSON as annotation tools and scripts write it: with `NaN`; numbers as texts. Records are kept as text until they are read one by one, so that one bad record is not that of the others.
+//! JSON as annotation tools and scripts write it: with `NaN`; numbers as texts. Records are kept as text until they are read one by
+//! one, so that one bad record is not that of the others.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -5,6 +5,7 @@
 
 mod annotation_pages;
 mod annotations;
+mod bodies;
 mod canvases;
 pub mod change_discovery;
 mod collection;

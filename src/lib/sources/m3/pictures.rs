@@ -85,8 +85,7 @@ fn count_boxes(found: &mut Found) {
 }
 
 fn is_part(annotation: &Annotation) -> bool {
-    let mut regions = annotation.regions.iter();
-    regions.any(|r| r.fragment.is_some() || r.svg.is_some() || r.point.is_some())
+    !annotation.regions.iter().all(Region::is_whole)
 }
 
 /// Pages and moments may report the same record: it is rejected once.

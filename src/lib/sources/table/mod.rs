@@ -308,7 +308,7 @@ impl Reader<'_> {
                     if let Some(labels) = &labels {
                         found.source.labels.image = Some(labels[n].clone());
                     }
-                    if separated::is_missing(&found.group) {
+                    if self.columns.group.is_some() && separated::is_missing(&found.group) {
                         *self.ungrouped.entry(found.group.clone()).or_default() += 1;
                     }
                     self.found.observations.push(found);

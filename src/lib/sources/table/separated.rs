@@ -331,6 +331,10 @@ pub fn is_missing(cell: &str) -> bool {
         "..",
         "...",
     ];
+    // No such word is longer; a blank between its letters is.
+    if cell.len() > 64 {
+        return false;
+    }
     let cell = cell.to_lowercase().replace(char::is_whitespace, "");
     let is_dash = cell
         .chars()
