@@ -228,8 +228,18 @@ mod tests {
     fn workers_are_numbered_as_schedulers_number_them() {
         // (variables, shards of the plan, index and count; or words of the error)
         type Case = (&'static str, Option<u64>, Result<(u64, u64), &'static str>);
-        let cases: [Case; 20] = [
+        let cases: [Case; 22] = [
             ("", None, Err("no scheduler")),
+            (
+                "JOB_COMPLETION_INDEX=1 RECTO_SHARDS=0",
+                None,
+                Err("nothing says how many"),
+            ),
+            (
+                "SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=18446744073709551615 SLURM_ARRAY_TASK_COUNT=2",
+                None,
+                Ok((1, 2)),
+            ),
             (
                 "SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_MAX=6 SLURM_ARRAY_TASK_COUNT=4",
                 None,

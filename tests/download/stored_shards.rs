@@ -603,3 +603,38 @@ fn what_a_store_cannot_unite_is_refused_with_words() {
             .all(|request| source_of(request).is_none())
     );
 }
+
+#[test]
+fn what_somebody_put_in_place_of_an_image_in_a_store_is_kept_and_told() {
+    let archive = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one_of(plain("a", archive.url("/a.jpg")));
+    let (files, store) = sound();
+    let call = [
+        "localizations.json",
+        "s3://there/set",
+        "--scratch",
+        "scratch",
+    ];
+    let download = |more: &[&str]| {
+        run(
+            &work,
+            &store,
+            "download",
+            &[&call[..], &FAST, more].concat(),
+        )
+    };
+    download(&[]).exits(0);
+    let key = "set/reef/a.jpg".to_owned();
+    for (n, more) in [&["--verify"][..], &["--overwrite"]].iter().enumerate() {
+        let edited = format!("edited {n}").into_bytes();
+        files.lock().unwrap().insert(key.clone(), edited.clone());
+        let ran = download(more);
+        ran.exits(0).says(&["s3://there/set/.recto/altered"]);
+        let now = files.lock().unwrap();
+        assert_eq!(now[&key], jpeg(1), "{more:?}");
+        let is_kept = |(name, bytes): (&String, &Vec<u8>)| {
+            name.starts_with("set/.recto/altered/") && *bytes == edited
+        };
+        assert!(now.iter().any(is_kept), "{more:?}: {:?}", now.keys());
+    }
+}

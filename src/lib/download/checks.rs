@@ -7,7 +7,7 @@ use crate::iiif::{AnswerSize, QuotedRequest};
 use crate::pixels::{self, VerifiedFile};
 
 /// TIFF files may be so many times as large as others: they hold uncompressed pixels.
-pub const TIFF: u64 = 8;
+pub const TIFF_FACTOR: u64 = 8;
 
 /// Refuses what its first bytes show to be no image, before the rest of it is read. Only a TIFF may have `most` bytes.
 ///
@@ -18,7 +18,7 @@ pub fn check_start(start: &[u8], most: u64) -> Result<u64, Error> {
     let most = if pixels::is_tiff(start) {
         most
     } else {
-        most / TIFF
+        most / TIFF_FACTOR
     };
     Ok(pixels::most_of_jpeg(start).map_or(most, |of_jpeg| of_jpeg.min(most)))
 }
@@ -29,7 +29,7 @@ pub fn check_start(start: &[u8], most: u64) -> Result<u64, Error> {
 /// It is no image.
 pub fn check_start_of_any_image(start: &[u8], most: u64) -> Result<u64, Error> {
     match pixels::is_unread_image(start) {
-        true => Ok(most / TIFF),
+        true => Ok(most / TIFF_FACTOR),
         false => check_start(start, most),
     }
 }

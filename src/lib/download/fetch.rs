@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::checks::{
-    KnownSize, TIFF, check_min_size, check_sha256, check_size, check_start,
+    KnownSize, TIFF_FACTOR, check_min_size, check_sha256, check_size, check_start,
     check_start_of_any_image,
 };
 use super::destination::{Destination, Earlier};
@@ -368,7 +368,7 @@ impl<'a> Journey<'a> {
                 true => check_start_of_any_image,
                 false => check_start,
             }),
-            ..Request::image(url, self.to.max_bytes.saturating_mul(TIFF)).logged(&self.log)
+            ..Request::image(url, self.to.max_bytes.saturating_mul(TIFF_FACTOR)).logged(&self.log)
         };
         let check = async |_: &SavedResponse| {
             let declared = self.image.image.sha256.clone();

@@ -344,6 +344,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rate_is_none_or_one_that_a_clock_can_wait_for() {
+        for (text, wanted) in [
+            ("0", Some(0.0)),
+            ("0.5", Some(0.5)),
+            ("0.000001", Some(1e-6)),
+            ("1e-300", None),
+            ("-1", None),
+            ("inf", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(rate(text).ok(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_one_by_http_and_by_https() {
+        for (url, wanted) in [
+            ("http://a.example/1", "a.example"),
+            ("https://a.example./1", "a.example"),
+            ("https://A.example:443/1", "a.example"),
+            ("http://a.example:443/1", "a.example"),
+            ("http://a.example:8080/1", "a.example:8080"),
+        ] {
+            let found = server_of(&url::Url::parse(url).unwrap());
+            assert_eq!(found.as_deref(), Some(wanted), "{url}");
+        }
+    }
+
+    #[test]
     fn rewrite_splits_where_the_new_url_starts() {
         let cases = [
             ("https://a/=http://b/", Some(("https://a/", "http://b/"))),

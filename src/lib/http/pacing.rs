@@ -736,6 +736,26 @@ mod tests {
     }
 
     #[test]
+    fn two_hosts_of_one_server_keep_their_distance_together() {
+        let start = Instant::now();
+        let limit = RequestLimit {
+            at_once: 16,
+            per_second: 1.0,
+        };
+        let pacing = || Pacing::new(start, limit, Judgment::new(20, 12));
+        let mut one = pacing();
+        let mut other = pacing().beside(&one);
+        assert!(matches!(one.turn(start, false, false), Turn::Go));
+        assert_eq!(next(&mut other, start, Duration::ZERO).unwrap(), SECOND);
+        assert!(matches!(other.turn(start + SECOND, false, false), Turn::Go));
+        assert_eq!(next(&mut one, start, SECOND).unwrap(), 2 * SECOND);
+        assert_eq!(
+            next(&mut pacing(), start, Duration::ZERO).unwrap(),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
     fn an_overloaded_host_is_paused_for_longer_and_longer() {
         let start = Instant::now();
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));

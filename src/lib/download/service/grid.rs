@@ -119,6 +119,12 @@ mod tests {
     }
 
     #[test]
+    fn an_image_without_extent_takes_no_regions() {
+        let found = fewest(0, 0, &limits(1000, 1000, u64::MAX), true);
+        assert_eq!(cells([0, 0], [0, 0], found).count(), 0);
+    }
+
+    #[test]
     fn the_fewest_regions() {
         let cases = [
             // (image, limits, region, requests)
