@@ -87,6 +87,14 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
             "bearer = \"abc\"\n",
             "secrets must not be written in this file",
         ),
+        (
+            "[download]\nbudget-store = \"redis://:s3cret@cache.example/0\"\n",
+            "recto.toml:2: budget-store: secrets must not be written in this file",
+        ),
+        (
+            "[download]\nrewrite = [\"https://a.example/=http://me:pw@b.example/\"]\n",
+            "set the variable RECTO_DOWNLOAD_REWRITE to the URL instead",
+        ),
         ("bearer = { enf = \"A\" }\n", "expected { env = \"NAME\" }"),
         (
             "[digest.iiif]\nconfig = \"config.ini\"\n",

@@ -126,6 +126,39 @@ fn cells_that_say_there_is_no_group_are_told_where_they_make_one() {
 }
 
 #[test]
+fn a_condition_that_leaves_nothing_out_for_want_of_its_key_is_told() {
+    let work = Workdir::new();
+    let rows = "url,plate,depth\nhttps://a.example/1.jpg,600,\nhttps://a.example/2.jpg,601,5\n";
+    work.write("t.csv", rows);
+    let cases: [(&[&str], usize, Option<&str>); 5] = [
+        (
+            &["plaet!=600"],
+            2,
+            Some(
+                "--where 'plaet!=600' leaves nothing out: there is no `plaet`; there are depth, plate, label",
+            ),
+        ),
+        (&["plate!=600"], 1, None),
+        (&["PLATE!=9"], 2, None),
+        (&["depth!=5"], 1, None),
+        (&["plate=601", "plaet!=600"], 1, Some("'plaet!=600'")),
+    ];
+    for (conditions, kept, note) in cases {
+        let mut args = vec!["table", "t.csv", "-o", "digest.json", "--url-column", "url"];
+        args.extend(conditions.iter().flat_map(|text| ["--where", text]));
+        let ran = work.run("digest", &args);
+        assert_eq!(texts(&work, "/id").len(), kept, "{conditions:?}");
+        let parts: Vec<&str> = note.into_iter().collect();
+        let said = ran.exits(0).says(&parts).stderr();
+        assert_eq!(
+            said.contains("leaves nothing out"),
+            note.is_some(),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn rows_without_an_image_are_rejected_by_row() {
     let work = Workdir::new();
     work.write("t.jsonl", "{\"url\": \"https://a.example/1.jpg\"}\n{\"url\": null, \"x\": 1}\n{\"url\"\n{\"url\": \"https://a.example/1.jpg\"}\n");

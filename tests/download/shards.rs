@@ -549,6 +549,42 @@ fn a_merged_image_that_somebody_edited_is_kept_and_told() {
 }
 
 #[test]
+fn files_of_an_earlier_merge_whose_images_have_other_names_now_are_moved_aside_and_told() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one_of(plain("a", server.url("/a")));
+    let merge = |worker: &str| {
+        let call = ["localizations.json", worker, "--image-map", "m.json"];
+        work.run("download", &[&call[..], &FAST].concat()).exits(0);
+        let journal = format!("{worker}/downloads.jsonl");
+        // Later than what was merged before, whatever the clock says.
+        let lines = work
+            .text(&journal)
+            .replace("\"when\":\"20", "\"when\":\"21");
+        let lines = if worker == "two" {
+            lines
+        } else {
+            work.text(&journal)
+        };
+        work.write(&journal, lines);
+        work.run(
+            "shard",
+            &["merge", "all", worker, "--image-map", "map.json"],
+        )
+    };
+    merge("one").exits(0);
+    let mut renamed = plain("a", server.url("/a"));
+    renamed["group"] = json!("lagoon");
+    work.write_json("localizations.json", &set(vec![renamed]));
+    let told = "1 file of an earlier merge was moved to all/.recto/orphans: the images have other names now";
+    merge("two").exits(0).says(&[told]);
+    assert_eq!(work.read("all/lagoon/a.jpg"), jpeg(1));
+    assert_eq!(work.read("all/.recto/orphans/reef/a.jpg"), jpeg(1));
+    assert!(!work.exists("all/reef/a.jpg"));
+    let again = work.run("shard", &["merge", "all", "two", "--image-map", "map.json"]);
+    assert!(!again.exits(0).stderr().contains("earlier merge"));
+}
+
+#[test]
 fn shards_that_are_missing_are_told_again_after_the_others_were_moved() {
     let (_servers, images) = archive();
     let work = Workdir::new();

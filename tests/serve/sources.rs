@@ -377,19 +377,54 @@ fn all_of_a_jpeg_is_handed_on_as_it_is_and_without_words() {
 }
 
 #[test]
-fn a_jpeg_that_is_cut_short_is_not_filled_up_with_grey() {
-    for size in [[90, 61], [2300, 1900]] {
-        let plain = jpeg(&scene(size[0], size[1]));
-        for (bytes, status) in [
-            (&plain[..plain.len() / 2], 500),
-            (&plain[..plain.len() - 2], 200),
-        ] {
-            let (_work, server) = serving("a.jpg", bytes.to_vec());
-            for rest in ["full/max/0/default.jpg", "0,0,32,32/16,/0/default.png"] {
-                let got = server.get(&format!("/iiif/3/a/{rest}"));
-                assert_eq!(got.status, status, "{size:?} {rest}");
-            }
+fn an_image_that_is_cut_short_is_left_out_and_not_filled_up_with_grey() {
+    let encoded = |format| {
+        let mut file = std::io::Cursor::new(Vec::new());
+        scene(90, 61).write_to(&mut file, format).unwrap();
+        file.into_inner()
+    };
+    let half = |file: &[u8]| file[..file.len() / 2].to_vec();
+    let (small, large) = (jpeg(&scene(90, 61)), jpeg(&scene(2300, 1900)));
+    let png = encoded(image::ImageFormat::Png);
+    let webp = encoded(image::ImageFormat::WebP);
+    // (name, file, whether it can be shown)
+    let cases = [
+        ("half.jpg", half(&small), false),
+        ("half-large.jpg", half(&large), false),
+        ("half.png", half(&png), false),
+        ("half.webp", half(&webp), false),
+        ("last-row.png", png[..png.len() - 40].to_vec(), false),
+        // Only the mark of the end is missing, or something stands behind it.
+        ("mark.jpg", small[..small.len() - 2].to_vec(), true),
+        ("mark-large.jpg", large[..large.len() - 2].to_vec(), true),
+        ("more.png", [&png[..], b"and more"].concat(), true),
+        ("more.webp", [&webp[..], b"and more"].concat(), true),
+        ("whole.jpg", large.clone(), true),
+    ];
+    let work = Workdir::new();
+    for (name, file, _) in &cases {
+        work.write(&format!("pictures/{name}"), file);
+    }
+    let server = Serving::start(&work, &["pictures"]);
+    let ask = |name: &str, rest: &str| server.get(&format!("/iiif/3/{name}/{rest}"));
+    for (name, _, is_shown) in &cases {
+        let status = if *is_shown { 200 } else { 404 };
+        for rest in ["full/max/0/default.jpg", "0,0,32,32/16,/0/default.png"] {
+            assert_eq!(ask(name, rest).status, status, "{name} {rest}");
         }
+    }
+    // One that is damaged later is not gone.
+    work.write("pictures/whole.jpg", half(&large));
+    let got = ask("whole", "full/max/0/default.jpg");
+    let words = String::from_utf8_lossy(&got.body).into_owned();
+    assert_eq!(got.status, 500, "{words}");
+    let (_, _, err) = server.stop();
+    for (name, _, _) in cases.iter().filter(|(.., is_shown)| !is_shown) {
+        let why = "not an image that can be read: it is cut short: its end is missing";
+        assert!(
+            err.contains(&format!("left out {name}: {why}")),
+            "{name}: {err}"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ pub mod contact_sheet;
 mod crop;
 mod decode;
 pub mod encode;
+mod ending;
 mod fax;
 mod fingerprint;
 mod gif;
@@ -38,6 +39,7 @@ mod window;
 
 pub use crop::Crop;
 pub use decode::{decode, to_eight_bit, to_png};
+pub use ending::check_end;
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;

@@ -280,9 +280,9 @@ impl TomlFile<'_> {
         let values = match value.get_ref() {
             DeValue::Array(list) => list
                 .iter()
-                .map(|one| self.value(arg, &place, one.get_ref()))
+                .map(|one| self.value(stage, arg, &place, one.get_ref()))
                 .collect(),
-            one => self.value(arg, &place, one).map(|value| vec![value]),
+            one => (self.value(stage, arg, &place, one)).map(|value| vec![value]),
         };
         Ok(Setting {
             stage: stage.map(str::to_owned),
@@ -293,7 +293,13 @@ impl TomlFile<'_> {
         })
     }
 
-    fn value(&self, arg: &Arg, place: &str, value: &DeValue) -> Result<Value, Error> {
+    fn value(
+        &self,
+        stage: Option<&str>,
+        arg: &Arg,
+        place: &str,
+        value: &DeValue,
+    ) -> Result<Value, Error> {
         let option = arg.get_long().unwrap_or_default();
         let wrong = |wanted: &str| {
             Err(Error::new(format!(
@@ -319,12 +325,14 @@ impl TomlFile<'_> {
             }
             _ if !takes_value(arg) => return wrong("true or false is expected"),
             DeValue::String(text) if is_secret && !is_harmless(text) => {
-                let error = Error::new(format!(
-                    "{place}: {option}: secrets must not be written in this file"
-                ));
-                return Err(error.hint(format!(
+                return Err(written_secret(place, option).hint(format!(
                     "name a variable that holds it: {option} = {{ env = \"NAME\" }}"
                 )));
+            }
+            DeValue::String(text) if has_password(text) => {
+                let variable = variable(stage.unwrap_or("STAGE"), option);
+                return Err(written_secret(place, option)
+                    .hint(format!("set the variable {variable} to the URL instead")));
             }
             DeValue::String(text) => Value::Text(self.resolved(arg, text)),
             DeValue::Integer(number) => Value::Text(number.to_string()),
@@ -382,6 +390,22 @@ impl TomlFile<'_> {
         let before = self.text.get(..at).unwrap_or_default();
         format!("{}:{}", self.name, before.matches('\n').count() + 1)
     }
+}
+
+fn written_secret(place: &str, option: &str) -> Error {
+    Error::new(format!(
+        "{place}: {option}: secrets must not be written in this file"
+    ))
+}
+
+/// Whether a URL in a text holds a password: `redis://:secret@host`.
+fn has_password(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let server = rest.split(['/', '?', '#', ' ', ',', '=']).next();
+        let user = server.and_then(|server| server.rsplit_once('@'));
+        let password = user.and_then(|(user, _)| user.split_once(':'));
+        password.is_some_and(|(_, password)| !password.is_empty())
+    })
 }
 
 /// Whether a header says nothing of who sends it: `Accept-Language: de`, perhaps for one host.

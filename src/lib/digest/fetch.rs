@@ -247,7 +247,8 @@ impl<'a> Fetcher<'a> {
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
             let known = || self.cache.as_ref().and_then(|cache| cache.failure(&name));
-            return Ok(kept.ok_or_else(|| known().unwrap_or_else(FetchFailure::offline)));
+            let missing = || FetchFailure::offline(self.cache.is_some());
+            return Ok(kept.ok_or_else(|| known().unwrap_or_else(missing)));
         }
         if kept
             .as_ref()

@@ -87,6 +87,8 @@ pub struct Blame {
 /// What was seen of one condition.
 #[derive(Debug, Default)]
 struct Seen {
+    /// Whether any image or box has its key.
+    has_key: bool,
     /// Whether it holds for an image.
     holds: bool,
     /// The values of its key.
@@ -159,21 +161,42 @@ impl Blame {
         if let Some(label) = labels(image).first() {
             self.labels.add(label);
         }
+        for (condition, seen) in filter.conditions.iter().zip(&mut self.conditions) {
+            seen.holds = seen.holds || condition.holds(image);
+            let values = condition.values(image);
+            values.iter().for_each(|value| seen.values.add(value));
+        }
+    }
+
+    /// Looks at the keys of any image, as long as that of a condition has not been seen.
+    pub fn see_keys(&mut self, filter: &Filter, image: &Observation) {
+        if self.conditions.iter().all(|seen| seen.has_key) {
+            return;
+        }
         self.has_boxes |= !image.annotations.is_empty();
         add_keys(&mut self.keys, image.metadata.keys());
         let boxes = image.annotations.iter();
         add_keys(&mut self.box_keys, boxes.flat_map(|b| b.attributes.keys()));
         for (condition, seen) in filter.conditions.iter().zip(&mut self.conditions) {
-            seen.holds = seen.holds || condition.holds(image);
-            if condition.is_about_boxes() {
-                let boxes = image.annotations.iter();
-                let values = boxes.flat_map(|b| box_values(image, b, condition.box_key()));
-                values.for_each(|value| seen.values.add(&value));
-            } else {
-                let values = values(image, &condition.key);
-                values.into_iter().for_each(|value| seen.values.add(value));
-            }
+            seen.has_key = seen.has_key || !condition.values(image).is_empty();
         }
+    }
+
+    /// The conditions that hold for every image because none has their key: it may be misspelt.
+    pub fn without_key(&self, filter: &Filter) -> Vec<String> {
+        let conditions = filter.conditions.iter().zip(&self.conditions);
+        let idle = conditions.filter(|(condition, seen)| {
+            let boxes_missing = condition.is_about_boxes() && !self.has_boxes;
+            !seen.has_key && !boxes_missing && condition.holds_for::<&str>(&[])
+        });
+        let told = idle.map(|(condition, seen)| {
+            format!(
+                "--where '{}' leaves nothing out{}",
+                condition.text,
+                self.missing_key(condition, seen)
+            )
+        });
+        told.collect()
     }
 
     /// Why no image is left: the filter that matches none even alone, else all filters together; and what helps.
@@ -296,6 +319,21 @@ fn add_keys<'a>(all: &mut BTreeSet<String>, keys: impl Iterator<Item = &'a Strin
 }
 
 impl Condition {
+    /// The values of its key that an image has, or its boxes.
+    fn values(&self, observation: &Observation) -> Vec<String> {
+        match self.is_about_boxes() {
+            true => {
+                let boxes = observation.annotations.iter();
+                let values = boxes.flat_map(|b| box_values(observation, b, self.box_key()));
+                values.collect()
+            }
+            false => {
+                let values = values(observation, &self.key).into_iter();
+                values.map(str::to_owned).collect()
+            }
+        }
+    }
+
     /// Whether it holds for an image, or for any of its boxes.
     fn holds(&self, observation: &Observation) -> bool {
         if !self.is_about_boxes() {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::vec::IntoIter;
 
+use super::attached::Attached;
 use super::harvest::{Contents, ImageKey, manifest_key};
-use super::join::{Attached, Joined, Joiner};
+use super::join::{Joined, Joiner};
 use super::spool::{Spool, Stored};
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;

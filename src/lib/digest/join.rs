@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::quoted_parts::in_service;
 use crate::contracts::{Annotation, ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
 use crate::image_names::{IdIndex, far};
-use crate::selectors::{self, Part, fragment};
+use crate::selectors;
 use crate::sources::{Hung, ImageName, Lost, Placed};
 use crate::summary::Reject;
 
@@ -554,103 +555,9 @@ fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// The annotations of an image so far: where those with one hash stand. A page has ten thousand words, which come in lists.
-#[derive(Debug, Default)]
-pub struct Attached {
-    places: HashMap<u64, Vec<usize>>,
-}
-
-impl Attached {
-    /// Adds annotations to the image, except those that it has already, since one list may be reached in two ways. Returns how
-    /// many those are.
-    pub fn add(&mut self, observation: &mut Observation, annotations: Vec<Annotation>) -> u64 {
-        let all = &mut observation.annotations;
-        if self.places.is_empty() && !annotations.is_empty() {
-            for (place, annotation) in all.iter().enumerate() {
-                let places = self.places.entry(hash_of(annotation));
-                places.or_default().push(place);
-            }
-        }
-        let mut folded = 0;
-        for annotation in annotations {
-            let places = self.places.entry(hash_of(&annotation)).or_default();
-            match places.iter().any(|place| all[*place] == annotation) {
-                true => folded += 1,
-                false => {
-                    places.push(all.len());
-                    all.push(annotation);
-                }
-            }
-        }
-        folded
-    }
-}
-
-/// Differs for almost all annotations that differ, also where a document gives one id to many.
-fn hash_of(annotation: &Annotation) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    annotation.id.hash(&mut hasher);
-    let order = annotation.attributes.get("order");
-    order.map(ToString::to_string).hash(&mut hasher);
-    for body in &annotation.bodies {
-        body.value.hash(&mut hasher);
-    }
-    for region in &annotation.regions {
-        (&region.fragment, &region.svg).hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-/// Maps a region of the image that a request returns to pixels of the service's image; none if that is not possible.
-fn in_service(request: &QuotedRequest, region: &Region) -> Option<Region> {
-    let of_all = request.region == "full";
-    let in_words = match request.region.strip_prefix("pct:") {
-        Some(share) => format!("xywh=percent:{share}"),
-        None => format!("xywh={}", request.region),
-    };
-    let fragment = match &region.fragment {
-        _ if region.is_whole() && of_all => None,
-        _ if region.is_whole() && request.region != "square" => Some(in_words),
-        _ if of_all && request.is_full_size() => return Some(region.clone()),
-        Some(part) if region.svg.is_none() && request.is_upright() => {
-            let part = match request.is_full_size() {
-                true => part.clone(),
-                false => share(request, part)?,
-            };
-            match of_all {
-                true => Some(part),
-                false => Some(selectors::nested_fragment(&in_words, &part)?),
-            }
-        }
-        _ => return None,
-    };
-    Some(Region {
-        fragment,
-        ..Region::default()
-    })
-}
-
-/// A part of what a request returns, as a share of it; none if it is in pixels, and it is not known how many there are.
-fn share(asked: &QuotedRequest, part: &str) -> Option<String> {
-    let [x, y, width, height] = match fragment::part(part).ok()? {
-        Part::Percent(_) => return Some(part.to_owned()),
-        Part::Pixels(numbers) => numbers,
-        Part::All | Part::Square => return None,
-    };
-    let (Some(w), Some(h)) = asked.asked_size() else {
-        return None;
-    };
-    // The answer is at most as large.
-    if asked.size.contains('!') {
-        return None;
-    }
-    let (sx, sy) = (100.0 / f64::from(w), 100.0 / f64::from(h));
-    let (x, y, width, height) = (x * sx, y * sy, width * sx, height * sy);
-    Some(format!("xywh=percent:{x},{y},{width},{height}"))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::attached::Attached;
     use super::*;
 
     struct All {
@@ -896,29 +803,5 @@ mod tests {
         let problem =
             "target is a part of an annotation, which does not have a size: https://a/painting";
         assert_eq!(place("https://a/painting", part), refused(problem));
-    }
-
-    /// Some documents give one id to all.
-    #[test]
-    fn annotations_are_attached_once_in_whatever_lists_they_come() {
-        let annotation = |id: &str, text: &str, order: u32| Annotation {
-            id: id.into(),
-            bodies: vec![crate::contracts::Body {
-                value: text.into(),
-                ..Default::default()
-            }],
-            attributes: [("order".to_owned(), order.into())].into(),
-            ..Annotation::default()
-        };
-        let mut image = Observation::default();
-        image.annotations.push(annotation("w", "a", 1));
-        let mut attached = Attached::default();
-        let lists = [
-            vec![annotation("w", "a", 1), annotation("w", "b", 1)],
-            vec![annotation("w", "a", 2), annotation("w", "b", 1)],
-            vec![annotation("x", "a", 1)],
-        ];
-        let folded = lists.map(|list| attached.add(&mut image, list));
-        assert_eq!((folded, image.annotations.len()), ([1, 1, 0], 4));
     }
 }

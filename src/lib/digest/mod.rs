@@ -6,6 +6,7 @@
 //! [`spool`] until the digest is written. The output does not depend on the order in which answers arrive.
 
 mod activity_streams;
+mod attached;
 mod boxes;
 mod cache;
 mod changes;
@@ -21,6 +22,7 @@ mod join;
 mod lock;
 mod no_images;
 mod options;
+mod quoted_parts;
 mod recent;
 mod reviews;
 mod select;
@@ -213,6 +215,7 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
             .insert("boxes_kept".into(), selected.boxes_kept);
         summary.count("boxes_filtered", selected.boxes_filtered);
     }
+    summary.notes.extend(selected.blame.without_key(filter));
     if filter.is_about_boxes() {
         let boxes = counted(selected.boxes_filtered, "box", "boxes");
         summary.notes.push(format!("{boxes} left out by --where"));

@@ -26,7 +26,7 @@ pub struct Selected {
     pub folded: u64,
     /// Concepts of the boxes that are kept.
     pub concepts: BTreeSet<String>,
-    /// Why no image is kept, if none is.
+    /// Why no image is kept, if none is, and which conditions left out nothing.
     pub blame: Blame,
     /// Of the images asked for, those that are kept.
     pub kept_ids: HashSet<String>,
@@ -60,6 +60,7 @@ pub fn select(
     };
     for image in images.iter() {
         let (_, mut image) = image?;
+        selected.blame.see_keys(filter, &image);
         let is_kept = selected.kept < limit.unwrap_or(u64::MAX) && is_wanted(filter, &image);
         selected.is_kept.push(is_kept);
         let all = boxes(&image);

@@ -59,6 +59,8 @@ pub struct United {
     pub placed: u64,
     /// Paths of files that people put there, or changed there, and that were kept elsewhere.
     pub altered: Vec<String>,
+    /// How many files of an earlier merge were moved aside, whose images have other names now.
+    pub left: u64,
 }
 
 /// Where folders are united: on the disk, or in an object store.

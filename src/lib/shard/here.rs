@@ -11,7 +11,7 @@ use crate::contracts::MappedFile;
 use crate::download::names::OutputFolder;
 use crate::download::shard_mark::MergedInto;
 use crate::download::state::journal::Journal;
-use crate::download::state::moves::make_room;
+use crate::download::state::moves::{self, make_room};
 use crate::error::Error;
 use crate::files::{self, Content};
 
@@ -74,6 +74,7 @@ impl Here {
         for folder in folders {
             files::sync_folder(&folder).map_err(|e| files::cannot_write(&folder, e))?;
         }
+        united.left = left(&folder, &own, best)?;
         Ok(united)
     }
 
@@ -146,6 +147,24 @@ impl Place for Here {
         }
         Ok(())
     }
+}
+
+/// Moves the files of an earlier merge aside whose images have other names now. Returns how many there are.
+fn left(
+    folder: &OutputFolder,
+    own: &HashMap<String, String>,
+    best: &BestLines,
+) -> Result<u64, Error> {
+    let places: HashSet<String> = best
+        .values()
+        .map(|found| found.place().to_lowercase())
+        .collect();
+    let left = own.iter().filter(|(path, sha256)| {
+        !places.contains(&path.to_lowercase()) && folder.content(path).is(sha256)
+    });
+    let left: BTreeSet<&str> = left.map(|(path, _)| &**path).collect();
+    moves::set_aside(folder, moves::ORPHANS, left.iter().copied())?;
+    Ok(left.len() as u64)
 }
 
 /// The packs with an image that counts, by the number of the folder.

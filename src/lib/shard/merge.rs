@@ -15,6 +15,7 @@ use crate::contracts::{self, Failure};
 use crate::download::names::OutputFolder;
 use crate::download::state::failed;
 use crate::download::state::journal::Journal;
+use crate::download::state::moves;
 use crate::download::summary::{Verified, reject, write_map};
 use crate::error::Error;
 use crate::files;
@@ -50,6 +51,7 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     let altered: Vec<&str> = united.altered.iter().map(String::as_str).collect();
     let note = Verified::note_of_altered(&OutputFolder::new(options.output_dir.clone()), &altered);
     summary.notes.extend(note);
+    summary.notes.extend(note_of_left(options, united.left));
     let there = best.iter().map(|(id, best)| (&**id, best.mapped(&packs)));
     write_map(&options.image_map, &options.output_dir, there)?;
     let failures = failures(options, &all, &best)?;
@@ -77,6 +79,21 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     summary.hint = (!failures.is_empty())
         .then(|| format!("{} lists what is missing", options.failures.display()));
     Ok(())
+}
+
+fn note_of_left(options: &MergeOptions, left: u64) -> Option<String> {
+    let folder = OutputFolder::new(options.output_dir.clone());
+    let aside = folder.work.join(moves::ORPHANS);
+    let files = counted(
+        left,
+        "file of an earlier merge was",
+        "files of an earlier merge were",
+    );
+    let note = format!(
+        "{files} moved to {}: the images have other names now",
+        aside.display()
+    );
+    (left > 0).then_some(note)
 }
 
 /// What no worker has: of several rows about one image that of the most requests.

@@ -179,9 +179,13 @@ impl FetchFailure {
         }
     }
 
-    /// A document that is not in the cache, with `--offline`.
-    pub fn offline() -> Self {
-        FetchFailure::of(OFFLINE)
+    /// A document that is not in the cache, with `--offline`. Where there is a cache, it may be filled later, such as by other
+    /// workers.
+    pub fn offline(has_cache: bool) -> Self {
+        FetchFailure {
+            may_pass: has_cache,
+            ..FetchFailure::of(OFFLINE)
+        }
     }
 
     /// Whether the problem of a reject is that of [`FetchFailure::offline`].

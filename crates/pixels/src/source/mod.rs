@@ -30,7 +30,8 @@ use recto_jpeg::index::HuffmanTables;
 use recto_jpeg::pyramid::Photometric;
 use recto_jpeg::{Colour, Turn};
 use tiled::TiledSource;
-use whole::{checked, whole};
+pub use whole::checked;
+use whole::whole;
 
 /// A file that was opened.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -45,6 +46,8 @@ pub struct DiskCache {
     pub counts: TierCounts,
     /// Bytes in each of the [`SHARDS`]: what the last survey found, plus what was written since.
     pub shards: [AtomicU64; SHARDS],
+    /// Bytes of entries that are being written.
+    unwritten: Mutex<u64>,
     /// Notified when space is needed.
     pub full: Notify,
     /// Seconds since 1970 until which nothing is written.
@@ -75,6 +78,7 @@ impl DiskCache {
             time: settings.kept_for(),
             counts,
             shards: [const { AtomicU64::new(0) }; SHARDS],
+            unwritten: Mutex::new(0),
             full: Notify::new(),
             paused: AtomicU64::default(),
             has_failed: AtomicBool::default(),
@@ -134,20 +138,35 @@ impl DiskCache {
     pub fn put(&self, key: &CacheKey, body: &[u8]) {
         let now = seconds(SystemTime::now());
         let size = size((HEAD + body.len()) as u64);
-        let is_full = self.most.is_some_and(|most| self.bytes() + size > most);
-        if is_full {
-            self.full.notify_one();
-        }
-        if is_full || now < self.paused.load(Ordering::Relaxed) {
+        if now < self.paused.load(Ordering::Relaxed) || !self.reserve(size) {
             return one(&self.counts.skipped);
         }
-        match cache_file::put(&self.path(key), &[&entry::head(key, now, body), body]) {
-            Ok(()) => {
-                one(&self.counts.stored);
-                self.shards[shard_of(&key.owner)].fetch_add(size, Ordering::Relaxed);
-            }
+        let put = cache_file::put(&self.path(key), &[&entry::head(key, now, body), body]);
+        if put.is_ok() {
+            self.shards[shard_of(&key.owner)].fetch_add(size, Ordering::Relaxed);
+        }
+        *self.unwritten() -= size;
+        match put {
+            Ok(()) => one(&self.counts.stored),
             Err(e) => self.failed(now, &e),
         }
+    }
+
+    /// Whether an entry of this size fits beside what is stored and what others are writing; if so, it counts among the latter.
+    fn reserve(&self, size: u64) -> bool {
+        let mut unwritten = self.unwritten();
+        let fits = (self.most).is_none_or(|most| self.bytes() + *unwritten + size <= most);
+        match fits {
+            true => *unwritten += size,
+            false => self.full.notify_one(),
+        }
+        fits
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, u64> {
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failed(&self, now: u64, e: &io::Error) {

@@ -86,7 +86,11 @@ impl Prober {
         let is_pdf = is_pdf(path, &start);
         let sizes = match is_pdf {
             true => pdf::sizes(into_file(file).map_err(|e| e.to_string())?, &self.settings)?,
-            false => self.sizes(&file)?,
+            false => {
+                let sizes = self.sizes(&file)?;
+                pixels::check_end(&file, &start)?;
+                sizes
+            }
         };
         Ok(Probed {
             stamp,

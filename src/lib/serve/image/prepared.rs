@@ -122,10 +122,10 @@ impl Prepared {
 }
 
 /// Whether a prepared file exists and was made after the last change of its source. The time of the last status change
-/// decides: a file of the same length and date may have been replaced.
+/// decides: a file of the same length and date may have been replaced, also in the tick of the clock in which it was prepared.
 pub fn is_fresh(path: &Path, now: &Metadata) -> bool {
     let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
-    std::fs::metadata(path).is_ok_and(|made| made.is_file() && changed(&made) >= changed(now))
+    std::fs::metadata(path).is_ok_and(|made| made.is_file() && changed(&made) > changed(now))
 }
 
 fn key(id: &str) -> String {
