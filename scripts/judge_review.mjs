@@ -533,6 +533,39 @@ await check("covered boxes can be chosen, others hidden, boxes chosen in the lis
   await r.close();
 });
 
+await check("keys are found by their places under other layouts, and Caps Lock changes none", async () => {
+  const r = await Reviewer.at(url, "/view/p14");
+  const [box] = await r.boxes();
+  await r.click(await r.middle(box.bbox));
+  const send = (key, code, more = {}) =>
+    r.page.evaluate(
+      (given) => document.getElementById("canvas").dispatchEvent(new KeyboardEvent("keydown", given)),
+      { key, code, bubbles: true, cancelable: true, ...more },
+    );
+  const hides = () => r.page.getAttribute("[data-do=others]", "aria-pressed");
+  for (const [key, wanted] of [["H", "true"], ["י", "false"], ["р", "true"], ["h", "false"]]) {
+    await send(key, "KeyH");
+    assert.equal(await hides(), wanted, key);
+  }
+  // A class by an Arabic digit and by the bare key of a French layout; then all is taken back.
+  const concepts = [];
+  for (const [key, code] of [["\u0662", "Digit2"], ["é", "Digit2"], ["1", "Digit1"]]) {
+    await send(key, code);
+    await r.saved();
+    concepts.push((await r.boxes()).find(({ id }) => id === box.id).concept);
+  }
+  assert(concepts[0] === concepts[1] && concepts[1] !== concepts[2], `${concepts}`);
+  for (let n = 0; n < 3; n++) await send("ז", "KeyZ", { ctrlKey: true });
+  await r.saved();
+  assert.equal((await r.boxes()).find(({ id }) => id === box.id).concept, box.concept);
+  // What accepts all is Shift and A, whatever Caps Lock says.
+  await send("A", "KeyA");
+  await wait(300);
+  assert.equal(r.segment, "p14");
+  assert.notEqual((await r.held()).state, "accepted");
+  await r.close();
+});
+
 await check("the grid shows boxes and comes back to where it was", async () => {
   const r = await Reviewer.at(url, "/");
   await r.page.waitForFunction(() => document.querySelectorAll(".thumb canvas").length > 3);

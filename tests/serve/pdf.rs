@@ -327,6 +327,16 @@ fn two_files_never_share_an_id() {
     let widths = ["a;2", "a.pdf", "a.pdf;2", "b.png", "b.pdf", "b.pdf;2"].map(width);
     assert_eq!(widths, [20, 400, 200, 20, 400, 200].map(Value::from));
     assert_eq!(server.get("/iiif/3/b/info.json").status, 404);
+    // Pages that are there keep their ids.
+    let work = Workdir::new();
+    work.write("papers/a.pdf", report());
+    let server = Serving::start(&work, &["papers"]);
+    work.write("papers/a;2.png", picture(20, 10));
+    crate::robust::signal(&server, "-HUP");
+    let width = |id: &str| server.json(&format!("/iiif/3/{id}/info.json"))["width"].clone();
+    recto_testkit::wait_until(|| server.get("/iiif/3/a;2.png/info.json").status == 200);
+    let widths = ["a;2.png", "a", "a;2", "a.pdf;2"].map(width);
+    assert_eq!(widths, [20, 400, 200, 200].map(Value::from));
 }
 
 #[test]

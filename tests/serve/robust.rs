@@ -271,6 +271,22 @@ fn corrections_survive_what_is_read_again() {
     wait_until(|| server.get("/iiif/3/b/info.json").status == 200);
     let boxes = server.json("/pages/image/a.json")["boxes"].clone();
     assert_eq!(boxes[0]["concept"], "aleph");
+    // What does not fit any more is told with its reason, and what is told is not told again.
+    work.write("new.png", picture(3, 90))
+        .write("pictures/broken.png", "no image");
+    std::fs::rename(work.path("new.png"), work.path("pictures/a.png")).unwrap();
+    signal(&server, "-HUP");
+    wait_until(|| server.json("/iiif/3/a/info.json")["width"] == 3);
+    work.write("pictures/c.png", picture(7, 5));
+    signal(&server, "-HUP");
+    wait_until(|| server.get("/iiif/3/c/info.json").status == 200);
+    let (_, _, err) = server.stop();
+    let told = |words: &str| err.lines().filter(|line| line.contains(words)).count();
+    let correction = "left out line 1: correction cannot be applied: it was drawn on 200 x 100";
+    for words in ["left out broken.png: not an image", correction] {
+        assert_eq!(told(words), 1, "{words}: {err}");
+    }
+    assert!(err.contains("read again: 3 images, 2 left out"), "{err}");
 }
 
 #[test]

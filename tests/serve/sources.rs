@@ -851,9 +851,15 @@ fn all_pages_of_a_tiff_are_served() {
         writer.link(link, start);
         link = next;
     }
-    let (_work, server) = serving("a.tif", writer.bytes);
+    let (work, server) = serving("a.tif", writer.bytes);
     let list = server.json("/pages/images.json");
     assert_eq!(list["images"].as_array().map(Vec::len), Some(PAGES));
     let last = server.image(&format!("/iiif/3/a%3B{PAGES}/full/max/0/default.png"));
     assert_eq!(last.into_luma8()[(3, 3)].0, [9]);
+    // Beside what is called like one of its pages it keeps its suffix, as a PDF does.
+    work.write("pictures/a;2.png", crate::running::picture(20, 10));
+    let server = Serving::start(&work, &["pictures"]);
+    let width = |id: &str| server.json(&format!("/iiif/3/{id}/info.json"))["width"].clone();
+    let widths = ["a;2", "a.tif", "a.tif;2"].map(width);
+    assert_eq!(widths, [20, 8, 8].map(serde_json::Value::from));
 }

@@ -31,7 +31,7 @@ use catalogue::{Catalogue, Loaded, Prober, SharedCatalogue};
 use config::Config;
 use load::load;
 use presentation::uris::Uris;
-use rescan::Rescan;
+use rescan::{MOST_TOLD, Rescan};
 use review::classes;
 use review::file::ReviewFile;
 use site::Classes;
@@ -60,8 +60,6 @@ pub mod review;
 pub mod site;
 pub mod web;
 
-/// How many of the files that are left out are told at the start.
-const MOST_TOLD: usize = 100;
 /// Threads that talk to clients.
 const THREADS: usize = 2;
 
@@ -162,6 +160,9 @@ fn stage(
         renderer: renderer.clone(),
         reviews: reviews.clone(),
         auth: auth.clone(),
+        told: Arc::new(Mutex::new(rescan::lines(
+            &summary.rejects.iter().collect::<Vec<_>>(),
+        ))),
     };
     let router = Router {
         request_classes: RequestClasses::new(config.requests),

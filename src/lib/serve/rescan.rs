@@ -1,6 +1,7 @@
 //! Reads again what there is to serve: at SIGHUP, and with `--watch` every few seconds. Files that did not change are not
 //! opened.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,10 @@ use super::options::Options;
 use super::review::file::ReviewFile;
 use super::web::access_log::AccessLog;
 use crate::error::Error;
-use crate::summary::counted;
+use crate::summary::{Reject, counted};
+
+/// The most files and corrections that are named at once; a longer list hides more than it tells.
+pub const MOST_TOLD: usize = 100;
 
 /// What is needed to read everything again.
 #[derive(Clone)]
@@ -31,6 +35,14 @@ pub struct Rescan {
     pub reviews: Option<Arc<Mutex<ReviewFile>>>,
     /// Who may see what, by keys in files that are read again at SIGHUP.
     pub auth: Option<Arc<Auth>>,
+    /// What was left out when it was last read, in lines: only what is new is told.
+    pub told: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// What is left out and why, in lines.
+pub fn lines<'a>(rejects: impl IntoIterator<Item = &'a Reject>) -> BTreeSet<String> {
+    let line = |reject: &Reject| format!("left out {}: {}", reject.record, reject.problem);
+    rejects.into_iter().map(line).collect()
 }
 
 impl Rescan {
@@ -69,13 +81,13 @@ impl Rescan {
         let prober = Prober::new(self.pdf, self.options.most_cost());
         let prober = prober.knowing(&self.renderer.catalogue.get());
         let loaded = load(&self.options, &prober)?;
-        let left_out = loaded.rejects.len() as u64;
+        let mut rejects = loaded.rejects;
         let mut catalogue = loaded.catalogue;
         let held = self.reviews.as_ref();
         // Held until the catalogue is replaced: no correction is lost.
         let mut held = held.map(|file| file.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(file) = &mut held {
-            file.apply_again(&mut catalogue)?;
+            rejects.extend(file.apply_again(&mut catalogue)?);
         }
         let images = catalogue.images.len() as u64;
         let changed =
@@ -95,13 +107,30 @@ impl Rescan {
                 catalogue::write_served(path, &self.renderer.catalogue.get())?;
             }
         }
-        if (changed.is_ok() || is_told) && !self.options.common.quiet {
+        let news = self.news(&rejects);
+        if (changed.is_ok() || is_told || !news.is_empty()) && !self.options.common.quiet {
             notice::print(&format!(
-                "read again: {}, {left_out} left out",
-                counted(images, "image", "images")
+                "read again: {}, {} left out{news}",
+                counted(images, "image", "images"),
+                rejects.len()
             ));
         }
         Ok(())
+    }
+
+    /// What was not left out before, each with its reason, in lines.
+    fn news(&self, rejects: &[Reject]) -> String {
+        let now = lines(rejects);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let new: Vec<&String> = now.difference(&told).collect();
+        let listed = new.iter().take(MOST_TOLD).map(|line| format!("\n  {line}"));
+        let mut news: String = listed.collect();
+        let further = new.len().saturating_sub(MOST_TOLD) as u64;
+        if further > 0 {
+            news += &format!("\n  and {}", counted(further, "other", "others"));
+        }
+        *told = now;
+        news
     }
 }
 

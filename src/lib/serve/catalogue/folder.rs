@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::images::{Catalogue, Loaded};
-use super::probe::{self, Prober};
+use super::probe::{self, Probed, Prober};
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
 use crate::files::{self, Content};
@@ -52,18 +52,19 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
     let look = |name: &String| prober.probe(&Content::file(root.join(name)), home.as_deref());
     let probed: Vec<_> = names.par_iter().map(look).collect();
     let had = |name: &String| prober.known_id(&Content::file(root.join(name)));
-    let ids = Ids::of(&names, had);
+    let has_pages = |at: usize| probed[at].as_ref().is_ok_and(Probed::has_pages);
+    let ids = Ids::of(&names, had, has_pages);
     loaded.notes.extend(ids.note());
     let (mut images, mut full_names) = (Vec::new(), Vec::new());
     for (name, probed) in names.iter().zip(probed) {
         let found = probed.and_then(|probed| {
-            let id = ids.of_file(name, probed.is_pdf);
+            let id = ids.of_file(name, probed.has_pages());
             let about = match probed.is_pdf {
                 true => document(id, name),
                 false => described(id, name, root),
             };
             let content = Content::file(root.join(name));
-            let is_taken = |id: &str| ids.stems.contains_key(id);
+            let is_taken = |id: &str| ids.stems.contains_key(id) && !ids.is_page_of_held(id);
             let mut found = prober.records(about, content, home.clone(), &probed, is_taken)?;
             for image in &mut found {
                 image.name = match image.page.map(|page| page.number()) {
@@ -90,38 +91,57 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
 struct Ids<'a> {
     /// Names without suffix, and how many files have each.
     stems: HashMap<&'a str, u32>,
-    /// What stands before `;` in names: a PDF of this name would have pages with such ids.
+    /// What stands before `;` in names: a file of several pages of this name would have pages with such ids.
     marked: HashSet<&'a str>,
+    /// Of these the files of several pages that had the id without suffix before the others came.
+    held: HashSet<&'a str>,
     /// Of the names without suffix that several files have: the file whose id it was before the others came.
     first: HashMap<&'a str, &'a str>,
 }
 
 impl<'a> Ids<'a> {
-    /// The ids of files. `had` tells the id that one had before.
-    fn of<'p>(names: &'a [String], had: impl Fn(&'a String) -> Option<&'p str>) -> Self {
+    /// The ids of files. `had` tells the id that one had before, `has_pages` whether the file at a position has several pages.
+    fn of<'p>(
+        names: &'a [String],
+        had: impl Fn(&'a String) -> Option<&'p str>,
+        has_pages: impl Fn(usize) -> bool,
+    ) -> Self {
         let mut stems: HashMap<&str, u32> = HashMap::new();
         for name in names {
             *stems.entry(stem(name)).or_default() += 1;
         }
         let marked = stems.keys().filter_map(|stem| stem.rsplit_once(';'));
-        let marked = marked.map(|(cover, _)| cover).collect();
+        let marked: HashSet<&str> = marked.map(|(cover, _)| cover).collect();
+        let covers = (0..).zip(names).filter(|(at, name)| {
+            marked.contains(stem(name)) && had(name) == Some(stem(name)) && has_pages(*at)
+        });
+        let held = covers.map(|(_, name)| stem(name)).collect();
         let shared = names.iter().filter(|name| stems[stem(name)] > 1);
         let kept = shared.filter(|name| had(name) == Some(stem(name)));
         let first = kept.map(|name| (stem(name), name.as_str())).collect();
         Ids {
             stems,
             marked,
+            held,
             first,
         }
     }
 
+    /// Whether this is the id of a page of a file that had its ids before.
+    fn is_page_of_held(&self, id: &str) -> bool {
+        id.rsplit_once(';').is_some_and(|(cover, number)| {
+            self.held.contains(cover) && number.bytes().all(|digit| digit.is_ascii_digit())
+        })
+    }
+
     /// The id of a file. Two files that differ only by suffix keep it in their ids, so that neither hides the other; but as
-    /// long as the server runs, the one that was there first has its id without suffix still. A PDF keeps the suffix too
-    /// beside an image whose name looks like a page of it.
-    fn of_file<'n>(&self, name: &'n str, is_pdf: bool) -> &'n str {
+    /// long as the server runs, the one that was there first has its id without suffix still. A file of several pages keeps the
+    /// suffix too beside one whose name looks like a page of it, and that one does if the pages were there first.
+    fn of_file<'n>(&self, name: &'n str, has_pages: bool) -> &'n str {
         let stem = stem(name);
         let is_alone = self.stems[stem] == 1 || self.first.get(stem) == Some(&name);
-        match is_alone && !(is_pdf && self.marked.contains(stem)) {
+        let gives_way = has_pages && self.marked.contains(stem) && !self.held.contains(stem);
+        match is_alone && !gives_way && !self.is_page_of_held(stem) {
             true => stem,
             false => name,
         }

@@ -44,6 +44,13 @@ pub struct Probed {
     pub oddity: Option<&'static str>,
 }
 
+impl Probed {
+    /// Whether its pages have ids of their own.
+    pub fn has_pages(&self) -> bool {
+        self.is_pdf || self.sizes.len() > 1
+    }
+}
+
 impl Prober {
     /// A prober that knows no file. Images that take more than `most_cost` bytes of memory to decode are not served.
     pub fn new(settings: PdfSettings, most_cost: u64) -> Self {

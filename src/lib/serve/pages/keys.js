@@ -51,10 +51,31 @@ export const FURTHER = [
 
 const spoken = { " ": "Space" };
 
+/** What keys are called by their places, where the layout has no Latin letters. */
+const PLACES = { Comma: ",", Period: ".", Slash: "/", BracketLeft: "[", BracketRight: "]", Equal: "=", Minus: "-" };
+
+/**
+ * The key that was pressed, whatever the layout: a letter by its place where the layout has another alphabet, in upper case with
+ * Shift and only then, whatever Caps Lock says.
+ */
+function keyOf({ key, code, shiftKey }) {
+  const isForeign = key.length === 1 && key > "~";
+  const placed = isForeign ? /^(?:Key|Digit)(.)$/.exec(code)?.[1] ?? PLACES[code] ?? key : key;
+  if (!/^[a-z]$/i.test(placed)) return placed;
+  return shiftKey ? placed.toUpperCase() : placed.toLowerCase();
+}
+
+/** The digit that was pressed, 1 to 9; on some layouts digits need Shift, which is not asked for here. */
+export function digitOf(event) {
+  if (event.ctrlKey || event.metaKey || event.key.length !== 1) return null;
+  if (event.key >= "1" && event.key <= "9") return Number(event.key);
+  const placed = /^Digit([1-9])$/.exec(event.code)?.[1];
+  return placed && !event.shiftKey && !actionOf(event) ? Number(placed) : null;
+}
+
 /** The name of an action for a press of a key, if it has one. */
 export function actionOf(event) {
-  const isControl = event.ctrlKey || event.metaKey;
-  const name = `${isControl ? "Ctrl+" : ""}${isControl && event.shiftKey ? event.key.toUpperCase() : event.key}`;
+  const name = `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${keyOf(event)}`;
   const found = KEYS.find(([keys]) => keys.includes(name));
   return found && { action: found[1], needsReview: Boolean(found[3]) };
 }

@@ -1,6 +1,6 @@
 // The keyboard of the page of an image: which action a key means where.
 import { $, setting } from "./dom.js";
-import { actionOf, describe } from "./keys.js";
+import { actionOf, describe, digitOf } from "./keys.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -83,8 +83,9 @@ export function takeKeys(desk) {
     if (event.altKey || (isLetter && !$("letters").checked)) return false;
     // Enter on a button or a link is theirs.
     if (event.key === "Enter" && event.target !== canvas) return false;
-    if (isLetter && event.key >= "1" && event.key <= "9" && desk.mayEdit()) {
-      desk.review.digit(Number(event.key));
+    const digit = digitOf(event);
+    if (digit && desk.mayEdit()) {
+      desk.review.digit(digit);
       return true;
     }
     const found = actionOf(event);

@@ -34,8 +34,9 @@ pub fn groups(catalogue: &Catalogue) -> impl Iterator<Item = Group<'_>> {
     groups.map(|index| Group::new(catalogue, index))
 }
 
-/// The group of this name, or the group whose name is the URI of the manifest.
-pub fn group<'a>(catalogue: &'a Catalogue, name: &str, uris: &Uris) -> Option<Group<'a>> {
+/// The group that a decoded segment of a path stands for: that of this name, or the one whose name is the URI of the manifest.
+pub fn group<'a>(catalogue: &'a Catalogue, segment: &str, uris: &Uris) -> Option<Group<'a>> {
+    let name = uris::group_of(segment);
     let by_uri = || catalogue.group(&uris.manifest(Version::V3, name));
     let index = catalogue.group(name).or_else(by_uri)?;
     Some(Group::new(catalogue, index))

@@ -96,7 +96,12 @@ impl Uris {
 
     fn group(&self, version: Version, group: &str) -> String {
         let own = self.own("/iiif/presentation/3/", group, "/manifest.json");
-        let segment = own.map_or_else(|| segment(group), str::to_owned);
+        let segment = match own {
+            Some(segment) => segment.to_owned(),
+            // An empty segment would be lost where a proxy merges slashes.
+            None if is_blank(group) => format!("{group}{BLANK}"),
+            None => segment(group),
+        };
         format!("{}/{segment}", self.presentation(version))
     }
 
@@ -109,6 +114,22 @@ impl Uris {
         let rest = name.strip_prefix(&*self.base)?.strip_prefix(before)?;
         let segment = rest.strip_suffix(after)?;
         (!segment.is_empty() && !segment.contains(['/', '?', '#'])).then_some(segment)
+    }
+}
+
+/// What stands in paths for images without a group.
+const BLANK: char = '_';
+
+/// Whether a group has no name, or one that could be taken for that.
+fn is_blank(group: &str) -> bool {
+    group.chars().all(|c| c == BLANK)
+}
+
+/// The name of the group that a decoded segment of a path stands for.
+pub fn group_of(segment: &str) -> &str {
+    match is_blank(segment) {
+        true => segment.strip_suffix(BLANK).unwrap_or_default(),
+        false => segment,
     }
 }
 
@@ -132,6 +153,27 @@ pub fn preset_path(name: &str, segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_group_has_a_segment_of_its_own() {
+        let uris = Uris::below("http://a.example");
+        for (group, wanted) in [
+            ("", "_"),
+            ("_", "__"),
+            ("__", "___"),
+            ("_a", "_a"),
+            ("a/b", "a%2Fb"),
+        ] {
+            let manifest = uris.manifest(Version::V3, group);
+            let end = format!("/iiif/presentation/3/{wanted}/manifest.json");
+            assert!(manifest.ends_with(&end), "{manifest}");
+            if is_blank(group) {
+                assert_eq!(group_of(wanted), group);
+            }
+        }
+        // As they were before.
+        assert_eq!(group_of(""), "");
+    }
 
     #[test]
     fn names_that_are_uris_of_this_server_stay() {

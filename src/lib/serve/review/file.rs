@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::files;
 use crate::serve::catalogue::Catalogue;
 use crate::serve::image_record::ImageRecord;
-use crate::summary::Summary;
+use crate::summary::{Reject, Summary};
 
 /// The open file.
 #[derive(Debug)]
@@ -232,22 +232,22 @@ impl ReviewFile {
         Ok((corrected, id))
     }
 
-    /// Applies all corrections of the file to a catalogue that was read again.
+    /// Applies all corrections of the file to a catalogue that was read again; returns those that cannot be applied.
     ///
     /// # Errors
     /// The file cannot be read, or its name leads elsewhere.
-    pub fn apply_again(&mut self, catalogue: &mut Catalogue) -> Result<(), Error> {
+    pub fn apply_again(&mut self, catalogue: &mut Catalogue) -> Result<Vec<Reject>, Error> {
         let cannot = |e| Error::new(format!("{}: cannot be read", self.path.display())).because(e);
         self.in_place().map_err(cannot)?;
         let held = files::read(&self.path)?;
         self.length = held.len() as u64;
         self.places = index(catalogue);
-        let (mut given, _) = corrections::read(&self.path.display().to_string(), &held);
+        let (mut given, mut rejects) = corrections::read(&self.path.display().to_string(), &held);
         name_as_served(&mut given, catalogue);
-        // What fits no image was said at the start, or when it was sent.
-        corrections::apply_all(&given, &mut catalogue.images, &mut self.places);
+        let (_, unplaced) = corrections::apply_all(&given, &mut catalogue.images, &mut self.places);
         index_again(&given, catalogue);
-        Ok(())
+        rejects.extend(unplaced);
+        Ok(rejects)
     }
 
     /// Appends a whole line or nothing: half a line would spoil the next one too.
