@@ -1,73 +1,61 @@
-//! Whether an image file ends where it should: what was cut off in a download or a copy is found without decoding the rest.
+//! Whether an image file ends where it should: what was cut off in a download or a copy is found without reading the rest.
 
-use std::io::{BufReader, Read as _};
+use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 
-use super::decode::decode;
-use super::header::measure_in;
 use super::source::checked;
 use super::window::Window;
 
 /// How far from the end of a file its end marker may be, in bytes: some programs append a few.
 const TAIL: u64 = 4096;
-/// Up to this many bytes and pixels, a file without its end is decoded to see whether it can be shown all the same.
-const TRIED_BYTES: u64 = 64 << 20;
-const TRIED_PIXELS: u64 = 50_000_000;
+/// Up to this many bytes, a JPEG without its end is read to see whether anything else is missing.
+const MOST_READ: u64 = 64 << 20;
 
-/// Looks at the first and last bytes of a JPEG, PNG or WebP. One that lacks its end is decoded, since
-/// some are shown all the same.
+/// Looks at the last bytes of a JPEG, PNG or WebP, of which `start` are the first. A JPEG or PNG that lacks nothing but the mark
+/// of its end can be shown all the same.
 ///
 /// # Errors
 /// It is cut short, or cannot be read.
 pub fn check_end(file: &Window, start: &[u8]) -> Result<(), String> {
-    let has_end = match start {
-        [0xff, 0xd8, 0xff, ..] => ends_with(file, &[0xff, 0xd9])?,
-        [0x89, b'P', b'N', b'G', ..] => ends_with(file, b"IEND")?,
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            a,
-            b,
-            c,
-            d,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + 8 <= file.length(),
-        _ => true,
+    let is_whole = if start.starts_with(&[0xff, 0xd8, 0xff]) {
+        ends_with(file, &[0xff, 0xd9])? || has_all_of_a_jpeg(file)
+    } else if start.starts_with(b"\x89PNG") {
+        ends_with(file, b"IEND")? || has_all_rows_of_a_png(file)
+    } else {
+        length_of_webp(start).is_none_or(|length| length <= file.length())
     };
-    if has_end || is_shown_without(file) {
-        return Ok(());
+    match is_whole {
+        true => Ok(()),
+        false => Err("not an image that can be read: it is cut short: its end is missing".into()),
     }
-    Err("not an image that can be read: it is cut short: its end is missing".into())
 }
 
 fn ends_with(file: &Window, marker: &[u8]) -> Result<bool, String> {
-    let mut tail = Vec::new();
-    let at = file.length().saturating_sub(TAIL);
-    let mut buffer = [0; TAIL as usize];
-    loop {
-        let read = file.read_at(&mut buffer, at + tail.len() as u64);
-        match read.map_err(|e| e.to_string())? {
-            0 => break,
-            n => tail.extend_from_slice(&buffer[..n]),
-        }
-    }
-    Ok(tail.windows(marker.len()).any(|bytes| bytes == marker))
+    let (mut tail, mut bytes) = (file.again(), Vec::new());
+    let at = SeekFrom::Start(file.length().saturating_sub(TAIL));
+    let read = tail.seek(at).and_then(|_| tail.read_to_end(&mut bytes));
+    read.map_err(|e| e.to_string())?;
+    Ok(bytes.windows(marker.len()).any(|bytes| bytes == marker))
 }
 
-fn is_shown_without(file: &Window) -> bool {
-    let pixels = measure_in(BufReader::new(file.again())).map_or(u64::MAX, |header| {
-        u64::from(header.width) * u64::from(header.height)
-    });
-    if file.length() > TRIED_BYTES || pixels > TRIED_PIXELS {
-        return false;
-    }
+fn has_all_of_a_jpeg(file: &Window) -> bool {
     let mut bytes = Vec::new();
-    file.again().read_to_end(&mut bytes).is_ok()
+    file.length() <= MOST_READ
+        && file.again().read_to_end(&mut bytes).is_ok()
         && checked(&bytes).is_ok()
-        && decode(&bytes, TRIED_PIXELS).is_ok()
+}
+
+fn has_all_rows_of_a_png(file: &Window) -> bool {
+    let rows = || -> Result<(), png::DecodingError> {
+        let mut reader = png::Decoder::new(BufReader::new(file.again())).read_info()?;
+        while reader.next_row()?.is_some() {}
+        Ok(())
+    };
+    rows().is_ok()
+}
+
+/// The length in bytes that a WebP declares; none for other files. RIFF: that of what follows the first eight bytes.
+fn length_of_webp(start: &[u8]) -> Option<u64> {
+    let length = start.get(4..8)?.try_into().ok()?;
+    let is_webp = start.starts_with(b"RIFF") && start.get(8..12)? == b"WEBP";
+    is_webp.then(|| 8 + u64::from(u32::from_le_bytes(length)))
 }
