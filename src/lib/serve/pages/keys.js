@@ -55,14 +55,16 @@ const spoken = { " ": "Space" };
 const PLACES = { Comma: ",", Period: ".", Slash: "/", BracketLeft: "[", BracketRight: "]", Equal: "=", Minus: "-" };
 
 /**
- * The key that was pressed, whatever the layout: a letter by its place where the layout has another alphabet, in upper case with
- * Shift and only then, whatever Caps Lock says.
+ * The key that was pressed, whatever the layout: by its place where the layout has no Latin letter there. Caps Lock makes no
+ * upper case, Shift does.
  */
-function keyOf({ key, code, shiftKey }) {
+function keyOf(event) {
+  const { key, code, shiftKey } = event;
   const isForeign = key.length === 1 && key > "~";
   const placed = isForeign ? /^(?:Key|Digit)(.)$/.exec(code)?.[1] ?? PLACES[code] ?? key : key;
   if (!/^[a-z]$/i.test(placed)) return placed;
-  return shiftKey ? placed.toUpperCase() : placed.toLowerCase();
+  const isUpper = isForeign || event.getModifierState("CapsLock") ? shiftKey : shiftKey || placed < "a";
+  return isUpper ? placed.toUpperCase() : placed.toLowerCase();
 }
 
 /** The digit that was pressed, 1 to 9; on some layouts digits need Shift, which is not asked for here. */
