@@ -1,5 +1,6 @@
 //! What takes long to find out about every file before a set can be divided: its hash, what it looks like, and whether all of it can
-//! be decoded, if pixels are needed: a file that cannot is no part of the set. Workers share the files out among them and leave what they found beside the parts, so that each file is read once and not by all of them.
+//! be decoded, if pixels are needed: a file that cannot is no part of the set. Workers share the files out among them and leave what
+//! they found beside the parts, so that each file is read once and not by all of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

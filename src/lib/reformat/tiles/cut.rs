@@ -12,7 +12,7 @@ pub struct TileRules {
     pub side: u32,
     /// How many pixels neighbouring tiles have in common, at least.
     pub overlap: u32,
-    /// A box stays on tiles that show at least so much of it.
+    /// A box stays on tiles that show at least so much of it, or of its outline if it has one.
     pub least_visible: f64,
     /// Parts of boxes with a side of fewer pixels are too small to stay.
     pub least_side: f64,
