@@ -297,6 +297,89 @@ fn what_is_not_on_a_tile_is_told_and_a_part_has_no_text() {
     );
 }
 
+/// A JPEG with colours of half the size, and a profile.
+fn subsampled(width: u32, height: u32, profile: &[u8]) -> Vec<u8> {
+    let pixels = decoded(&picture(width, height, 1, ImageFormat::Png)).into_rgb8();
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+    if !profile.is_empty() {
+        encoder.add_icc_profile(profile).unwrap();
+    }
+    let colours = jpeg_encoder::ColorType::Rgb;
+    encoder
+        .encode(pixels.as_raw(), width as u16, height as u16, colours)
+        .unwrap();
+    bytes
+}
+
+#[test]
+fn blocks_of_a_jpeg_make_no_more_tiles_than_there_are_without() {
+    let cases = [
+        // Size, tile, overlap, tiles, whether they are cut without loss.
+        ([400, 400], "200", "0", 4, false),
+        ([400, 400], "208", "0", 4, true),
+        ([600, 600], "200", "0", 9, false),
+        ([600, 600], "192", "0", 16, true),
+        ([250, 120], "96", "16", 6, true),
+        ([250, 120], "100", "20", 6, true),
+        ([90, 60], "100", "20", 1, true),
+    ];
+    for (size, side, overlap, tiles, is_lossless) in cases {
+        let work = Workdir::new();
+        let whole = boxed("b", "a", [0.0, 0.0, f64::from(size[0]), f64::from(size[1])]);
+        let file = ("u", "a.jpg", subsampled(size[0], size[1], &[]));
+        lay_out(&work, &[image("u", "g", size, vec![whole])], &[file]);
+        let call = ["--tiles", side, "--overlap", overlap];
+        let said = match is_lossless {
+            true => "tiles of 1 image are cut from JPEGs without loss",
+            false => "where --tiles less --overlap is a multiple of 16",
+        };
+        reformat(&work, "coco", &call).exits(0).says(&[said]);
+        let table = rows(&work, "out/tiles.csv");
+        assert_eq!(table.len(), tiles, "{size:?} {call:?}");
+        let suffix = if is_lossless { ".jpg" } else { ".png" };
+        assert!(table.iter().all(|row| row["tile"].ends_with(suffix)));
+    }
+}
+
+#[test]
+fn what_is_cut_out_of_a_jpeg_has_its_profile() {
+    use image::ImageDecoder as _;
+    let mut profile = vec![0; 132];
+    profile[16..20].copy_from_slice(b"RGB ");
+    let line = json!({ "id": "l", "concept": "a", "bbox": [10, 10, 60, 20],
+        "attributes": { "granularity": "line", "text": "alef" } });
+    let work = Workdir::new();
+    let images = [image("u", "g", [120, 60], vec![line])];
+    lay_out(
+        &work,
+        &images,
+        &[("u", "a.jpg", subsampled(120, 60, &profile))],
+    );
+    for (format, more, table, column) in [
+        ("crops", &[][..], "out/crops.csv", "file"),
+        ("lines", &[], "out/lines.csv", "file"),
+        ("coco", &["--tiles", "64"], "out/tiles.csv", "tile"),
+        ("coco", &["--tiles", "40"], "out/tiles.csv", "tile"),
+    ] {
+        reformat(&work, format, more).exits(0);
+        let folder = if format == "coco" {
+            "out/images"
+        } else {
+            "out"
+        };
+        for row in rows(&work, table) {
+            let bytes = work.read(&format!("{folder}/{}", row[column]));
+            let reader = image::ImageReader::new(Cursor::new(bytes));
+            let reader = reader.with_guessed_format().unwrap();
+            let mut decoder = reader.into_decoder().unwrap();
+            let found = decoder.icc_profile().unwrap();
+            assert_eq!(found.as_ref(), Some(&profile), "{format} {more:?}");
+        }
+    }
+}
+
 #[test]
 fn tiles_keep_sixteen_bits_and_the_profile() {
     use image::codecs::png::{PngDecoder, PngEncoder};

@@ -133,10 +133,8 @@ fn any_number_of_workers_make_the_set_that_one_makes() {
     let work = many();
     for (at, (format, more)) in cases.into_iter().enumerate() {
         let mut more = more.concat();
-        // Tiles cannot be cut from the damaged image.
         if more.contains(&"--tiles") {
             more.extend(["--min-image", "90"]);
-            work.write("images/5.png", picture(205, 115, 5, ImageFormat::Png));
         }
         let (wanted, said) = alone(&work, format, &more);
         for count in [1 + at % 2, 3 + at % 2] {
@@ -184,7 +182,8 @@ fn sound() -> Workdir {
 
 #[test]
 fn what_workers_have_made_is_neither_read_nor_made_again() {
-    let cases: [(&str, &[&str]); 5] = [
+    let cases: [(&str, &[&str]); 6] = [
+        ("page", &["--images", "copy"]),
         ("yolo", &["--tiles", "64", "--no-val"]),
         ("voc,webdataset,parquet,tf", &["--tiles", "64"]),
         ("crops", &[]),
@@ -209,9 +208,12 @@ fn what_workers_have_made_is_neither_read_nor_made_again() {
         let last = [more, &["--from-shards"]].concat();
         // What was changed meanwhile is seen, and nothing is lost by that.
         if !more.contains(&"--split") {
-            run(&work, format, &last)
-                .exits(1)
-                .says(&["was changed since a worker read it"]);
+            let says = match format {
+                "page" => "was changed since a worker read it",
+                // Where pixels are needed, damaged files are no part of the set any more.
+                _ => "was made of other images",
+            };
+            run(&work, format, &last).exits(1).says(&[says]);
             assert!(
                 !work.exists("set") && work.exists("set.shards/1-of-2/part.json"),
                 "{format}"

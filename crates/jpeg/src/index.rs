@@ -261,8 +261,8 @@ impl Index {
         self.cropped(bytes, window, padded, None, tables)
     }
 
-    /// Crops `[x, y, width, height]` in pixels as a JPEG of its own, as [`Index::crop`] does. The part begins at the corner of
-    /// an MCU and may end within one.
+    /// Crops `[x, y, width, height]` in pixels as a JPEG of its own, as [`Index::crop`] does, but with the ICC profile. The part
+    /// begins at the corner of an MCU and may end within one.
     ///
     /// # Errors
     /// As [`Index::crop`]; also if the part begins within an MCU or is not inside the picture.
@@ -330,6 +330,11 @@ impl Index {
         }
         writer.pad(more_high * (frame.mcus[0] + more_wide), &blocks, &tables)?;
         writer.out.align();
+        let format = Format {
+            // A part in pixels is a picture of its own.
+            icc: size.and(self.format.icc.clone()),
+            ..self.format.clone()
+        };
         let size = match (size, padded) {
             (Some(size), _) => size,
             (_, Some(_)) => [wide * frame.mcu[0], high * frame.mcu[1]],
@@ -338,10 +343,6 @@ impl Index {
                 let edge = self.size()[side] - window.from[side] * frame.mcu[side];
                 edge.min(frame.mcus[side] * frame.mcu[side])
             }),
-        };
-        let format = Format {
-            icc: None,
-            ..self.format.clone()
         };
         let header = header(&format, size, &tables, true);
         Ok([&header, writer.out.bytes(), &[0xFF, 0xD9]].concat())

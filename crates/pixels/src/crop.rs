@@ -1,12 +1,13 @@
-//! Parts of an image as files of their own.
+//! Parts of an image as files of their own, with its colour profile.
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{
     DynamicImage, GenericImage as _, GenericImageView as _, ImageEncoder as _, Pixel as _, Rgb,
 };
 
-use super::decode::{decode, to_eight_bit, to_png};
+use super::decode::{decode, to_eight_bit, to_png_with};
 use super::header::sniff;
+use super::icc::icc_of;
 use super::orientation::upright;
 
 /// A decoded image of which parts are cut out.
@@ -14,6 +15,7 @@ use super::orientation::upright;
 pub struct Crop {
     image: DynamicImage,
     is_jpeg: bool,
+    profile: Option<Vec<u8>>,
 }
 
 /// Maximum pixels of an image of which parts are cut out: 2^30.
@@ -38,6 +40,7 @@ impl Crop {
             1 | 2
         );
         Ok(Crop {
+            profile: icc_of(bytes, &image),
             image: if is_held { image } else { to_eight_bit(&image) },
             is_jpeg: sniff(bytes) == Some(JPEG),
         })
@@ -58,12 +61,18 @@ impl Crop {
         Crop {
             image,
             is_jpeg: false,
+            profile: None,
         }
     }
 
     /// Width and height in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.image.width(), self.image.height()]
+    }
+
+    /// Its ICC profile, if it has one for its colours.
+    pub fn profile(&self) -> Option<&[u8]> {
+        self.profile.as_deref()
     }
 
     /// Whether it has no colours.
@@ -130,14 +139,19 @@ impl Crop {
             }
         };
         if !self.is_jpeg {
-            return to_png(&part);
+            return to_png_with(&part, self.profile());
         }
         let part = match part {
             grey @ DynamicImage::ImageLuma8(_) => grey,
             other => DynamicImage::ImageRgb8(other.into_rgb8()),
         };
         let mut bytes = Vec::new();
-        JpegEncoder::new_with_quality(&mut bytes, QUALITY)
+        let mut encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+        if let Some(profile) = &self.profile {
+            let taken = encoder.set_icc_profile(profile.clone());
+            taken.map_err(|e| e.to_string())?;
+        }
+        encoder
             .write_image(part.as_bytes(), w, h, part.color().into())
             .map_err(|e| e.to_string())?;
         Ok(bytes)

@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, Limits};
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ImageDecoder, ImageEncoder as _, ImageFormat, Limits};
 
 use super::alpha;
 use super::baseline;
@@ -78,10 +79,22 @@ fn check_claim(bytes: &[u8]) -> Result<(), String> {
 /// # Errors
 /// PNG cannot hold such pixels.
 pub fn to_png(image: &DynamicImage) -> Result<Vec<u8>, String> {
+    to_png_with(image, None)
+}
+
+/// Encodes an image as PNG, with an ICC profile.
+///
+/// # Errors
+/// PNG cannot hold such pixels.
+pub fn to_png_with(image: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, String> {
     let mut png = Vec::new();
-    image
-        .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
-        .map_err(|e| e.to_string())?;
+    let mut encoder = PngEncoder::new(&mut png);
+    if let Some(profile) = profile {
+        let taken = encoder.set_icc_profile(profile.to_vec());
+        taken.map_err(|e| e.to_string())?;
+    }
+    let written = image.write_with_encoder(encoder);
+    written.map_err(|e| e.to_string())?;
     Ok(png)
 }
 

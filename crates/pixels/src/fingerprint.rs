@@ -4,8 +4,8 @@
 use image::imageops::FilterType;
 use serde::{Deserialize, Serialize};
 
-use super::decode::decode;
 use super::header::measure_bytes;
+use super::verify::{Flaw, decode_whole};
 
 /// Side of the reduced image that is compared.
 const SIDE: u32 = 16;
@@ -85,9 +85,9 @@ fn differ(a: u64, b: u64) -> u32 {
 /// Decodes an image file and describes what it looks like.
 ///
 /// # Errors
-/// It cannot be decoded, or is too large.
-pub fn fingerprint(file: &[u8]) -> Result<Fingerprint, String> {
-    let image = decode(file, MOST_PIXELS)?;
+/// It is damaged, cannot be decoded, or is too large.
+pub fn fingerprint(file: &[u8]) -> Result<Fingerprint, Flaw> {
+    let image = decode_whole(file, MOST_PIXELS)?;
     let mut small = image.thumbnail_exact(4 * SIDE, 4 * SIDE);
     // As viewers show it: a copy may have been turned for good.
     let orientation = measure_bytes(file).map_or(1, |header| header.orientation);

@@ -2,6 +2,8 @@
 
 use std::io::Cursor;
 
+use image::DynamicImage;
+
 use super::header::reader;
 use super::tiff_directory::is_tiff;
 
@@ -18,6 +20,11 @@ pub fn icc(bytes: &[u8], channels: u8) -> Option<Vec<u8>> {
     };
     let about: &[u8] = if channels == 1 { b"GRAY" } else { b"RGB " };
     (profile.get(16..20) == Some(about)).then_some(profile)
+}
+
+/// The ICC profile of an image for what was decoded of it.
+pub fn icc_of(bytes: &[u8], decoded: &DynamicImage) -> Option<Vec<u8>> {
+    icc(bytes, if decoded.color().has_color() { 3 } else { 1 })
 }
 
 fn icc_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -38,16 +38,17 @@ mod verify;
 mod window;
 
 pub use crop::Crop;
-pub use decode::{decode, to_eight_bit, to_png};
+pub use decode::{decode, to_eight_bit, to_png, to_png_with};
 pub use ending::check_end;
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure_bytes, measure_in, rotated_size, sniff, suffix};
-pub use icc::icc;
+pub use icc::{icc, icc_of};
 pub use line::LineShape;
 pub use orientation::{upright_point, without_orientation};
 pub use other_types::{is_about_no_image, is_about_unsupported, is_unread_image};
-pub use tile::{TileCutter, lossless_grid};
+pub use tile::{TileCutter, check_lossless, lossless_grid};
 pub use verify::{
-    Flaw, VerifiedFile, check_start, is_tiff, most_of_jpeg, verify, verify_bytes, verify_file,
+    Flaw, VerifiedFile, check_pixels, check_start, decode_whole, is_tiff, most_of_jpeg, verify,
+    verify_bytes, verify_file,
 };
 pub use window::Window;

@@ -3,7 +3,7 @@
 use image::{DynamicImage, Rgb, RgbImage};
 
 use super::crop::Crop;
-use super::decode::to_png;
+use super::decode::to_png_with;
 
 /// A line of text, in pixels of its image.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +53,7 @@ impl Crop {
             true => DynamicImage::ImageLuma8(cut.into_luma8()),
             false => cut,
         };
-        Ok((to_png(&cut)?, [width, height]))
+        Ok((to_png_with(&cut, self.profile())?, [width, height]))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Tiles of an image, cut out without changing a pixel: from a JPEG whose blocks allow it without decoding it, from all
 //! else as PNG.
 
-use image::codecs::png::PngEncoder;
-use image::{DynamicImage, ImageEncoder};
+use image::DynamicImage;
 
-use super::decode::{decode, to_eight_bit};
-use super::icc::icc;
+use super::decode::{decode, to_eight_bit, to_png_with};
+use super::icc::icc_of;
+use super::verify::Flaw;
 use recto_jpeg::index::{Index, mcu_of};
 
 /// Maximum pixels of an image that is decoded: 2^30.
@@ -20,6 +20,15 @@ const STARTS: [u64; 2] = [1 << 16, 4 << 20];
 pub fn lossless_grid(start: impl Fn(u64) -> Vec<u8>) -> Option<[u32; 2]> {
     let mut starts = STARTS.into_iter();
     starts.find_map(|most| mcu_of(&start(most)))
+}
+
+/// Proves that tiles can be cut out of a JPEG without decoding it: it is whole.
+///
+/// # Errors
+/// It is not.
+pub fn check_lossless(bytes: &[u8]) -> Result<(), Flaw> {
+    let index = Index::read(bytes);
+    index.map(drop).map_err(|e| Flaw::Damaged(e.to_string()))
 }
 
 /// An image of which tiles are cut out.
@@ -39,7 +48,7 @@ impl TileCutter {
     pub fn open(bytes: Vec<u8>, is_lossless: bool) -> Result<Self, String> {
         if !is_lossless {
             let image = decode(&bytes, MOST_PIXELS)?;
-            let profile = icc(&bytes, if image.color().has_color() { 3 } else { 1 });
+            let profile = icc_of(&bytes, &image);
             // PNG holds 8 and 16 bits.
             let image = match image {
                 DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
@@ -64,21 +73,8 @@ impl TileCutter {
             }
             TileCutter::Decoded(image, profile) => {
                 let [x, y, w, h] = part;
-                png(&image.crop_imm(x, y, w, h), profile.as_deref())
+                to_png_with(&image.crop_imm(x, y, w, h), profile.as_deref())
             }
         }
     }
-}
-
-fn png(image: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, String> {
-    let mut png = Vec::new();
-    let mut encoder = PngEncoder::new(&mut png);
-    if let Some(profile) = profile {
-        let taken = encoder.set_icc_profile(profile.to_vec());
-        taken.map_err(|e| e.to_string())?;
-    }
-    image
-        .write_with_encoder(encoder)
-        .map_err(|e| e.to_string())?;
-    Ok(png)
 }

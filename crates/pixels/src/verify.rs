@@ -1,10 +1,12 @@
 //! Checks that an image is complete: not truncated, not damaged, and not another file under the name of an image.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use image::DynamicImage;
 use sha2::{Digest as _, Sha256};
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -29,6 +31,14 @@ pub enum Flaw {
     Refused(String),
     /// They cannot be read from the disk.
     Disk(String),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Flaw::NotAnImage(what) | Flaw::Damaged(what) | Flaw::Refused(what) | Flaw::Disk(what)) =
+            self;
+        f.write_str(what)
+    }
 }
 
 /// A file that was checked from its first byte to its last.
@@ -75,6 +85,51 @@ pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
         _ => check_other(bytes, &header)?,
     }
     Ok(header)
+}
+
+/// Decodes an image of at most `most_pixels`, and proves it whole: decoders make up for what a JPEG lacks.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_whole(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, Flaw> {
+    let header = measured(bytes, most_pixels)?;
+    match header.media_type {
+        "image/jpeg" => check_jpeg(bytes, &header)?,
+        _ => check_length(bytes, &header)?,
+    }
+    decode(bytes, most_pixels).map_err(|cause| match RareJpeg::of(bytes) {
+        Some(rare) => unsupported_kind(header.media_type, rare.coding),
+        None => undecodable(&header, &cause),
+    })
+}
+
+/// Proves that all of an image of at most `most_pixels` can be decoded. Large ones are looked at part by part, where that is
+/// possible, so that memory is bounded.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_pixels(bytes: &[u8], most_pixels: u64) -> Result<(), Flaw> {
+    let header = measured(bytes, most_pixels)?;
+    match header.media_type {
+        _ if pixels_of(&header) <= DECODED => {}
+        "image/jpeg" if RareJpeg::of(bytes).is_none() => return check_jpeg(bytes, &header),
+        "image/png" => return check_png(io::Cursor::new(bytes)),
+        "image/tiff" if is_whole_tiff(io::Cursor::new(bytes)) => return Ok(()),
+        _ => {}
+    }
+    decode_whole(bytes, most_pixels).map(drop)
+}
+
+/// The header of an image that has not too many pixels.
+fn measured(bytes: &[u8], most_pixels: u64) -> Result<Header, Flaw> {
+    let header = measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
+    match pixels_of(&header) <= most_pixels {
+        true => Ok(header),
+        false => Err(Flaw::Refused(format!(
+            "its header declares {} x {} pixels, the limit is {most_pixels}",
+            header.width, header.height
+        ))),
+    }
 }
 
 /// Checks an image in memory, and computes its hash.
@@ -290,31 +345,41 @@ fn pixels_of(header: &Header) -> u64 {
 
 /// Checks TIFF, WebP and GIF: the declared length or the end marker, and the pixels if they are not too many.
 fn check_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
-    let damaged = |e: &str| {
-        Flaw::Damaged(format!(
-            "{} of {} x {} pixels that is damaged or truncated: {e}",
-            header.media_type, header.width, header.height
-        ))
-    };
-    match header.media_type {
-        // RIFF: the size of what follows the first eight bytes.
-        "image/webp" if (bytes.len() as u64) < 8 + riff_size(bytes) => {
-            return Err(damaged("it is shorter than it declares"));
-        }
-        "image/gif" if !gif::is_complete(bytes) => {
-            return Err(damaged("its end marker is missing"));
-        }
-        _ => {}
-    }
+    check_length(bytes, header)?;
     if pixels_of(header) > DECODED {
         return Ok(());
     }
-    decode(bytes, DECODED)
-        .map(|_| ())
-        .map_err(|e| match is_unsupported(&e) {
-            true => unsupported_kind(header.media_type, &e),
-            false => damaged(&e),
-        })
+    let decoded = decode(bytes, DECODED).map(|_| ());
+    decoded.map_err(|cause| undecodable(header, &cause))
+}
+
+/// Checks the declared length of a WebP, and the end marker of a GIF.
+fn check_length(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
+    match header.media_type {
+        // RIFF: the size of what follows the first eight bytes.
+        "image/webp" if (bytes.len() as u64) < 8 + riff_size(bytes) => {
+            Err(damaged(header, "it is shorter than it declares"))
+        }
+        "image/gif" if !gif::is_complete(bytes) => {
+            Err(damaged(header, "its end marker is missing"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with an image, by what its decoder says.
+fn undecodable(header: &Header, cause: &str) -> Flaw {
+    match is_unsupported(cause) {
+        true => unsupported_kind(header.media_type, cause),
+        false => damaged(header, cause),
+    }
+}
+
+fn damaged(header: &Header, cause: &str) -> Flaw {
+    Flaw::Damaged(format!(
+        "{} of {} x {} pixels that is damaged or truncated: {cause}",
+        header.media_type, header.width, header.height
+    ))
 }
 
 /// Whether a decoder says that it does not support what a sound file holds.
@@ -402,6 +467,27 @@ mod tests {
                 assert!(
                     verify(&whole[..whole.len() * part / 10]).is_err(),
                     "{format:?} {part}/10"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_is_not_decoded_as_if_it_were_whole() {
+        for encoding in [Encoding::Jpeg, Encoding::Png] {
+            let whole = encoded(encoding);
+            assert!(decode_whole(&whole, 120 * 90).is_ok(), "{encoding:?}");
+            assert_eq!(check_pixels(&whole, 120 * 90), Ok(()), "{encoding:?}");
+            let few = check_pixels(&whole, 120 * 90 - 1);
+            assert!(matches!(few, Err(Flaw::Refused(_))), "{encoding:?}");
+            let cut = &whole[..whole.len() * 2 / 5];
+            for found in [
+                decode_whole(cut, 1 << 20).map(drop),
+                check_pixels(cut, 1 << 20),
+            ] {
+                assert!(
+                    matches!(found, Err(Flaw::Damaged(_))),
+                    "{encoding:?}: {found:?}"
                 );
             }
         }

@@ -7,7 +7,7 @@
 
 use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
-use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::format::{Decodes, Format, FormatInfo, FormatOptions, Writer, Written};
 use super::lazy_crop::LazyCrop;
 use super::sink::{Sink, put_rows};
 use crate::error::Error;
@@ -27,6 +27,7 @@ impl Format for Crops {
             name: "crops",
             about: "every box cut out, in a folder of its class per split, for classifiers",
             has_picture_files: true,
+            decodes: Decodes::Boxes,
             ..FormatInfo::default()
         }
     }
@@ -153,16 +154,9 @@ impl Writer for CropWriter<'_> {
         for labelled in &image.boxes {
             let file = self.file(image, labelled);
             if out.made(&file)?.is_none() {
-                let crop = match crop.get()? {
-                    Ok(crop) => crop,
-                    Err(cause) => {
-                        let n = counted(image.boxes.len() as u64, "box", "boxes");
-                        self.notes
-                            .push(format!("crops: {}: {n} left out: {cause}", image.file));
-                        return Ok(());
-                    }
-                };
-                let cut = crop.cut(upright(region(labelled, image, self.options), image));
+                let cut = crop
+                    .get()?
+                    .cut(upright(region(labelled, image, self.options), image));
                 let fault = |cause| Error::new(format!("{}: cannot be cut: {cause}", image.file));
                 out.picture(&file, &cut.map_err(fault)?)?;
             }

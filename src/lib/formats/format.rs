@@ -80,6 +80,20 @@ pub struct FormatInfo {
     pub keeps_names: bool,
     /// Whether its tools need images for training and for validation.
     pub needs_val: bool,
+    /// Of which files it needs the pixels.
+    pub decodes: Decodes,
+}
+
+/// The files of which a format needs the pixels: they must be whole. Of others it takes the bytes as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decodes {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of images with boxes, which are cut out.
+    Boxes,
+    /// Those that are neither JPEG nor PNG.
+    RareTypes,
 }
 
 /// Notes about a dataset that was written, or the error.

@@ -17,18 +17,22 @@ impl<'a> LazyCrop<'a> {
         LazyCrop { image, crop: None }
     }
 
-    /// The image, decoded and upright as its boxes were drawn; or why that cannot be done.
+    /// The image, decoded and upright as its boxes were drawn.
     ///
     /// # Errors
-    /// Its file cannot be read.
-    pub fn get(&mut self) -> Result<Result<&Crop, String>, Error> {
+    /// Its file cannot be read, or is not any more what it was when it was proven whole.
+    pub fn get(&mut self) -> Result<&Crop, Error> {
         let crop = match self.crop.take() {
             Some(crop) => crop,
-            None => match Crop::open(&self.image.read()?) {
-                Ok(crop) => crop.upright(self.image.drawn_in),
-                Err(cause) => return Ok(Err(cause)),
-            },
+            None => {
+                let fault = |cause| {
+                    let what = format!("{}: cannot be decoded: {cause}", self.image.content);
+                    Error::new(what).hint("if it was changed meanwhile, run the command again")
+                };
+                let crop = Crop::open(&self.image.read()?).map_err(fault)?;
+                crop.upright(self.image.drawn_in)
+            }
         };
-        Ok(Ok(self.crop.insert(crop)))
+        Ok(self.crop.insert(crop))
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
-use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::format::{Decodes, Format, FormatInfo, FormatOptions, Writer, Written};
 use super::lazy_crop::LazyCrop;
 use super::line_mask::LineMask;
 use super::outline::Outline;
@@ -35,6 +35,7 @@ impl Format for Lines {
             name: "lines",
             about: "every line of text cut out, with its text, for text recognition",
             has_picture_files: true,
+            decodes: Decodes::Boxes,
             ..FormatInfo::default()
         }
     }
@@ -143,7 +144,6 @@ impl Writer for LineWriter<'_> {
         let depth = self.dataset.facts.get(image.index()).depth;
         self.deep += u64::from(depth > 8);
         let mut crop = LazyCrop::of(image);
-        let n = lines.len() as u64;
         for line in lines {
             let file = self.file(image, line);
             let size = match out.made(&file)? {
@@ -151,15 +151,7 @@ impl Writer for LineWriter<'_> {
                     let header = stored_image::measure(&made)?;
                     Some([header.width, header.height])
                 }
-                None => match crop.get()? {
-                    Ok(crop) => self.cut(crop, image, line, (&file, out))?,
-                    Err(cause) => {
-                        let n = counted(n, "line", "lines");
-                        self.notes
-                            .push(format!("lines: {}: {n} left out: {cause}", image.file));
-                        return Ok(());
-                    }
-                },
+                None => self.cut(crop.get()?, image, line, (&file, out))?,
             };
             if let Some(size) = size {
                 self.list(image, line, size, out)?;

@@ -51,7 +51,7 @@ pub use ascii_json::pretty as pretty_ascii_json;
 pub use contents::{Contents, Kind, Member, Place};
 pub use dataset::{Cut, Dataset, DatasetBox, DatasetImage, Flags, Told};
 pub use facts::{Facts, ImageFacts, NewFacts};
-pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
+pub use format::{Decodes, Format, FormatInfo, FormatOptions, Writer, Written};
 pub use line_mask::LineMask;
 pub use on_canvas::OnCanvas;
 pub use outline::Outline;

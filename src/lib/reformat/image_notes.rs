@@ -88,6 +88,8 @@ pub struct ImageNotes {
     transparent: Few,
     cmyk: Few,
     unread: Few,
+    /// Images that were to be compared with others, and why they cannot.
+    pub uncompared: Few,
     /// Images that lost all their boxes.
     pub emptied: Few,
     clipped: u64,
@@ -182,6 +184,7 @@ impl ImageNotes {
             (&mut self.transparent, other.transparent),
             (&mut self.cmyk, other.cmyk),
             (&mut self.unread, other.unread),
+            (&mut self.uncompared, other.uncompared),
             (&mut self.emptied, other.emptied),
         ] {
             list.join(more);
@@ -238,6 +241,10 @@ impl ImageNotes {
             (
                 "`keypoints` that are no [x, y, visibility, …] or `baseline` that is no [[x, y], [x, y], …], left as they are",
                 &self.unread,
+            ),
+            (
+                "images that cannot be decoded, so that --near-duplicates compares them with none",
+                &self.uncompared,
             ),
             (emptied.words(), &self.emptied),
         ];

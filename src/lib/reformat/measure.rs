@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::tiles::cut::TileRules;
 use crate::contracts::MappedFile;
 use crate::error::Error;
 use crate::files::{self, Content};
@@ -17,6 +18,16 @@ pub struct ImageFile {
     pub bytes: u64,
     /// Its header: size in pixels, channels, orientation.
     pub header: pixels::Header,
+}
+
+impl ImageFile {
+    /// The grid on which tiles that are cut as these rules say begin, if that is possible without decoding the file.
+    pub fn lossless_grid(&self, rules: &TileRules) -> Option<[u32; 2]> {
+        let is_jpeg = self.header.media_type == "image/jpeg";
+        let grid = is_jpeg.then(|| pixels::lossless_grid(|most| self.content.start(most)));
+        let size = [self.header.width, self.header.height];
+        grid.flatten().filter(|grid| rules.begins_on(*grid, size))
+    }
 }
 
 /// Reads the header of the file that the image map, which is in `folder`, names for an image.

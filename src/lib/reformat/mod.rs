@@ -52,7 +52,7 @@ use image_notes::Emptied;
 pub use negatives::Negatives;
 pub use options::Options;
 pub use output::Placing;
-use parts::looks::{Looks, Wanted};
+use parts::looks::{Looks, Pixels, Wanted};
 use similar_images::AlikePair;
 use split::SplitRules;
 pub use split::options::{NearDuplicates, SplitOptions, Stratify};
@@ -112,7 +112,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.notes = notes;
     let names = ClassNames::new(&naming);
     let tiles = tile_rules(options, &formats, single)?;
-    let looks = looks(options, &map, shard)?;
+    let looks = looks(options, Pixels::of(&formats, tiles), &map, shard)?;
     let rules = survey_rules(options, &input, &map, &looks, tiles);
     let mut survey = survey::survey(&records, &names, &rules)?;
     let (ids, image_files) = map.into_parts();
@@ -288,11 +288,17 @@ fn tile_rules(
 }
 
 /// What is known about files before the survey: what workers have found out.
-fn looks(options: &Options, map: &ImageFiles, shard: Option<Shard>) -> Result<Looks, Error> {
+fn looks(
+    options: &Options,
+    pixels: Pixels,
+    map: &ImageFiles,
+    shard: Option<Shard>,
+) -> Result<Looks, Error> {
     let finds_alike = options.splits.near_duplicates != NearDuplicates::Off;
     let wanted = Wanted {
         hash: options.splits.is_split() || finds_alike,
         fingerprint: finds_alike,
+        pixels,
     };
     let looks = Looks::new(wanted, &options.output);
     let folder = files::folder_of(&options.image_map);

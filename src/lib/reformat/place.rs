@@ -193,35 +193,63 @@ fn one(
         ("bbox", format!("box is outside the image: {particulars}"))
     };
     let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
-    let (bbox, is_clipped) = clip(&mapped, size).ok_or_else(outside)?;
     let parts = localization.polygon.iter().flat_map(Polygon::parts);
-    let cut = |ring: &Polygon| clip_polygon(&mapping.polygon(ring), size);
-    let parts: Vec<Polygon> = parts.filter_map(|part| cut(&part)).collect();
-    let holes = localization.holes.iter().filter_map(cut).collect();
-    // An outline that encloses nothing, such as a line there and back, is none: the box is what there is.
-    let outline = Outline::new(parts, holes).filter(|outline| outline.area() > 0.0);
+    let parts: Vec<Polygon> = parts.map(|ring| mapping.polygon(&ring)).collect();
+    let holes = localization.holes.iter();
+    let holes: Vec<Polygon> = holes.map(|ring| mapping.polygon(ring)).collect();
+    let seen = seen(&mapped, [&parts, &holes], size).ok_or_else(outside)?;
     Ok(PlacedShape {
+        bbox: seen.bbox,
+        is_clipped: seen.is_cut,
+        is_flat: seen.outline.is_none() && localization.polygon.is_some(),
+        outline: seen.outline,
+    })
+}
+
+/// What an image or a tile shows of a box.
+pub struct Seen {
+    /// The box: where it is cut off and was the one around its outline, the one around what is left of that.
+    pub bbox: BBox,
+    /// What is left of its outline, if that encloses anything.
+    pub outline: Option<Outline>,
+    /// Whether a part of the box is not to be seen.
+    pub is_cut: bool,
+}
+
+/// What an image or a tile of this size shows of a box and its outline, of parts and holes; none if nothing of the box.
+pub fn seen(bbox: &BBox, [parts, holes]: [&[Polygon]; 2], size: Frame) -> Option<Seen> {
+    let (inside, is_cut) = clip(bbox, size)?;
+    let cut = |rings: &[Polygon]| -> Vec<Polygon> {
+        let cut = rings.iter().filter_map(|ring| clip_polygon(ring, size));
+        cut.collect()
+    };
+    // An outline that encloses nothing, such as a line there and back, is none: the box is what there is.
+    let outline = Outline::new(cut(parts), cut(holes)).filter(|outline| outline.area() > 0.0);
+    let bbox = match &outline {
+        Some(outline) if is_cut && is_around(bbox, parts) => clip(&box_around(outline)?, size)?.0,
+        _ => inside,
+    };
+    Some(Seen {
         bbox,
-        is_clipped,
-        is_flat: outline.is_none() && localization.polygon.is_some(),
         outline,
+        is_cut,
     })
 }
 
 /// The box around what an outline encloses.
-pub fn box_around(outline: &Outline) -> Option<BBox> {
+fn box_around(outline: &Outline) -> Option<BBox> {
     let disjoint = outline.disjoint();
     BBox::around(disjoint.parts().iter().flat_map(Polygon::points).copied()).ok()
 }
 
-/// Whether a box is the one around an outline, and not one of its own.
-pub fn is_around(bbox: &BBox, outline: &Outline) -> bool {
-    const NOISE: f64 = 1e-3;
-    let around = BBox::around(outline.parts().iter().flat_map(Polygon::points).copied());
+/// Whether a box is the one around an outline, also if rounded to whole pixels, and not one of its own.
+fn is_around(bbox: &BBox, parts: &[Polygon]) -> bool {
+    const ROUNDED: f64 = 1.0;
+    let around = BBox::around(parts.iter().flat_map(Polygon::points).copied());
     let sides = |b: &BBox| [b.x, b.y, b.right(), b.bottom()];
     around.is_ok_and(|around| {
         let pairs = sides(&around).into_iter().zip(sides(bbox));
-        pairs.into_iter().all(|(a, b)| (a - b).abs() <= NOISE)
+        pairs.into_iter().all(|(a, b)| (a - b).abs() <= ROUNDED)
     })
 }
 

@@ -8,7 +8,7 @@ use super::classes::names::{ClassNames, Fate};
 use super::image_notes::{Few, ImageNotes};
 use super::keys;
 use super::measure::{self, ImageFile};
-use super::parts::looks::{Looks, Wanted};
+use super::parts::looks::{Look, Looks};
 use super::place::{self, BoxRules, Placed, PlacedBox};
 use super::secrets;
 use super::tiles::cut::TileRules;
@@ -16,7 +16,7 @@ use crate::contracts::{self, BorrowedImage, ImageFiles, ImageRecords, MappedFile
 use crate::error::Error;
 use crate::files;
 use crate::formats::{Facts, NewFacts};
-use crate::pixels::{self, Fingerprint};
+use crate::pixels::Fingerprint;
 use crate::summary::Reject;
 
 /// The choices of the user that the survey follows.
@@ -47,7 +47,9 @@ pub struct SurveyRules<'a> {
 impl SurveyRules<'_> {
     /// Whether more is held of each image than its facts.
     fn needs_particulars(&self) -> bool {
-        self.looks.wanted() != Wanted::default()
+        let wanted = self.looks.wanted();
+        wanted.hash
+            || wanted.fingerprint
             || self.counts_concepts
             || self.split_by.is_some()
             || self.tiles.is_some()
@@ -266,21 +268,20 @@ fn look<'a>(
         entry,
         id: image.id.clone(),
         boxes: image.localizations.len(),
-        found: file.map(|file| {
-            Box::new(Found {
-                cleaned,
-                ..found(image, file, names, rules)
-            })
+        found: file.and_then(|file| {
+            let found = found(image, file, names, rules)?;
+            Ok(Box::new(Found { cleaned, ..found }))
         }),
     }
 }
 
+/// What is found out about an image and its file; the error is field and problem of a reject.
 fn found<'a>(
     image: BorrowedImage<'a>,
     (entry, file): (u32, ImageFile),
     names: &ClassNames,
     rules: &SurveyRules,
-) -> Found<'a> {
+) -> Result<Found<'a>, (&'static str, String)> {
     let header = &file.header;
     let mapping = place::mapping(&image, header, &rules.boxes);
     let mut notes = ImageNotes::default();
@@ -301,22 +302,27 @@ fn found<'a>(
             box_keys.push(key.clone());
         }
     }
+    let is_small = header.width.min(header.height) < rules.least_image_side;
+    let look = look_at((entry, &file), &placed, is_small, rules)?;
+    if let Some(cause) = &look.unseen {
+        notes.uncompared.add(&format!("{id}: {cause}"));
+    }
     let particulars = rules.needs_particulars().then(|| Particulars {
         official: grouped.official.as_deref().map(Into::into),
-        ..particulars((entry, &file), &placed, rules)
+        ..particulars(&file, look, &placed, rules)
     });
     let facts = facts(entry, &file, &placed);
     let labels_without_box = labels_without_box(&labels, &facts.classes);
     // Freed by the thread that made them, which costs far less.
     placed.boxes = Vec::new();
-    Found {
+    Ok(Found {
         entry,
         facts,
         marks: Marks {
             is_labelled: labels.iter().any(is_class),
             has_boxes: !placed.concepts.is_empty(),
             is_rejected: image.rejected,
-            is_small: header.width.min(header.height) < rules.least_image_side,
+            is_small,
         },
         particulars,
         placed,
@@ -328,6 +334,27 @@ fn found<'a>(
         rights: image.source.rights.unwrap_or_default(),
         cleaned: None,
         grouped,
+    })
+}
+
+/// What the file of an image looks like; the error is field and problem of a reject, where pixels are needed that cannot be used. A
+/// small file is not written.
+fn look_at(
+    (entry, file): (u32, &ImageFile),
+    placed: &Placed,
+    is_small: bool,
+    rules: &SurveyRules,
+) -> Result<Look, (&'static str, String)> {
+    let has_boxes = !placed.boxes.is_empty();
+    let look = rules
+        .looks
+        .look(entry, rules.map.file(entry), file, has_boxes);
+    match look.fault {
+        Some(cause) if !is_small => {
+            let problem = format!("file cannot be used: {}: {cause}", file.content);
+            Err(("file", problem))
+        }
+        _ => Ok(look),
     }
 }
 
@@ -383,12 +410,7 @@ fn facts(entry: u32, file: &ImageFile, placed: &Placed) -> NewFacts {
     }
 }
 
-fn particulars(
-    (entry, file): (u32, &ImageFile),
-    placed: &Placed,
-    rules: &SurveyRules,
-) -> Particulars {
-    let look = rules.looks.look(entry, rules.map.file(entry), file);
+fn particulars(file: &ImageFile, look: Look, placed: &Placed, rules: &SurveyRules) -> Particulars {
     let concepts = || occurrences(placed.concepts.iter().copied()).into();
     Particulars {
         concepts: rules.counts_concepts.then(concepts).unwrap_or_default(),
@@ -403,11 +425,7 @@ fn particulars(
 
 /// The tiles of an image, and what is on them.
 fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
-    let is_jpeg = file.header.media_type == "image/jpeg";
-    let grid = is_jpeg
-        .then(|| pixels::lossless_grid(|most| file.content.start(most)))
-        .flatten();
-    let grid = grid.filter(|grid| rules.fits(*grid));
+    let grid = file.lossless_grid(&rules);
     let size = [file.header.width, file.header.height];
     let places = rules.places(size, grid.unwrap_or([1, 1]));
     let cut = rules.cut(&placed.boxes, &places);

@@ -11,7 +11,7 @@ use crate::files::hex_digest;
 use crate::formats::contents::Contents;
 use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage, Flags};
 use crate::formats::file_names;
-use crate::formats::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use crate::formats::format::{Decodes, Format, FormatInfo, FormatOptions, Writer, Written};
 use crate::formats::shards::Shards;
 use crate::formats::sink::{Sink, cannot};
 use crate::pixels;
@@ -35,6 +35,7 @@ impl Format for Tf {
             about: "TFRecord shards for the TF Object Detection API, and label_map.pbtxt",
             is_detection: true,
             holds_images: true,
+            decodes: Decodes::RareTypes,
             ..FormatInfo::default()
         }
     }
@@ -177,7 +178,8 @@ fn as_png(picture: &DatasetImage, stored: &[u8]) -> Result<Vec<u8>, Error> {
         )
         };
     let image = pixels::decode(stored, MOST_PIXELS).map_err(fault)?;
-    pixels::to_png(&pixels::to_eight_bit(&image)).map_err(fault)
+    let profile = pixels::icc_of(stored, &image);
+    pixels::to_png_with(&pixels::to_eight_bit(&image), profile.as_deref()).map_err(fault)
 }
 
 fn features<'a>(

@@ -1,5 +1,6 @@
-//! What takes long to find out about every file before a set can be divided: its hash, and what it looks like. Workers share the
-//! files out among them and leave what they found beside the parts, so that each file is read once and not by all of them.
+//! What takes long to find out about every file before a set can be divided: its hash, what it looks like, and whether all of it can
+//! be decoded, if pixels are needed: a file that cannot is no part of the set. Workers share the files out among them and leave what
+//! they found beside the parts, so that each file is read once and not by all of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -10,19 +11,64 @@ use serde::{Deserialize, Serialize};
 use super::place;
 use crate::contracts::ImageFiles;
 use crate::error::Error;
-use crate::files::{self, Content, Scratch, Span};
-use crate::pixels::Fingerprint;
+use crate::files::{self, Scratch, Span};
+use crate::formats::{Decodes, Format};
+use crate::pixels::{Fingerprint, Header};
 use crate::reformat::measure::{self, ImageFile};
+use crate::reformat::tiles::cut::TileRules;
 use crate::stored_image;
 use crate::workers::Shard;
 
 /// What is to be found out about every file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Wanted {
     /// Its hash, to find those that are equal.
     pub hash: bool,
     /// What it looks like, to find those that look alike.
     pub fingerprint: bool,
+    /// Of which files all pixels are needed.
+    pub pixels: Pixels,
+}
+
+/// Of which files all pixels are needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pixels {
+    /// Of images with boxes, which are cut out.
+    pub of_boxes: bool,
+    /// Of those that are neither JPEG nor PNG.
+    pub of_rare_types: bool,
+    /// Of all, to cut them into tiles so.
+    pub tiles: Option<TileRules>,
+}
+
+impl Pixels {
+    /// Those that formats need.
+    pub fn of(formats: &[&dyn Format], tiles: Option<TileRules>) -> Self {
+        let need = |what| formats.iter().any(|format| format.info().decodes == what);
+        Pixels {
+            of_boxes: need(Decodes::Boxes),
+            of_rare_types: need(Decodes::RareTypes),
+            tiles,
+        }
+    }
+
+    /// Whether those of a file are.
+    fn are_needed(&self, header: &Header, has_boxes: bool) -> bool {
+        let is_rare = !["image/jpeg", "image/png"].contains(&header.media_type);
+        self.tiles.is_some() || self.of_boxes && has_boxes || self.of_rare_types && is_rare
+    }
+
+    /// What lists are called of workers that need the same.
+    fn kind(&self) -> String {
+        let mut kind = String::new();
+        for (is, word) in [(self.of_boxes, "-cut"), (self.of_rare_types, "-converted")] {
+            kind += if is { word } else { "" };
+        }
+        let tiles = self
+            .tiles
+            .map(|tiles| format!("-{}-{}", tiles.side, tiles.overlap));
+        kind + &tiles.unwrap_or_default()
+    }
 }
 
 /// What was found out about a file.
@@ -32,6 +78,10 @@ pub struct Look {
     pub sha256: Option<[u8; 32]>,
     /// What it looks like.
     pub fingerprint: Option<Fingerprint>,
+    /// Why that cannot be said.
+    pub unseen: Option<String>,
+    /// Why its pixels cannot be used, if they are needed.
+    pub fault: Option<String>,
 }
 
 /// A line about a file, for other workers.
@@ -46,6 +96,10 @@ struct SharedLook {
     sha256: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
 }
 
 /// What is known about files, and what is to be found out about the others.
@@ -72,12 +126,18 @@ impl Looks {
         self.wanted
     }
 
-    /// What is known about the file of an entry, found out if it is not.
-    pub fn look(&self, entry: u32, path: &str, file: &ImageFile) -> Look {
-        match self.known(entry, path, file) {
+    /// What is known about the file of an entry, found out if it is not. `has_boxes`: whether its image has.
+    pub fn look(&self, entry: u32, path: &str, file: &ImageFile, has_boxes: bool) -> Look {
+        let mut look = match self.known(entry, path, file) {
             Some(known) => known,
-            None => look(&file.content, self.wanted),
-        }
+            None => look(file, &self.wanted, has_boxes),
+        };
+        // Workers who look at files do not know which images have boxes.
+        let pixels = self.wanted.pixels;
+        look.fault = look
+            .fault
+            .filter(|_| pixels.are_needed(&file.header, has_boxes));
+        look
     }
 
     fn known(&self, entry: u32, path: &str, file: &ImageFile) -> Option<Look> {
@@ -90,6 +150,8 @@ impl Looks {
         is_of_file.then(|| Look {
             sha256: Some(files::sha256_of_hex(&known.sha256)),
             fingerprint: known.fingerprint,
+            unseen: known.unseen,
+            fault: known.fault,
         })
     }
 
@@ -162,8 +224,9 @@ impl Lists {
             false => "equal",
         };
         let (version, first) = (env!("CARGO_PKG_VERSION"), list * self.in_list);
+        let pixels = self.wanted.pixels.kind();
         self.folder
-            .join(format!("{kind}-{version}-{first:08}.jsonl"))
+            .join(format!("{kind}{pixels}-{version}-{first:08}.jsonl"))
     }
 
     /// Looks at the files of a list, unless a worker has.
@@ -176,17 +239,22 @@ impl Lists {
         let entries = first as u32..self.files.min(first + self.in_list) as u32;
         let lines: Vec<Vec<u8>> = entries
             .into_par_iter()
-            .filter_map(|entry| line(entry, map.file(entry), map_folder, self.wanted))
+            .filter_map(|entry| line(entry, map.file(entry), map_folder, &self.wanted))
             .collect();
         files::write(&path, &lines.concat())
     }
 }
 
 /// The line about a file; none if nothing can be said of it, or not for sure later.
-fn line(entry: u32, file: &str, map_folder: &Path, wanted: Wanted) -> Option<Vec<u8>> {
+fn line(entry: u32, file: &str, map_folder: &Path, wanted: &Wanted) -> Option<Vec<u8>> {
     let found = measure::measure(map_folder, file).ok()?;
     let modified = found.content.modified()?;
-    let look = look(&found.content, wanted);
+    // Lists are found by what else is in them.
+    let wanted = Wanted {
+        hash: true,
+        ..*wanted
+    };
+    let look = look(&found, &wanted, true);
     let look = SharedLook {
         entry,
         file: file.to_owned(),
@@ -194,17 +262,34 @@ fn line(entry: u32, file: &str, map_folder: &Path, wanted: Wanted) -> Option<Vec
         modified,
         sha256: files::hex(&look.sha256?),
         fingerprint: look.fingerprint,
+        unseen: look.unseen,
+        fault: look.fault,
     };
     let mut line = serde_json::to_vec(&look).ok()?;
     line.push(b'\n');
     Some(line)
 }
 
-fn look(content: &Content, wanted: Wanted) -> Look {
+fn look(file: &ImageFile, wanted: &Wanted, has_boxes: bool) -> Look {
+    let content = &file.content;
     let hash = || content.sha256_bytes().ok();
-    let fingerprint = || stored_image::fingerprint(content).ok();
+    let fingerprint = || stored_image::fingerprint(content);
+    let (fingerprint, unseen) = match wanted.fingerprint.then(fingerprint) {
+        None => (None, None),
+        Some(Ok(found)) => (Some(found), None),
+        Some(Err(cause)) => (None, Some(cause)),
+    };
+    let pixels = &wanted.pixels;
+    let check = || {
+        let grid = pixels.tiles.and_then(|tiles| file.lossless_grid(&tiles));
+        stored_image::check_pixels(content, grid.is_some()).err()
+    };
+    // What was looked at is whole.
+    let is_open = fingerprint.is_none() && pixels.are_needed(&file.header, has_boxes);
     Look {
         sha256: wanted.hash.then(hash).flatten(),
-        fingerprint: wanted.fingerprint.then(fingerprint).flatten(),
+        fingerprint,
+        unseen,
+        fault: is_open.then(check).flatten(),
     }
 }

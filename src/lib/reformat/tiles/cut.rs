@@ -2,9 +2,8 @@
 
 use crate::contracts::{BBox, Frame, Named, Polygon, map_points};
 use crate::formats::Outline;
-use crate::reformat::box_to_pixels::clip_polygon;
 use crate::reformat::cut_points::cut_points;
-use crate::reformat::place::{PlacedBox, box_around, is_around};
+use crate::reformat::place::{PlacedBox, seen};
 
 /// How images are cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,19 +12,22 @@ pub struct TileRules {
     pub side: u32,
     /// How many pixels neighbouring tiles have in common, at least.
     pub overlap: u32,
-    /// A box stays on tiles that show at least so much of it.
+    /// A box stays on tiles that show at least so much of it, or of its outline if it has one.
     pub least_visible: f64,
     /// Parts of boxes with a side of fewer pixels are too small to stay.
     pub least_side: f64,
 }
 
-/// A box with less of a pixel left is not on a tile.
-const LEAST_SIDE: f64 = 0.01;
-
 impl TileRules {
     /// Whether tiles can begin on a grid and still move on.
-    pub fn fits(&self, grid: [u32; 2]) -> bool {
+    fn fits(&self, grid: [u32; 2]) -> bool {
         grid.iter().all(|unit| self.side - self.overlap >= *unit)
+    }
+
+    /// Whether the tiles of an image begin on a grid: not if there would be more of them, which show nearly the same twice.
+    pub fn begins_on(&self, grid: [u32; 2], size: [u32; 2]) -> bool {
+        let count = |grid| self.places(size, grid).len();
+        self.fits(grid) && count(grid) <= count([1, 1])
     }
 
     /// The tiles of an image, `[x, y, width, height]`, row by row. They begin on the grid; the last of a row or column ends
@@ -96,7 +98,8 @@ const TEXT: &str = "text";
 struct Part {
     bbox: BBox,
     outline: Option<Outline>,
-    /// How much of what the tile can show of the box it does show.
+    /// How much the tile shows of the outline, or of the box if that has none, against what the part of the box that fits into a
+    /// tile holds of it on average.
     share: f64,
 }
 
@@ -112,29 +115,32 @@ fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
         y: whole.y - y,
         ..*whole
     };
-    let mut bbox = moved.clip(size)?;
-    let outline = match &labelled.outline {
-        None => None,
-        Some(outline) => {
-            let cut = |ring: &Polygon| clip_polygon(&ring.map(|[px, py]| [px - x, py - y]), size);
-            let parts: Vec<Polygon> = outline.parts().iter().filter_map(cut).collect();
-            let holes = outline.holes().iter().filter_map(cut).collect();
-            // A tile within a hole shows nothing of it.
-            let cut = Outline::new(parts, holes).filter(|outline| outline.area() > 0.0)?;
-            if is_around(&labelled.bbox, outline) {
-                bbox = box_around(&cut)?;
-            }
-            Some(cut)
-        }
+    // Of most boxes a tile shows nothing.
+    moved.clip(size)?;
+    let shifted = |rings: &[Polygon]| -> Vec<Polygon> {
+        let shifted = rings
+            .iter()
+            .map(|ring| ring.map(|[px, py]| [px - x, py - y]));
+        shifted.collect()
     };
-    if bbox.width < LEAST_SIDE || bbox.height < LEAST_SIDE {
-        return None;
-    }
+    let outline = labelled.outline.as_ref();
+    let [parts, holes] = match outline {
+        None => [Vec::new(), Vec::new()],
+        Some(outline) => [outline.parts(), outline.holes()].map(shifted),
+    };
+    let seen = seen(&moved, [&parts, &holes], size)?;
+    let area = |bbox: &BBox| bbox.width * bbox.height;
+    let share = match (outline, &seen.outline) {
+        (None, _) => area(&seen.bbox) / area(whole),
+        (Some(outline), Some(cut)) => cut.area() / outline.area(),
+        // A tile within a hole shows nothing of it.
+        (Some(_), None) => return None,
+    };
     let fits = whole.width.min(size.width) * whole.height.min(size.height);
     Some(Part {
-        share: bbox.width * bbox.height / fits,
-        bbox,
-        outline,
+        share: share * area(whole) / fits,
+        bbox: seen.bbox,
+        outline: seen.outline,
     })
 }
 

@@ -15,8 +15,8 @@ pub struct TileOptions {
     /// Minimum overlap of neighbouring tiles, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 0, requires = "tiles")]
     pub overlap: u32,
-    /// Keep a box on a tile that shows at least this share of the box; a box larger than a tile, where it covers at least this
-    /// share of the tile. The tile that shows most of a box always keeps it
+    /// Keep a box on a tile that shows at least this share of it, or of its outline if it has one; of a box larger than a tile,
+    /// this share of the part that fits into one. The tile that shows most of a box always keeps it
     #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = share, requires = "tiles")]
     pub min_visible: f64,
 }

@@ -3,7 +3,7 @@
 use super::cut::TileRules;
 use crate::error::Error;
 use crate::formats::{Sink, put_rows};
-use crate::reformat::assemble::Assembled;
+use crate::reformat::assemble::{Assembled, TiledImage};
 use crate::summary::counted;
 
 const TABLE: &str = "tiles.csv";
@@ -32,6 +32,9 @@ pub fn put(assembled: &Assembled, out: &mut dyn Sink) -> Result<(), Error> {
     out.close(TABLE)
 }
 
+/// Sides of the blocks of most JPEGs, in pixels, are this or a part of it.
+const BLOCKS: u32 = 16;
+
 /// How images were cut.
 pub fn notes(assembled: &Assembled, rules: &TileRules) -> Vec<String> {
     let images = &assembled.tiled;
@@ -52,10 +55,17 @@ pub fn notes(assembled: &Assembled, rules: &TileRules) -> Vec<String> {
         ));
     }
     if lossless < images.len() {
-        notes.push(format!(
-            "tiles of {} are PNG",
-            count(images.len() - lossless)
-        ));
+        let of_images = count(images.len() - lossless);
+        let is_jpeg =
+            |image: &TiledImage| image.grid.is_none() && image.header.media_type == "image/jpeg";
+        let is_off = !(rules.side - rules.overlap).is_multiple_of(BLOCKS);
+        notes.push(match is_off && images.iter().any(is_jpeg) {
+            false => format!("tiles of {of_images} are PNG"),
+            true => format!(
+                "tiles of {of_images} are PNG; where --tiles less --overlap is a multiple of {BLOCKS}, those of JPEGs of one scan are \
+                 JPEGs, cut without loss"
+            ),
+        });
     }
     notes
 }
