@@ -251,8 +251,9 @@ fn difference(a: &Region, b: &Region) -> Option<String> {
         | (Some(Part::Percent(a)), Some(Part::Percent(b))) => are_apart(a, b),
         _ => false,
     };
-    let [drawn, beside] = [a, b].map(|region| svg::read(region.svg.as_deref()?, None).ok());
-    let drawings_differ = match (drawn.map(|d| d.outline), beside.map(|d| d.outline)) {
+    let both = a.svg.as_deref().zip(b.svg.as_deref());
+    let drawn = |text: &str| Some(svg::read(text, None).ok()?.outline);
+    let drawings_differ = match both.map_or((None, None), |(a, b)| (drawn(a), drawn(b))) {
         (Some(Outline::Area(a)), Some(Outline::Area(b))) => are_apart(a.bbox.into(), b.bbox.into()),
         (Some(Outline::Line(a)), Some(Outline::Line(b))) => {
             let lines = bounds(&a).zip(bounds(&b));
