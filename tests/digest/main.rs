@@ -1,6 +1,7 @@
 //! `recto-digest` as people run it: documents in, digest.json out, and what is said when they are bad.
 
 mod bad_input;
+mod bodies;
 mod boxes;
 mod canvases;
 mod changes;
@@ -12,6 +13,7 @@ mod m3;
 mod network;
 mod parts;
 mod reading;
+mod selectors;
 mod statements;
 mod table;
 mod table_files;

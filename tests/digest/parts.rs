@@ -306,6 +306,158 @@ fn an_image_that_a_style_sheet_turns_is_turned_or_listed() {
 }
 
 #[test]
+fn a_selector_of_the_image_api_is_read_in_every_spelling_or_listed() {
+    let by = |members: Value| {
+        let mut selector = json!({"type": "ImageApiSelector"});
+        let members = members.as_object().unwrap().clone();
+        selector.as_object_mut().unwrap().extend(members);
+        part_of(image("1"), selector)
+    };
+    let (turned, gray) = (json!(90), format!("{HOME}/img/1/full/max/0/gray.jpg"));
+    // What the selector says; the rotation and the id, or the problem.
+    let whole = format!("{HOME}/img/1");
+    let part = format!("{whole}#xywh=100,100,500,400");
+    let cases = [
+        (json!({"rotation": "90"}), Ok((&turned, &whole))),
+        (json!({"rotation": ["90"]}), Ok((&turned, &whole))),
+        (json!({"rotation": [90]}), Ok((&turned, &whole))),
+        (json!({"rotation": {"@value": 90}}), Ok((&turned, &whole))),
+        (json!({"Rotation": "90"}), Ok((&turned, &whole))),
+        (json!({"iiif:rotation": "90"}), Ok((&turned, &whole))),
+        (
+            json!({"rotation": ["90", "180"]}),
+            Err("selector says several things at once: rotation is 90 and 180"),
+        ),
+        (
+            json!({"rotation": {"degrees": 90}}),
+            Err("selector cannot be read: rotation is an object without type"),
+        ),
+        (
+            json!({"rotate": "90"}),
+            Err("image may be turned in an unknown way: rotate"),
+        ),
+        (
+            json!({"mirrored": true}),
+            Err("image may be turned in an unknown way: mirrored"),
+        ),
+        (
+            json!({"mirrored": false, "rotate": 0}),
+            Ok((&Value::Null, &whole)),
+        ),
+        (json!({"quality": ["gray"]}), Ok((&Value::Null, &gray))),
+        (json!({"Quality": "Gray"}), Ok((&Value::Null, &gray))),
+        (
+            json!({"region": ["100,100,500,400"]}),
+            Ok((&Value::Null, &part)),
+        ),
+        (
+            json!({"Region": [100, 100, 500, 400]}),
+            Ok((&Value::Null, &part)),
+        ),
+        (
+            json!({"region": {"x": 100, "y": 100}}),
+            Err("selector cannot be read: region is an object without type"),
+        ),
+    ];
+    for (members, wanted) in cases {
+        let (found, listed) = painted(&json!({"body": by(members.clone())}));
+        match wanted {
+            Ok((rotation, id)) => {
+                assert_eq!((found.len(), listed), (1, vec![]), "{members}");
+                assert_eq!(&found[0]["rotation"], rotation, "{members}");
+                assert_eq!(found[0]["id"], json!(id), "{members}");
+            }
+            Err(problem) => {
+                assert!(found.is_empty(), "{members}: {found:?}");
+                assert_eq!(listed.len(), 1, "{members}: {listed:?}");
+                assert_eq!(listed[0].1, problem, "{members}");
+            }
+        }
+    }
+    // Values of other selectors that differ.
+    let body = part_of(
+        image("1"),
+        json!({"type": "FragmentSelector", "value": ["xywh=0,0,5,5", "xywh=600,400,9,9"]}),
+    );
+    let (found, listed) = painted(&json!({"body": body}));
+    assert!(found.is_empty(), "{found:?}");
+    let problem = "several selectors select different parts of the image: ";
+    assert!(listed[0].1.starts_with(problem), "{listed:?}");
+}
+
+#[test]
+fn what_may_turn_an_image_and_is_not_read_lists_it() {
+    let canvas = format!("{HOME}/canvas/1");
+    let on = |members: Value| {
+        let mut target = json!({"type": "SpecificResource", "source": canvas});
+        let members = members.as_object().unwrap().clone();
+        target.as_object_mut().unwrap().extend(members);
+        target
+    };
+    let body = |members: Value| {
+        let mut body = json!({"type": "SpecificResource", "source": image("1")});
+        let members = members.as_object().unwrap().clone();
+        body.as_object_mut().unwrap().extend(members);
+        json!({"body": body})
+    };
+    let sheet =
+        json!({"type": "CssStylesheet", "value": ".r {transform: rotate(90deg)} .s {color: red}"});
+    let styled = "style may turn the image, and is not that of the image: by 90 degrees";
+    // The painting annotation; the problem, or none where the image is upright.
+    let cases = [
+        (
+            json!({"target": on(json!({"styleClass": "r"})), "stylesheet": sheet}),
+            Some(styled),
+        ),
+        (
+            json!({"target": on(json!({"styleClass": "s"})), "stylesheet": sheet}),
+            None,
+        ),
+        (
+            json!({"target": on(json!({"style": "transform: rotate(90deg)"}))}),
+            Some(styled),
+        ),
+        (json!({"style": "transform: rotate(90deg)"}), Some(styled)),
+        (json!({"style": "color: red"}), None),
+        (
+            json!({"style": "transform: scaleX(-1)"}),
+            Some("style changes the image in a way that is not understood: transform: scalex(-1)"),
+        ),
+        (
+            body(json!({"transform": [{"type": "RotateTransform", "z": 90}]})),
+            Some("image may be turned in an unknown way: transform"),
+        ),
+        (
+            body(json!({"rotation": 90})),
+            Some("image may be turned in an unknown way: rotation"),
+        ),
+        (
+            body(json!({"rotation": "0", "transform": [], "ex:mirrored": false, "flip": "none"})),
+            None,
+        ),
+        (
+            json!({"target": on(json!({"ex:Rotation": "90"}))}),
+            Some("image may be turned in an unknown way: ex:Rotation"),
+        ),
+        (
+            json!({"rotation": 90}),
+            Some("image may be turned in an unknown way: rotation"),
+        ),
+    ];
+    for (mut annotation, wanted) in cases {
+        if annotation["body"].is_null() {
+            annotation["body"] = image("1");
+        }
+        let (found, listed) = painted(&annotation);
+        let problems: Vec<&str> = listed.iter().map(|(_, problem)| problem.as_str()).collect();
+        assert_eq!(problems, Vec::from_iter(wanted), "{annotation}");
+        assert_eq!(found.len(), usize::from(wanted.is_none()), "{annotation}");
+        let is_upright = |image: &Value| image["rotation"].is_null();
+        assert!(found.iter().all(is_upright), "{annotation}: {found:?}");
+    }
+}
+
+#[test]
 fn what_selects_by_another_name_is_read_or_listed_and_never_the_whole() {
     let target = |members: Value| {
         let mut target = json!({"type": "SpecificResource", "source": format!("{HOME}/canvas/1")});
@@ -326,7 +478,10 @@ fn what_selects_by_another_name_is_read_or_listed_and_never_the_whole() {
             true,
         ),
         (by(json!({"value": "10,20,30,40"})), false),
-        (by(json!({"Region": "10,20,30,40"})), false),
+        (by(json!({"Region": ["10,20,30,40"]})), true),
+        (by(json!({"region": {"@value": "10,20,30,40"}})), true),
+        (by(json!({"region": ["10,20,30,40", "50,60,30,40"]})), false),
+        (by(json!({"region": {"x": 10, "y": 20}})), false),
         (by(json!({"xywh": "10,20,30,40"})), false),
         (by(json!({"iiif:place": [10, 20, 30, 40]})), false),
         (

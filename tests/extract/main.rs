@@ -415,6 +415,77 @@ fn a_fragment_steps_in_for_an_outline_that_cannot_be_used() {
 }
 
 #[test]
+fn words_for_different_parts_and_shares_taken_for_pixels_are_told() {
+    let apart = "1 box with selectors that select different parts, an outline and xywh or a baseline, first: a1, ";
+    let tiny = "1 box within the first pixel of the image: shares of width and height are written xywh=percent:, first: a1";
+    let region =
+        |fragment: &str, svg: &str| json!({"frame": "canvas", "fragment": fragment, "svg": svg});
+    let (boxed, line) = ("xywh=10,20,300,40", |y: u32| {
+        format!(
+            "<svg><polyline fill='none' points='15,{y} 150,{y} 300,{}'/></svg>",
+            y + 2
+        )
+    });
+    let area = |numbers: &str| format!("<svg viewBox='0 0 500 400'><rect {numbers}/></svg>");
+    let half = "x='5' y='10' width='150' height='20'";
+    let far = "x='400' y='10' width='50' height='20'";
+    let with_line = |y: u32| format!("<rect x='10' y='20' width='300' height='40'/>{}", line(y));
+    // The region; the box; whether it has a baseline; what is said.
+    let cases = [
+        (region(boxed, &area(half)), [10, 20, 300, 40], false, None),
+        (
+            region(boxed, &area(far)),
+            [800, 20, 100, 40],
+            false,
+            Some(apart),
+        ),
+        (
+            region("xywh=percent:1,2.5,30,5", &area(far)),
+            [800, 20, 100, 40],
+            false,
+            Some(apart),
+        ),
+        (region(boxed, &line(55)), [10, 20, 300, 40], true, None),
+        (region(boxed, &line(70)), [10, 20, 300, 40], true, None),
+        (
+            region(boxed, &line(400)),
+            [10, 20, 300, 40],
+            false,
+            Some(apart),
+        ),
+        (outline(&with_line(55)), [10, 20, 300, 40], true, None),
+        (
+            outline(&with_line(400)),
+            [10, 20, 300, 40],
+            false,
+            Some(apart),
+        ),
+        (on_canvas("xywh=0,0,1,1"), [0, 0, 1, 1], false, Some(tiny)),
+        (on_canvas("xywh=1,1,1,1"), [1, 1, 1, 1], false, None),
+    ];
+    for (region, numbers, has_line, note) in cases {
+        let (work, ran) = run(json!([page(json!([tagged("a1", region.clone())]))]), &[]);
+        ran.exits(0);
+        let found = boxes(&work);
+        assert_eq!(found[0]["bbox"], json!(numbers), "{region}");
+        let line = &found[0]["attributes"]["baseline"];
+        assert_eq!(!line.is_null(), has_line, "{region}: {line}");
+        let notes = &work.json("report.json")["notes"];
+        let notes: Vec<&str> = notes
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        let is_told = |note: &&str| notes.len() == 1 && notes[0].starts_with(*note);
+        match note {
+            Some(note) => assert!(is_told(&note), "{region}: {notes:?}"),
+            None => assert_eq!(notes, [""; 0], "{region}"),
+        }
+    }
+}
+
+#[test]
 fn partial_ok_makes_rejects_a_success() {
     let observations = json!([page(json!([tagged("a1", on_canvas("xywh="))]))]);
     run(observations.clone(), &[]).1.exits(3);

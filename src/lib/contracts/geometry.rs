@@ -71,6 +71,12 @@ impl TryFrom<[f64; 4]> for BBox {
     }
 }
 
+impl From<BBox> for [f64; 4] {
+    fn from(b: BBox) -> Self {
+        [b.x, b.y, b.width, b.height]
+    }
+}
+
 impl From<BBox> for [Number; 4] {
     fn from(b: BBox) -> Self {
         [Number(b.x), Number(b.y), Number(b.width), Number(b.height)]

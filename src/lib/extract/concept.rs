@@ -77,13 +77,14 @@ fn by_motivation(annotation: &Annotation) -> Option<String> {
     if !TRANSCRIBING.contains(&motivation.as_str()) {
         return Some(motivation);
     }
-    // A text that could not be had, or is in a file of its own: its place is that of a text all the same.
-    let is_text = annotation.bodies.iter().any(|body| is_link(&body.value));
+    // A text that could not be had or read, or is in a file of its own: its place is that of a text all the same.
+    let is_link = annotation.bodies.iter().any(|body| is_link(&body.value));
+    let is_data = motivation == "painting" || annotation.attributes.contains_key("body");
     let is_part = !annotation.regions.iter().all(Region::is_whole);
-    match (is_text, is_part) {
-        (true, true) => Some("text".into()),
+    match (is_link, is_part) {
+        (_, true) if is_link || !is_data => Some("text".into()),
         (true, false) => None,
-        (false, _) => Some(motivation),
+        _ => Some(motivation),
     }
 }
 
@@ -317,6 +318,17 @@ mod tests {
         let mixed = annotation(&["commenting", "tagging"], &[body("", "words", "")]);
         let bare = annotation(&["highlighting"], &[]);
         let nothing = annotation(&[], &[body("", "words", "")]);
+        let place = |motivation: &str| Annotation {
+            regions: vec![Region {
+                fragment: Some("xywh=1,2,3,4".into()),
+                ..Region::default()
+            }],
+            ..annotation(&[motivation], &[])
+        };
+        let (unread, painted) = (place("transcribing"), place("painting"));
+        let mut data = place("supplementing");
+        data.attributes
+            .insert("body".into(), "of control points".into());
         let cases = [
             (&tagged, Auto, Some("Aleph")),
             (&tagged, Tag, Some("Aleph")),
@@ -332,6 +344,9 @@ mod tests {
             (&line, Text, Some("in the beginning")),
             (&mixed, Auto, Some("commenting")),
             (&bare, Auto, Some("highlighting")),
+            (&unread, Auto, Some("text")),
+            (&painted, Auto, Some("painting")),
+            (&data, Auto, Some("supplementing")),
             (&nothing, Auto, None),
             (&nothing, Constant("letter".into()), Some("letter")),
         ];

@@ -63,6 +63,10 @@ pub struct Extracted {
     pub fallbacks: Occurrences,
     /// Boxes from SVGs that declare another size than that of what they are drawn on, which were not scaled.
     pub not_scaled: Occurrences,
+    /// Boxes with another word for the same part that lies elsewhere: a box beside an outline, a baseline.
+    pub apart: Occurrences,
+    /// Boxes that lie within the first pixel.
+    pub tiny: Occurrences,
     /// Boxes around several areas of one SVG, whose outlines are not one polygon and are not kept.
     pub in_parts: Occurrences,
     /// Annotations of an image that have the id of another one and say something else. Both are kept.
@@ -100,6 +104,8 @@ impl Extracted {
             clipped,
             fallbacks,
             not_scaled,
+            apart,
+            tiny,
             in_parts,
             clashes,
             regrouped,
@@ -118,6 +124,8 @@ impl Extracted {
         self.clipped.absorb(clipped);
         self.fallbacks.absorb(fallbacks);
         self.not_scaled.absorb(not_scaled);
+        self.apart.absorb(apart);
+        self.tiny.absorb(tiny);
         self.in_parts.absorb(in_parts);
         self.clashes.absorb(clashes);
         self.regrouped.absorb(regrouped);

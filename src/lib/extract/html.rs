@@ -191,6 +191,9 @@ fn end_of(name: &str, source: &str, at: usize) -> usize {
 fn resolved(text: &str) -> Cow<'_, str> {
     REFERENCE.replace_all(text, |found: &Captures| {
         let reference = &found[0];
+        if let Some(character) = of_windows(reference) {
+            return character.to_string();
+        }
         match quick_xml::escape::unescape(reference) {
             Ok(read) => read.into_owned(),
             Err(_) => reference.to_owned(),
@@ -198,8 +201,23 @@ fn resolved(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// The character of a number between 128 and 159, which means Windows-1252 in HTML (13.2.5.80).
+fn of_windows(reference: &str) -> Option<char> {
+    let number = reference.strip_prefix("&#")?.strip_suffix(';')?;
+    let number = match number.strip_prefix(['x', 'X']) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => number.parse(),
+    };
+    let at = usize::try_from(number.ok()?.checked_sub(0x80)?).ok()?;
+    WINDOWS.chars().nth(at)
+}
+
+/// The characters from 128 to 159 of Windows-1252; those that it does not have are as in Unicode.
+const WINDOWS: &str = "\u{20ac}\u{81}\u{201a}\u{192}\u{201e}\u{2026}\u{2020}\u{2021}\u{2c6}\u{2030}\u{160}\u{2039}\u{152}\u{8d}\u{17d}\u{8f}\
+    \u{90}\u{2018}\u{2019}\u{201c}\u{201d}\u{2022}\u{2013}\u{2014}\u{2dc}\u{2122}\u{161}\u{203a}\u{153}\u{9d}\u{17e}\u{178}";
+
 /// Elements that stand on lines of their own.
-const BLOCKS: [&str; 42] = [
+const BLOCKS: [&str; 43] = [
     "address",
     "article",
     "aside",
@@ -225,6 +243,8 @@ const BLOCKS: [&str; 42] = [
     "header",
     "hr",
     "html",
+    // Of TEI: texts without a format have it.
+    "lb",
     "li",
     "listing",
     "main",
@@ -405,6 +425,16 @@ mod tests {
                 Some("text/html"),
                 "a &lt;b&gt; &nosuch; & c&#x2019;",
                 "a <b> &nosuch; & c\u{2019}",
+            ),
+            (
+                Some("text/html"),
+                "a &#150; &#132;b&#x93; 5 &#128; &#159; &#160;&#233;",
+                "a \u{2013} \u{201e}b\u{201c} 5 \u{20ac} \u{178} \u{e9}",
+            ),
+            (
+                None,
+                "<p>In <hi rend='b'>principio</hi><lb/>erat</p>",
+                "In principio\nerat",
             ),
             (None, "<!-- note --><i>x</i><script>y</script>", "x"),
             (

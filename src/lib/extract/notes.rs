@@ -56,6 +56,21 @@ pub fn fill(extracted: &Extracted, written: &Written, summary: &mut Summary) {
             .notes
             .push(format!("{counted} named more than once: merged"));
     }
+    summary.notes.extend(occurrences(extracted));
+    if written.emptied > 0 {
+        summary.notes.push(format!(
+            "{} annotated and without anything that can be used: nothing says that nothing is there; `recto-reformat --unboxed drop` leaves \
+             such images out of sets for detectors",
+            counted(written.emptied, "image is", "images are")
+        ));
+    }
+    if negatives == written.images && negatives > 0 {
+        summary.notes.push(no_boxes(extracted));
+    }
+}
+
+/// What happened that is worth a note: how often, and where first.
+fn occurrences(extracted: &Extracted) -> Vec<String> {
     let occurrences = [
         (
             &extracted.clipped,
@@ -71,6 +86,16 @@ pub fn fill(extracted: &Extracted, written: &Written, summary: &mut Summary) {
             &extracted.not_scaled,
             ("box", "boxes"),
             "from SVGs whose size does not fit, taken to be in units of the canvas",
+        ),
+        (
+            &extracted.apart,
+            ("box", "boxes"),
+            "with selectors that select different parts, an outline and xywh or a baseline",
+        ),
+        (
+            &extracted.tiny,
+            ("box", "boxes"),
+            "within the first pixel of the image: shares of width and height are written xywh=percent:",
         ),
         (
             &extracted.in_parts,
@@ -93,24 +118,12 @@ pub fn fill(extracted: &Extracted, written: &Written, summary: &mut Summary) {
             "with frames of different aspect ratio",
         ),
     ];
-    for (occurrences, (one, many), words) in occurrences {
-        if occurrences.count > 0 {
-            let counted = counted(occurrences.count, one, many);
-            summary
-                .notes
-                .push(format!("{counted} {words}, first: {}", occurrences.first));
-        }
-    }
-    if written.emptied > 0 {
-        summary.notes.push(format!(
-            "{} annotated and without anything that can be used: nothing says that nothing is there; `recto-reformat --unboxed drop` leaves \
-             such images out of sets for detectors",
-            counted(written.emptied, "image is", "images are")
-        ));
-    }
-    if negatives == written.images && negatives > 0 {
-        summary.notes.push(no_boxes(extracted));
-    }
+    let happened = occurrences.into_iter().filter(|(o, ..)| o.count > 0);
+    let notes = happened.map(|(occurrences, (one, many), words)| {
+        let counted = counted(occurrences.count, one, many);
+        format!("{counted} {words}, first: {}", occurrences.first)
+    });
+    notes.collect()
 }
 
 fn no_boxes(extracted: &Extracted) -> String {

@@ -277,8 +277,11 @@ impl Reader<'_> {
                 }
                 (self.with_own_box(shape, region), "svg")
             }
-            Selection::Part(shape) => (shape, "fragment"),
-            Selection::Doubtful(shape, doubt) => self.doubtful(id, shape, doubt),
+            Selection::Part(shape) => {
+                self.note_tiny(id, &spaces, &shape, region.frame);
+                (shape, "fragment")
+            }
+            Selection::Doubtful(shape, doubt) => self.doubtful(id, region, shape, doubt),
             Selection::Line(line) => {
                 let problem = "line, not an area: --line-height HEIGHT makes a band of it";
                 let height = self.rules.line_height;
@@ -355,14 +358,36 @@ impl Reader<'_> {
         }
     }
 
+    /// Notes a box within the first pixel of something larger: its numbers may be shares of width and height.
+    fn note_tiny(&mut self, id: &str, spaces: &Spaces, shape: &Shape, space: Space) {
+        const SMALLEST: f64 = 10.0;
+        let is_larger = |size: Frame| size.width.min(size.height) >= SMALLEST;
+        let BBox { x, y, .. } = shape.bbox;
+        let is_within =
+            x >= 0.0 && y >= 0.0 && shape.bbox.right() <= 1.0 && shape.bbox.bottom() <= 1.0;
+        if is_within && spaces.size(space).is_some_and(is_larger) {
+            self.extracted.tiny.add(|| id.to_owned());
+        }
+    }
+
     /// Notes that a part may be wrong; the part, and the member of the region that it was read from.
-    fn doubtful(&mut self, id: &str, shape: Shape, doubt: Doubt) -> (Shape, &'static str) {
+    fn doubtful(
+        &mut self,
+        id: &str,
+        region: &Region,
+        shape: Shape,
+        doubt: Doubt,
+    ) -> (Shape, &'static str) {
         let (occurrences, problem, by) = match doubt {
             Doubt::Fallback(problem) => (&mut self.extracted.fallbacks, problem, "fragment"),
             Doubt::NotScaled(problem) => (&mut self.extracted.not_scaled, problem, "svg"),
+            Doubt::Apart(problem) => (&mut self.extracted.apart, problem, "svg"),
         };
         occurrences.add(|| format!("{id}, {problem}"));
-        (shape, by)
+        match by {
+            "svg" => (self.with_own_box(shape, region), by),
+            _ => (shape, by),
+        }
     }
 
     fn fit(&self, spaces: &Spaces, shape: &Shape, space: Space) -> Result<Fitted, String> {

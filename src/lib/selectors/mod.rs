@@ -4,14 +4,16 @@
 //! Coordinates are those of the space that the selector is written for, a canvas or an image, in pixels, the origin at its
 //! upper left corner. They are not clipped: fitting them to an image is the work of `extract`.
 
-use crate::contracts::{Frame, Region};
+use crate::contracts::{BBox, Frame, Region};
 
+mod apart;
 pub mod fragment;
 mod outlines;
 mod rings;
 mod shape;
 pub mod svg;
 
+pub use apart::{are_apart, bounds, is_far};
 pub use fragment::{Part, nested_fragment};
 pub use rings::clip;
 pub use shape::{MAX_COORDINATE, Shape};
@@ -37,6 +39,8 @@ pub enum Doubt {
     Fallback(String),
     /// The SVG declares a size that does not fit its canvas or its drawing, and is taken to be in pixels of the canvas.
     NotScaled(String),
+    /// The box beside the SVG, or the baseline, lies elsewhere: what is used, and what is not.
+    Apart(String),
 }
 
 /// Why a region selects nothing.
@@ -116,9 +120,11 @@ pub fn scaled(region: &Region, [sx, sy]: [f64; 2]) -> Option<Region> {
     })
 }
 
-/// What an SVG selects, with the box of the fragment beside it. A line beside a box is the baseline of what is in it.
+/// What an SVG selects, with the box of the fragment beside it. A line beside a box is the baseline of what is in it, unless it is
+/// far from there.
 fn drawing(drawn: svg::Drawn, around: Option<Shape>) -> Selection {
-    let shape = match (drawn.outline, around) {
+    let beside = around.as_ref().map(|shape| shape.bbox);
+    let mut shape = match (drawn.outline, around) {
         (Outline::Area(shape), _) => shape,
         (Outline::Line(line), Some(shape)) => Shape {
             baseline: Some(line),
@@ -126,9 +132,21 @@ fn drawing(drawn: svg::Drawn, around: Option<Shape>) -> Selection {
         },
         (Outline::Line(line), None) => return Selection::Line(line),
     };
-    match drawn.doubt {
-        Some(problem) => Selection::Doubtful(shape, Doubt::NotScaled(problem)),
-        None => Selection::Part(shape),
+    let is_line_far = |line: &mut Vec<[f64; 2]>| is_far(line, shape.bbox.into());
+    let far = shape.baseline.take_if(is_line_far);
+    let is_box_apart = |b: &BBox| are_apart((*b).into(), shape.bbox.into());
+    match (drawn.doubt, far, beside.filter(is_box_apart)) {
+        (Some(problem), ..) => Selection::Doubtful(shape, Doubt::NotScaled(problem)),
+        (None, Some(line), _) => {
+            let problem = format!("baseline at {:?} is left out", line[0]);
+            Selection::Doubtful(shape, Doubt::Apart(problem))
+        }
+        (None, None, Some(b)) => {
+            let (x, y, width, height) = (b.x, b.y, b.width, b.height);
+            let problem = format!("outline is used, not xywh={x},{y},{width},{height}");
+            Selection::Doubtful(shape, Doubt::Apart(problem))
+        }
+        (None, None, None) => Selection::Part(shape),
     }
 }
 
@@ -137,7 +155,6 @@ mod tests {
     use recto_testkit::mutation::{Random, with_seeds};
 
     use super::*;
-    use crate::contracts::BBox;
 
     fn region(fragment: Option<&str>, svg: Option<&str>, point: Option<[f64; 2]>) -> Region {
         Region {

@@ -341,7 +341,7 @@ impl Drawing {
     }
 
     fn draw(&mut self, name: &str, a: &Attributes, within: Surroundings) -> Result<(), String> {
-        for cut in ["clip-path", "mask"] {
+        for cut in ["clip-path", "mask", "mask-image"] {
             if !matches!(a.property(cut).as_str(), "" | "none" | "inherit") {
                 return Err(format!("svg is cut by a property that is not read: {cut}"));
             }
@@ -355,7 +355,7 @@ impl Drawing {
             "rect" => {
                 let sides = [x("x")?, y("y")?, x("width")?, y("height")?];
                 // A radius that is not given is the other one.
-                let radii = match (a.get("rx").trim(), a.get("ry").trim()) {
+                let radii = match (a.property("rx").as_str(), a.property("ry").as_str()) {
                     ("" | "auto", _) => [y("ry")?; 2],
                     (_, "" | "auto") => [x("rx")?; 2],
                     _ => [x("rx")?, y("ry")?],
@@ -372,6 +372,9 @@ impl Drawing {
                 points.into_iter().map(|el| transform * el).collect()
             }
             "path" => {
+                if a.styled("d").is_some() {
+                    return Err("svg is drawn by a property that is not read: d".into());
+                }
                 let path = outlines::path(a.get("d"))?;
                 path.into_iter().map(|el| transform * el).collect()
             }
@@ -454,7 +457,7 @@ fn nest(a: &Attributes, inner: &mut Surroundings) -> Result<(), String> {
         a.length("y", full.map(|f| f.height))?,
     );
     inner.transform *= Affine::translate(corner);
-    let side = |name: &str, full: Option<f64>| match a.get(name).trim() {
+    let side = |name: &str, full: Option<f64>| match a.property(name).as_str() {
         "" | "auto" => Ok(full),
         _ => a.length(name, full).map(Some),
     };
@@ -496,8 +499,9 @@ fn check_style(sheet: &str) -> Result<(), String> {
                 "display" | "visibility" => {
                     ["none", "hidden", "collapse"].contains(&value.as_str())
                 }
-                "transform" | "translate" | "rotate" | "scale" | "d" => value != "none",
-                _ => false,
+                "transform" | "translate" | "rotate" | "scale" | "offset" | "offset-path" | "d"
+                | "clip-path" | "mask" | "mask-image" => value != "none",
+                name => PLACES.contains(&name) && value != "auto",
             }
         });
     match decides {
@@ -612,7 +616,7 @@ impl Attributes {
             return None;
         }
         let by_sides = || {
-            let side = |name| self.length(name, None).ok();
+            let side = |name| self.length_of(name, self.get(name), None).ok();
             Some([0.0, 0.0, side("width")?, side("height")?])
         };
         let size = self.view_box().or_else(by_sides)?;
@@ -633,21 +637,22 @@ impl Attributes {
         let of_style = self
             .styled("transform")
             .map(|t| t.replace("px", "").replace("deg", ""));
-        let moved = [
-            "transform-origin",
-            "transform-box",
-            "translate",
-            "rotate",
-            "scale",
-        ];
-        if let Some(name) = moved.into_iter().find(|name| self.styled(name).is_some()) {
-            return Err(format!(
-                "svg is transformed by a property that is not read: {name}"
-            ));
+        let unread = |names: &[&str]| {
+            let is_said = |name: &&&str| !matches!(self.property(name).as_str(), "" | "none");
+            let name = names.iter().find(is_said)?;
+            let problem = "svg is transformed by a property that is not read";
+            Some(format!("{problem}: {name}"))
+        };
+        let moved = ["translate", "rotate", "scale", "offset", "offset-path"];
+        if let Some(problem) = unread(&moved) {
+            return Err(problem);
         }
         let text = of_style.as_deref().unwrap_or(self.get("transform")).trim();
         if text.is_empty() || text == "none" {
             return Ok(Affine::IDENTITY);
+        }
+        if let Some(problem) = unread(&["transform-origin", "transform-box"]) {
+            return Err(problem);
         }
         let t: svgtypes::Transform = text
             .parse()
@@ -655,9 +660,23 @@ impl Attributes {
         Ok(Affine::new([t.a, t.b, t.c, t.d, t.e, t.f]))
     }
 
-    /// A length in pixels; 0 where the attribute is missing. `full` is what 100 % is, in pixels.
+    /// A length in pixels, as the style of the element has it, else its attribute; 0 where both are missing. `full` is what 100 %
+    /// is, in pixels.
     fn length(&self, name: &str, full: Option<f64>) -> Result<f64, String> {
-        let text = self.get(name).trim();
+        // Ends of lines are no properties of CSS.
+        let styled = self.styled(name).filter(|_| PLACES.contains(&name));
+        let styled = styled.map(plain);
+        if styled
+            .as_deref()
+            .is_some_and(|text| text.parse().is_ok_and(|n: f64| n != 0.0))
+        {
+            return Err(format!("length of a style does not have a unit: {name}"));
+        }
+        self.length_of(name, styled.as_deref().unwrap_or(self.get(name)), full)
+    }
+
+    fn length_of(&self, name: &str, text: &str, full: Option<f64>) -> Result<f64, String> {
+        let text = text.trim();
         if text.is_empty() || text == "auto" {
             return Ok(0.0);
         }
@@ -675,17 +694,21 @@ impl Attributes {
     }
 }
 
+/// Lengths that a style may say, too (SVG 2, section 7).
+const PLACES: [&str; 9] = ["x", "y", "width", "height", "cx", "cy", "r", "rx", "ry"];
+
 const LENGTHS: [&str; 13] = [
     "x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2",
 ];
 
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "d",
     "points",
     "style",
     "display",
     "visibility",
     "transform",
+    "transform-origin",
     "fill",
     "fill-opacity",
     "fill-rule",
@@ -1024,6 +1047,24 @@ mod tests {
                 Some(4),
             ),
             (
+                "lengths of style come before attributes",
+                "<rect x='1' y='2' width='30' height='40' style='Width: 3PX !important; height:0.8%'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "a circle by style",
+                "<circle cx='50' cy='60' r='99' style='r:10px'/>",
+                [40.0, 50.0, 20.0, 20.0],
+                None,
+            ),
+            (
+                "an origin without a transform",
+                "<rect style='transform-origin: center' x='1' y='2' width='3' height='4'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
                 "a style sheet of colours",
                 "<svg><style>.a{fill:#f00;stroke:none}</style><rect class='a' width='3' height='4'/></svg>",
                 [0.0, 0.0, 3.0, 4.0],
@@ -1173,6 +1214,30 @@ mod tests {
             (
                 "<rect style='transform-origin:center;transform:rotate(9deg)' width='1' height='1'/>",
                 "svg is transformed by a property that is not read: ",
+            ),
+            (
+                "<g transform='rotate(9)' transform-origin='5 5'><rect width='1' height='1'/></g>",
+                "svg is transformed by a property that is not read: transform-origin",
+            ),
+            (
+                "<rect style='offset-path: path(\"M0 0L9 9\")' width='1' height='1'/>",
+                "svg is transformed by a property that is not read: offset-path",
+            ),
+            (
+                "<path style='d:path(\"M1 2H4V6z\")' d='M0 0H9V9z'/>",
+                "svg is drawn by a property that is not read: d",
+            ),
+            (
+                "<rect style='width:3em' width='1' height='1'/>",
+                "length is not in pixels: width is 3em",
+            ),
+            (
+                "<rect style='width:3' width='1' height='1'/>",
+                "length of a style does not have a unit: width",
+            ),
+            (
+                "<style>rect{width:3px}</style><rect width='1' height='1'/>",
+                "svg is drawn by a style sheet, which is not read: ",
             ),
             (
                 "<svg><svg viewBox='0 0 9 9'><rect width='1' height='1'/></svg></svg>",

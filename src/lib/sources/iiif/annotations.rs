@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::bodies::{
-    FORMAT, body, each_body, first_text, is_structured, names_of_texts, plain_word, unread,
+    FORMAT, body, each_body, first_text, held_xml, is_structured, names_of_texts, plain_word,
+    unread,
 };
+use super::data_urls;
 use super::hanging::{Hanging, PageStatements, granularity};
 use super::selecting::unread_member;
 use super::targets::{TargetPart, part, targets};
-use super::texts::{is_read_as_text, named_text};
+use super::texts::{is_read_as_text, named_text, put};
 use super::values::{absolute, all, id, label, list, spelled, spelled_as, texts};
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Hung, Placed};
@@ -147,12 +149,26 @@ fn read_bodies<'v>(
 ) -> Vec<Body> {
     let mut said = Vec::new();
     for value in bodies {
-        if let Some(format) =
-            first_text(value, &Value::Null, &FORMAT).filter(|format| !is_read_as_text(format))
-        {
+        let format = first_text(value, &Value::Null, &FORMAT);
+        let format = format.filter(|format| !is_read_as_text(format));
+        if let Some(format) = format.or_else(|| held_xml(value)) {
             let problem = format!("body is a text in a format that is not read: {format}");
             read.unused.push((value, problem));
             continue;
+        }
+        match data_urls::text_of(value) {
+            Some(Ok(resource)) => {
+                said.extend(body(value).into_iter().take(1).map(|mut body| {
+                    put(&mut body, &resource, resource.text.trim().to_owned());
+                    body
+                }));
+                continue;
+            }
+            Some(Err(problem)) => {
+                read.unused.push((value, problem));
+                continue;
+            }
+            None => {}
         }
         match named_text(value, motivation) {
             Ok(Some(url)) => {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::texts::quoted;
+use super::texts::{is_other_xml, quoted, resource_of};
 use super::values::{
     NAME, id, is_language_map, kind, label, language_of_texts, list, local_name, members_of,
     preference, spelled_as, texts,
@@ -112,6 +112,18 @@ pub fn body(value: &Value) -> Vec<Body> {
         .iter()
         .filter_map(|text| text_body(text, Some(made(text))))
         .collect()
+}
+
+/// The format of a body that holds XML, which is not read as a text; none if it is something else.
+pub fn held_xml(value: &Value) -> Option<String> {
+    let source = resource_of(value);
+    let texts = [value, source].into_iter().flat_map(stated_texts);
+    let mut texts = texts.filter(|text| text.trim_start_matches('\u{feff}').starts_with('<'));
+    let text = texts.next()?.to_ascii_lowercase();
+    match first_text(value, source, &FORMAT) {
+        Some(format) => is_other_xml(&format).then_some(format),
+        None => (text.starts_with("<?xml") && !text.contains("<html")).then(|| "XML".into()),
+    }
 }
 
 /// Whether a text says nothing but markup.

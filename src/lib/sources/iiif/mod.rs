@@ -10,6 +10,7 @@ mod canvases;
 pub mod change_discovery;
 mod collection;
 mod curation;
+mod data_urls;
 mod described;
 mod document;
 mod hanging;

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::selecting::{
-    has_empty_selector, image_api_region, selectors_of, unread, unread_member, value_of,
+    has_empty_selector, image_api_member, image_api_region, selectors_of, unread, unread_member,
+    values_of,
 };
 use super::styles;
 use super::values::{described, kind, spelled, spelled_as};
@@ -354,6 +355,9 @@ pub fn take<'v>(
         if !found.is_part() && has_empty_selector(level) {
             return Err((*level, "selector", "selector is empty".into()));
         }
+        if let Some(name) = styles::unread_turn(level, &[]) {
+            return Err((*level, "", styles::turned_unread(name)));
+        }
     }
     let styled = styles::turn(annotation, levels);
     let styled = styled.map_err(|(style, problem)| (style, "", problem))?;
@@ -371,16 +375,16 @@ fn apply_selector<'v>(
     turn: &mut Option<f64>,
 ) -> Result<(), Fault<'v>> {
     let fault = |member, problem| (selector, member, problem);
-    let (region, pixels, member) = match kind(selector).as_str() {
+    let (regions, pixels, member) = match kind(selector).as_str() {
         "imageapiselector" => {
             let region = image_api_region(selector).map_err(|problem| fault("", problem))?;
-            (region, whole, "region")
+            (region.into_iter().collect(), whole, "region")
         }
-        "fragmentselector" => {
-            let value = value_of(selector).ok_or_else(|| fault("", unread(selector)))?;
-            (Some(value), own, "value")
-        }
-        "" if selector.is_string() => (value_of(selector), own, ""),
+        "fragmentselector" => match values_of(selector) {
+            values if values.is_empty() => return Err(fault("", unread(selector))),
+            values => (values, own, "value"),
+        },
+        "" if selector.is_string() => (values_of(selector), own, ""),
         _ => {
             let problem = "selector does not select a part of an image";
             return Err(fault("", format!("{problem}: {}", described(selector))));
@@ -390,13 +394,17 @@ fn apply_selector<'v>(
         let problem = "image is a part of a part of an image (refinedBy)";
         return Err(fault("refinedBy", problem.into()));
     }
-    if let Some(region) = region {
+    for region in regions {
         take_part(found, pixels, &region).map_err(|problem| fault(member, problem))?;
+    }
+    if let Some(name) = styles::unread_turn(selector, &["rotation"]) {
+        return Err(fault("", styles::turned_unread(name)));
     }
     if member != "region" {
         return Ok(());
     }
-    if let Some(text) = text_of(selector, "rotation") {
+    let said = |name| image_api_member(selector, name).map_err(|problem| fault("", problem));
+    if let Some(text) = said("rotation")? {
         let degrees = degrees(&text).map_err(|problem| fault("rotation", problem))?;
         if turn.is_some_and(|turn| turn != degrees) {
             let problem = format!("several selectors turn the image differently: {text}");
@@ -404,19 +412,10 @@ fn apply_selector<'v>(
         }
         *turn = Some(degrees);
     }
-    let quality = text_of(selector, "quality");
+    let quality = said("quality")?.map(|quality| quality.to_ascii_lowercase());
     let other = quality.filter(|quality| ["gray", "grey", "bitonal"].contains(&quality.as_str()));
     found.quality = other.or(found.quality.take());
     Ok(())
-}
-
-/// A member of a selector as a text.
-fn text_of(selector: &Value, member: &str) -> Option<String> {
-    spelled_as(selector, &[member]).find_map(|(_, value)| match value {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
 }
 
 fn degrees(text: &str) -> Result<f64, String> {

@@ -475,7 +475,10 @@ fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
     {
         return Err(format!("part of a canvas is not understood: {end}"));
     }
-    let (region, _) = targets::selected(target, resource_of(target), named)?;
+    let (region, unused) = targets::selected(target, resource_of(target), named)?;
+    if let Some((_, problem)) = unused.into_iter().next() {
+        return Err(problem);
+    }
     let beside = unread_member(annotation, &annotations::BESIDE);
     if let Some(name) = beside.filter(|_| region == Region::default()) {
         return Err(format!(

@@ -161,9 +161,8 @@ fn is_number(value: &Value) -> bool {
 /// # Errors
 /// It is not known which region that is.
 pub fn image_api_region(selector: &Value) -> Result<Option<String>, String> {
-    if let Some((_, region)) = spelled_as(selector, &["region"]).next() {
-        let region = written(region);
-        return region.map(Some).ok_or_else(|| unread(selector));
+    if let Some(region) = image_api_member(selector, "region")? {
+        return Ok(Some(region));
     }
     let value = spelled_as(selector, &["value", "chars"]).map(|(name, _)| name);
     match value.into_iter().next().or(unread_member(selector, &[])) {
@@ -172,33 +171,62 @@ pub fn image_api_region(selector: &Value) -> Result<Option<String>, String> {
     }
 }
 
+/// What a selector of the Image API says by a member, in any case and with any prefix; none if it says nothing.
+///
+/// # Errors
+/// It says several things, or in a way that is not understood.
+pub fn image_api_member(selector: &Value, name: &str) -> Result<Option<String>, String> {
+    let members = selector.as_object().into_iter().flatten();
+    let is_meant =
+        |member: &str| is_spelled(member, name) || local_name(member).eq_ignore_ascii_case(name);
+    let mut said: Option<String> = None;
+    for (member, value) in members.filter(|(member, v)| !v.is_null() && is_meant(member)) {
+        let texts = written(value);
+        if texts.is_empty() {
+            let found = described(value);
+            return Err(format!("selector cannot be read: {member} is {found}"));
+        }
+        for text in texts.into_iter().map(|text| text.trim().to_owned()) {
+            if let Some(first) = said.as_ref().filter(|first| **first != text) {
+                return Err(format!(
+                    "selector says several things at once: {member} is {first} and {text}"
+                ));
+            }
+            said = Some(text);
+        }
+    }
+    Ok(said)
+}
+
 /// The problem of a selector that cannot be read.
 pub fn unread(selector: &Value) -> String {
     format!("selector cannot be read: {}", described(selector))
 }
 
-/// The text of a selector.
-pub fn value_of(selector: &Value) -> Option<String> {
+/// The texts of a selector: most have one.
+pub fn values_of(selector: &Value) -> Vec<String> {
     match selector {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => vec![text.clone()],
         Value::Object(_) => {
-            spelled_as(selector, &["value", "chars"]).find_map(|(_, value)| written(value))
+            let values = spelled_as(selector, &["value", "chars"]);
+            values.flat_map(|(_, value)| written(value)).collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
-/// A text as selectors write it: also in a list, as four numbers, or with `@value`.
-fn written(value: &Value) -> Option<String> {
+/// Texts as selectors write them: also in a list, as a number or four, or with `@value`.
+fn written(value: &Value) -> Vec<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
         Value::Array(values) if values.len() == 4 && values.iter().all(Value::is_number) => {
             let numbers: Vec<String> = values.iter().map(Value::to_string).collect();
-            Some(numbers.join(","))
+            vec![numbers.join(",")]
         }
-        Value::Array(values) => values.iter().find_map(written),
+        Value::Array(values) => values.iter().flat_map(written).collect(),
         Value::Object(_) => written(&value["@value"]),
-        _ => None,
+        _ => Vec::new(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::selecting::value_of;
-use super::values::{id, spelled};
+use super::selecting::values_of;
+use super::values::{id, list, local_name, spelled};
 use crate::values::excerpt;
 
 /// What styles say of an image, with what says it.
@@ -21,30 +21,98 @@ pub fn turn<'v>(annotation: &Value, levels: &[&'v Value]) -> Styled<'v, f64> {
         return Ok(0.0);
     };
     let refuse = |problem: String| (*last, problem);
+    let turn = turn_by(&own, &sheets(annotation, levels, &own)).map_err(refuse)?;
+    // Whether what stands beside the image turns it too is not known.
+    let targets = ["target", "on"].iter().flat_map(|m| list(annotation, m));
+    for beside in std::iter::once(annotation).chain(targets) {
+        if let Some(name) = unread_turn(beside, &[]) {
+            return Err(refuse(turned_unread(name)));
+        }
+        let styled = spelled(beside, &["styleClass", "style"]);
+        if styled.is_empty() {
+            continue;
+        }
+        let around = [levels, &[beside]].concat();
+        let other = turn_by(&styled, &sheets(annotation, &around, &styled)).map_err(refuse)?;
+        if other != 0.0 {
+            let problem = "style may turn the image, and is not that of the image";
+            return Err(refuse(format!("{problem}: by {other} degrees")));
+        }
+    }
+    Ok(turn)
+}
+
+/// A member of something that is painted, of what paints it or of a selector that may turn or mirror it, in words that nothing
+/// here reads; none if there is none. `read` are members that are read elsewhere.
+pub fn unread_turn<'v>(value: &'v Value, read: &[&str]) -> Option<&'v str> {
+    const NAMES: [&str; 8] = [
+        "flip",
+        "flipped",
+        "mirror",
+        "mirrored",
+        "rotate",
+        "rotated",
+        "rotation",
+        "transform",
+    ];
+    let members = value.as_object().into_iter().flatten();
+    let mut named = members.filter(|(name, value)| {
+        let plain = local_name(name).to_ascii_lowercase();
+        let plain = plain.strip_prefix("has").unwrap_or(&plain);
+        NAMES.contains(&plain) && !read.contains(&plain) && !turns_nothing(value)
+    });
+    named.next().map(|(name, _)| name.as_str())
+}
+
+/// The problem of what such a member turns.
+pub fn turned_unread(name: &str) -> String {
+    format!("image may be turned in an unknown way: {name}")
+}
+
+/// Whether a value says that nothing is turned: 0, a full turn, `none`, false.
+fn turns_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(turns) => !turns,
+        Value::Number(number) => number.as_f64().is_some_and(|n| n.rem_euclid(360.0) == 0.0),
+        Value::String(text) => {
+            let text = text.trim().to_ascii_lowercase();
+            let number = text.parse().is_ok_and(|n: f64| n.rem_euclid(360.0) == 0.0);
+            number || is_nothing(&text) || text == "false"
+        }
+        Value::Array(values) => values.iter().all(turns_nothing),
+        Value::Object(members) => {
+            members.is_empty() || turns_nothing(&value["@value"]) && members.contains_key("@value")
+        }
+    }
+}
+
+/// By how many degrees style sheets turn what has these styles: classes and declarations.
+fn turn_by(own: &[&Value], sheets: &[&Value]) -> Result<f64, String> {
     let words: Vec<&str> = own.iter().filter_map(|value| value.as_str()).collect();
     let (inline, names): (Vec<&str>, Vec<&str>) = words.into_iter().partition(|w| w.contains(':'));
     let names = names.iter().flat_map(|name| name.split_whitespace());
     let names: Vec<&str> = names.map(|name| name.trim_start_matches('.')).collect();
     let mut turns = Turns::default();
-    for sheet in sheets(annotation, levels, &own) {
+    for sheet in sheets {
         match text_of(sheet) {
-            Some(text) => turns.read(&text, &names).map_err(refuse)?,
+            Some(text) => turns.read(&text, &names)?,
             None if names.is_empty() => {}
             None => {
                 let shown = excerpt(id(sheet).unwrap_or("without an id"));
-                return Err(refuse(format!(
+                return Err(format!(
                     "style sheet may turn the image, and is not read: {shown}"
-                )));
+                ));
             }
         }
     }
     for declarations in inline {
-        turns.add(declarations).map_err(refuse)?;
+        turns.add(declarations)?;
     }
     match turns.found[..] {
         [] => Ok(0.0),
         [turn] => Ok(turn),
-        _ => Err(refuse("styles turn the image in several ways".into())),
+        _ => Err("styles turn the image in several ways".into()),
     }
 }
 
@@ -58,7 +126,9 @@ fn sheets<'s>(annotation: &'s Value, levels: &[&'s Value], own: &[&'s Value]) ->
 
 /// The text of a style sheet; none if it is in a document of its own.
 fn text_of(sheet: &Value) -> Option<String> {
-    value_of(sheet).filter(|text| sheet.is_object() || text.contains('{'))
+    let texts = values_of(sheet);
+    let text = (!texts.is_empty()).then(|| texts.join("\n"));
+    text.filter(|text| sheet.is_object() || text.contains('{'))
 }
 
 /// The rotations of the rules that apply to an image. Rules that turn it by the same angle are one.

@@ -5,16 +5,18 @@ use serde_json::Value;
 use super::described::Rights;
 use super::images::is_image_url;
 use super::selecting::{
-    has_empty_selector, image_api_region, selectors_of, unread, unread_member, value_of,
+    has_empty_selector, image_api_member, image_api_region, selectors_of, unread, unread_member,
+    values_of,
 };
 use super::service;
 use super::values::{
     absolute, described, id, kind, label, list, members, members_of, pixels, resolve, spelled,
     spelled_as, split_fragment,
 };
-use crate::contracts::{BBox, ImageRef, Observation, Provenance, Region, Service, Space};
+use crate::contracts::{ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
-use crate::selectors::{self, Part, Selection, fragment, svg};
+use crate::selectors::svg::{self, Outline};
+use crate::selectors::{self, Part, Shape, are_apart, bounds, fragment, is_far};
 use crate::sources::is_url;
 use crate::values::excerpt;
 
@@ -130,7 +132,8 @@ pub fn selected<'v>(
     named: Option<&str>,
 ) -> Result<(Region, UnusedSelectors<'v>), String> {
     let unknown = |name: &str| format!("target selects a part in an unknown way: {name}");
-    let (mut region, unused) = most_exact(&selectors_on(target, source))?;
+    let mut unused = Vec::new();
+    let mut region = most_exact(&selectors_on(target, source), &mut unused)?;
     for named in [named, named_by_own_id(target, source)?] {
         let named = named.map(fragment::spatial).transpose()?.flatten();
         region.fragment = one_part(region.fragment.take(), named)?;
@@ -199,27 +202,21 @@ pub type UnusedSelectors<'v> = Vec<(&'v Value, String)>;
 
 /// The region of several selectors of one target. They select the same (Web Annotation 4.2), so one of each kind is used: the
 /// outline, and the box for where the outline cannot be read; a point only alone. Selectors of other kinds are no loss
-/// beside one that can be used.
-fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
-    let mut best = Region::default();
-    let (mut unused, mut problem) = (Vec::new(), None);
+/// beside one that can be used; one that selects another part is noted.
+fn most_exact<'v>(
+    selectors: &[&'v Value],
+    unused: &mut UnusedSelectors<'v>,
+) -> Result<Region, String> {
+    let (mut best, mut problem) = (Region::default(), None);
     for selector in selectors {
-        let next = match region(selector) {
-            Ok(next) => next.unwrap_or_default(),
+        let noted = unused.len();
+        match region(selector, unused) {
+            Ok(next) => best = united(best, next.unwrap_or_default(), selector, unused),
             Err(reason) => {
+                unused.truncate(noted);
                 problem.get_or_insert(reason);
-                continue;
             }
-        };
-        if are_apart(&best, &next) {
-            let other = next.fragment.as_ref().or(next.svg.as_ref());
-            let problem = format!(
-                "several selectors select different parts, the first is used: {}",
-                excerpt(other.map_or("", String::as_str))
-            );
-            unused.push((*selector, problem));
         }
-        best = merged(best, next);
     }
     if best.fragment.is_some() || best.svg.is_some() {
         best.point = None;
@@ -227,34 +224,65 @@ fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v
     match problem {
         // A time beside a selector that is not understood does not make it the whole.
         Some(problem) if best == Region::default() => Err(problem),
-        _ => Ok((best, unused)),
+        _ => Ok(best),
     }
 }
 
-/// Whether two regions of one kind, boxes or drawings of areas, do not overlap.
-fn are_apart(a: &Region, b: &Region) -> bool {
-    let boxes = |region: &Region| {
-        let without = |fragment, svg| Region {
-            fragment,
-            svg,
-            ..Region::default()
-        };
-        [
-            without(region.fragment.clone(), None),
-            without(None, region.svg.clone()),
-        ]
-        .map(|region| match selectors::select(&region, None) {
-            Ok(Selection::Part(shape) | Selection::Doubtful(shape, _)) => Some(shape.bbox),
-            _ => None,
-        })
+/// A region and what a selector selects beside it, which is noted if it is another part.
+fn united<'v>(
+    best: Region,
+    next: Region,
+    selector: &'v Value,
+    unused: &mut UnusedSelectors<'v>,
+) -> Region {
+    unused.extend(difference(&best, &next).map(|problem| (selector, problem)));
+    merged(best, next)
+}
+
+/// How two regions select different parts, as far as that can be told without the size of what they are parts of: boxes in one unit,
+/// drawings, points. `extract`, which knows the size, compares boxes with drawings.
+fn difference(a: &Region, b: &Region) -> Option<String> {
+    let [first, other] = [a, b].map(|region| {
+        let text = region.fragment.as_deref();
+        text.and_then(|text| fragment::part(text).ok())
+    });
+    let boxes_differ = match (first, other) {
+        (Some(Part::Pixels(a)), Some(Part::Pixels(b)))
+        | (Some(Part::Percent(a)), Some(Part::Percent(b))) => are_apart(a, b),
+        _ => false,
     };
-    let apart = |(a, b): (Option<BBox>, Option<BBox>)| match (a, b) {
-        (Some(a), Some(b)) => {
-            a.right() <= b.x || b.right() <= a.x || a.bottom() <= b.y || b.bottom() <= a.y
+    let both = a.svg.as_deref().zip(b.svg.as_deref());
+    let drawn = |text: &str| Some(svg::read(text, None).ok()?.outline);
+    let drawings_differ = match both.map_or((None, None), |(a, b)| (drawn(a), drawn(b))) {
+        (Some(Outline::Area(a)), Some(Outline::Area(b))) => are_apart(a.bbox.into(), b.bbox.into()),
+        (Some(Outline::Line(a)), Some(Outline::Line(b))) => {
+            let lines = bounds(&a).zip(bounds(&b));
+            lines.is_some_and(|(a, b)| are_apart(a, b))
         }
         _ => false,
     };
-    boxes(a).into_iter().zip(boxes(b)).any(apart)
+    let point = |[x, y]: [f64; 2]| format!("point {x},{y}");
+    let several = |text: String| {
+        let text = excerpt(&text);
+        format!("several selectors select different parts, the first is used: {text}")
+    };
+    match (a.point, b.point) {
+        _ if boxes_differ => b.fragment.clone().map(several),
+        _ if drawings_differ => b.svg.clone().map(several),
+        (Some(a), Some(b)) => is_far(&[b], [a[0], a[1], 1.0, 1.0]).then(|| several(point(b))),
+        (Some(own), None) if first.is_none() => outside(own, other),
+        (None, Some(own)) => outside(own, first),
+        _ => None,
+    }
+}
+
+/// The problem of a point that lies far from the box beside it.
+fn outside([x, y]: [f64; 2], beside: Option<Part>) -> Option<String> {
+    let Some(Part::Pixels(numbers)) = beside else {
+        return None;
+    };
+    let problem = || format!("point lies outside of the part that is selected beside it: {x},{y}");
+    is_far(&[[x, y]], numbers).then(problem)
 }
 
 /// The first of each kind, but for drawings of an area and of its baseline, which belong together.
@@ -273,10 +301,13 @@ fn merged(a: Region, b: Region) -> Region {
 
 /// The region that a selector selects; none for all of the resource. A selector that refines it selects within that region,
 /// in its coordinates (Web Annotation 4.2.9).
-fn region(selector: &Value) -> Result<Option<Region>, String> {
-    let outer = plain_region(selector)?;
+fn region<'v>(
+    selector: &'v Value,
+    unused: &mut UnusedSelectors<'v>,
+) -> Result<Option<Region>, String> {
+    let outer = plain_region(selector, unused)?;
     // Selectors of times may refine too; they do not select a part of the image.
-    let (inner, _) = most_exact(&spelled(selector, &["refinedBy"]))?;
+    let inner = most_exact(&spelled(selector, &["refinedBy"]), unused)?;
     if inner != Region::default() && !is_one_to_one(selector) {
         return Err("selector refines a part of a scaled or rotated image".into());
     }
@@ -292,10 +323,9 @@ fn region(selector: &Value) -> Result<Option<Region>, String> {
 
 /// Whether what refines a selector is in the pixels of the image itself, and not of a scaled or turned one.
 fn is_one_to_one(selector: &Value) -> bool {
-    let is = |member: &str, wanted: &[&str]| match &selector[member] {
-        Value::Null => true,
-        Value::String(text) => wanted.contains(&text.trim()),
-        value => wanted.contains(&value.to_string().as_str()),
+    let is = |member: &str, wanted: &[&str]| match image_api_member(selector, member) {
+        Ok(text) => text.is_none_or(|text| wanted.contains(&text.as_str())),
+        Err(_) => false,
     };
     kind(selector) != "imageapiselector"
         || (is("size", &["full", "max"]) && is("rotation", &["0", "0.0"]))
@@ -303,20 +333,57 @@ fn is_one_to_one(selector: &Value) -> bool {
 
 fn within(outer: &Region, inner: &Region) -> Result<Region, String> {
     let problem = "selector is refined by another (refinedBy) in a way that a box cannot express";
+    let reaches_out = |inner: &str| {
+        let inner = excerpt(inner);
+        Err(format!(
+            "selector is refined by what is not within it (refinedBy): {inner}"
+        ))
+    };
     match (&outer.fragment, &inner.fragment, &outer.svg, &inner.svg) {
-        (Some(outer), Some(inner), None, None) => Ok(Region {
-            fragment: Some(selectors::nested_fragment(outer, inner).ok_or(problem)?),
-            ..Region::default()
-        }),
+        (Some(outer), Some(inner), None, None) => {
+            let nested = selectors::nested_fragment(outer, inner).ok_or(problem)?;
+            match (fragment::part(outer)?, fragment::part(&nested)?) {
+                (Part::Pixels(whole), Part::Pixels(part))
+                | (Part::Percent(whole), Part::Percent(part))
+                    if !holds(whole, part) =>
+                {
+                    reaches_out(inner)
+                }
+                _ => Ok(Region {
+                    fragment: Some(nested),
+                    ..Region::default()
+                }),
+            }
+        }
         (Some(outer), _, None, Some(inner)) => match fragment::part(outer)? {
-            Part::Pixels([x, y, ..]) => Ok(Region {
-                svg: Some(moved(inner, [x, y])),
-                ..Region::default()
-            }),
+            Part::Pixels(whole) => {
+                let drawing = moved(inner, [whole[0], whole[1]]);
+                match svg::read(&drawing, None).map(|drawn| drawn.outline) {
+                    Ok(Outline::Area(Shape { bbox: b, .. }))
+                        if !holds(whole, [b.x, b.y, b.width, b.height]) =>
+                    {
+                        reaches_out(inner)
+                    }
+                    _ => Ok(Region {
+                        svg: Some(drawing),
+                        ..Region::default()
+                    }),
+                }
+            }
             _ => Err(problem.into()),
         },
         _ => Err(problem.into()),
     }
+}
+
+/// Whether a part lies within another, `[x, y, width, height]` in one unit. Numbers are rounded.
+fn holds([x, y, width, height]: [f64; 4], part: [f64; 4]) -> bool {
+    const SLACK: f64 = 1.0;
+    let [px, py, pw, ph] = part;
+    px >= x - SLACK
+        && py >= y - SLACK
+        && px + pw <= x + width + SLACK
+        && py + ph <= y + height + SLACK
 }
 
 /// A drawing moved to the right and down.
@@ -325,29 +392,17 @@ fn moved(drawing: &str, [x, y]: [f64; 2]) -> String {
     format!(r#"<g transform="translate({x} {y})">{drawing}</g>"#)
 }
 
-fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
+fn plain_region<'v>(
+    selector: &'v Value,
+    unused: &mut UnusedSelectors<'v>,
+) -> Result<Option<Region>, String> {
     let unread = || unread(selector);
-    let by_fragment = |text: &str| -> Result<Option<Region>, String> {
-        let fragment = fragment::spatial(text)?;
-        Ok(fragment.map(|fragment| Region {
-            fragment: Some(fragment),
-            ..Region::default()
-        }))
-    };
-    let by_svg = |text: String| {
-        Ok(Some(Region {
-            svg: Some(text),
-            ..Region::default()
-        }))
-    };
-    let is_drawing = |text: &str| {
-        text.trim_start()
-            .trim_start_matches('\u{feff}')
-            .starts_with('<')
-    };
+    let values = values_of(selector);
     match kind(selector).as_str() {
-        "fragmentselector" => by_fragment(&value_of(selector).ok_or_else(unread)?),
-        "svgselector" => by_svg(value_of(selector).ok_or("value of the SVG selector is missing")?),
+        "fragmentselector" if values.is_empty() => Err(unread()),
+        "fragmentselector" => by_values(selector, by_fragment, unused),
+        "svgselector" if values.is_empty() => Err("value of the SVG selector is missing".into()),
+        "svgselector" => by_values(selector, by_svg, unused),
         "pointselector" => point(selector),
         "imageapiselector" => match image_api_region(selector)? {
             None => Ok(None),
@@ -358,13 +413,14 @@ fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
             if alternatives.is_empty() {
                 return Err(unread());
             }
-            let (region, _) = most_exact(&alternatives)?;
+            let region = most_exact(&alternatives, unused)?;
             Ok(Some(region).filter(|region| *region != Region::default()))
         }
-        other => match value_of(selector) {
-            Some(text) if is_drawing(&text) => by_svg(text),
-            Some(text) if other.is_empty() || fragment::spatial(&text).is_ok() => {
-                by_fragment(&text)
+        other => match values.first() {
+            Some(text)
+                if is_drawing(text) || other.is_empty() || fragment::spatial(text).is_ok() =>
+            {
+                by_values(selector, by_any, unused)
             }
             _ if other.is_empty() => Err(unread()),
             _ => Err(format!(
@@ -372,6 +428,49 @@ fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
             )),
         },
     }
+}
+
+/// What all values of a selector select together: most have one, and several select the same.
+fn by_values<'v>(
+    selector: &'v Value,
+    read: fn(&str) -> Result<Option<Region>, String>,
+    unused: &mut UnusedSelectors<'v>,
+) -> Result<Option<Region>, String> {
+    let mut best: Option<Region> = None;
+    for value in values_of(selector) {
+        best = match (best, read(&value)?) {
+            (Some(best), Some(next)) => Some(united(best, next, selector, unused)),
+            (best, next) => best.or(next),
+        };
+    }
+    Ok(best)
+}
+
+fn by_fragment(text: &str) -> Result<Option<Region>, String> {
+    let fragment = fragment::spatial(text)?;
+    Ok(fragment.map(|fragment| Region {
+        fragment: Some(fragment),
+        ..Region::default()
+    }))
+}
+
+fn by_svg(text: &str) -> Result<Option<Region>, String> {
+    Ok(Some(Region {
+        svg: Some(text.to_owned()),
+        ..Region::default()
+    }))
+}
+
+fn by_any(text: &str) -> Result<Option<Region>, String> {
+    match is_drawing(text) {
+        true => by_svg(text),
+        false => by_fragment(text),
+    }
+}
+
+fn is_drawing(text: &str) -> bool {
+    let text = text.trim_start().trim_start_matches('\u{feff}');
+    text.starts_with('<')
 }
 
 /// A point. One of a time only (`t`) selects all of the image.

@@ -25,15 +25,11 @@ const HELD: [&str; 5] = ["value", "chars", "cnt:chars", "@value", "rdf:value"];
 /// # Errors
 /// It is not known which part of the text the body is.
 pub fn named_text(body: &Value, motivation: &[String]) -> Result<Option<String>, String> {
-    let source = match &body["source"] {
-        Value::Null => body,
-        source => source,
-    };
-    let holds = |v: &Value| v.is_object() && HELD.iter().any(|m| !v[*m].is_null());
+    let source = resource_of(body);
     let Some(url) = id(source).filter(|url| is_url(url)) else {
         return Ok(None);
     };
-    if holds(body) || holds(source) || quoted(body).is_some() {
+    if holds_text(body) {
         return Ok(None);
     }
     let selectors: Vec<&Value> = [body, source]
@@ -59,6 +55,20 @@ pub fn named_text(body: &Value, motivation: &[String]) -> Result<Option<String>,
             Err(format!("part of a text is not understood: {selector}"))
         }
     }
+}
+
+/// What a body is a part of, or the body itself.
+pub fn resource_of(body: &Value) -> &Value {
+    let held = ["source", "full"].iter().map(|member| &body[*member]);
+    held.into_iter()
+        .find(|source| !source.is_null())
+        .unwrap_or(body)
+}
+
+/// Whether a body says its text itself, or quotes it.
+pub fn holds_text(body: &Value) -> bool {
+    let holds = |v: &Value| v.is_object() && HELD.iter().any(|m| !v[*m].is_null());
+    holds(body) || holds(resource_of(body)) || quoted(body).is_some()
 }
 
 /// Motivations of annotations whose bodies are the text on the image.
@@ -164,6 +174,15 @@ pub fn is_read_as_text(media_type: &str) -> bool {
         .to_ascii_lowercase();
     let subtype = name.rsplit('/').next().unwrap_or_default();
     !OTHERS.contains(&subtype.trim_start_matches("x-"))
+}
+
+/// Whether a media type is that of XML which is no text to read, but for HTML and formulas.
+pub fn is_other_xml(media_type: &str) -> bool {
+    let name = media_type.split(';').next().unwrap_or_default().trim();
+    let name = name.to_ascii_lowercase();
+    let subtype = name.rsplit('/').next().unwrap_or_default();
+    let is_read = ["xhtml+xml", "mathml+xml"].contains(&subtype);
+    (subtype == "xml" || subtype.ends_with("+xml")) && !is_read
 }
 
 /// What a text is the source of, by its first characters.
@@ -303,7 +322,8 @@ pub fn fill(placed: &mut Placed, texts: &HashMap<String, FetchedText>) -> Vec<Re
     rejects
 }
 
-fn put(body: &mut Body, resource: &TextResource, text: String) {
+/// Puts a text in the place of its URL.
+pub fn put(body: &mut Body, resource: &TextResource, text: String) {
     body.value = text;
     body.label = None;
     if resource.format.is_some() {

@@ -237,13 +237,14 @@ fn texts_of_object(value: &Value) -> Vec<String> {
     if !value["@value"].is_null() {
         return texts(&value["@value"]);
     }
-    if value["@id"].is_string() || (value["id"].is_string() && value["type"].is_string()) {
-        let mut named = spelled_as(value, &NAME).map(|(_, name)| texts(name));
-        let named = named.find(|name| !name.is_empty()).unwrap_or_default();
-        return match named.is_empty() {
-            true => id(value).map(str::to_owned).into_iter().collect(),
-            false => named,
-        };
+    // What has a name is a thing, and no text in several languages.
+    let mut named = spelled_as(value, &NAME).map(|(_, name)| texts(name));
+    if let Some(named) = named.find(|name| !name.is_empty()) {
+        return named;
+    }
+    let has_id = value["@id"].is_string() || id(value).is_some_and(is_url);
+    if has_id || (value["id"].is_string() && value["type"].is_string()) {
+        return id(value).map(str::to_owned).into_iter().collect();
     }
     let Some(map) = value.as_object() else {
         return Vec::new();
@@ -382,6 +383,16 @@ mod tests {
             (json!({"de": ["Leaf"], "fr": ["Feuille"]}), Some("Leaf")),
             (json!({"en": "Leaf"}), Some("Leaf")),
             (json!({"en": [], "de": ["Leaf"]}), Some("Leaf")),
+            (
+                json!({"id": "https://a/1", "label": {"de": ["Blatt"], "en": ["Leaf"]}}),
+                Some("Leaf"),
+            ),
+            (
+                json!([{"name": "Leaf", "href": "https://a/1"}]),
+                Some("Leaf"),
+            ),
+            (json!({"id": "https://a/1"}), Some("https://a/1")),
+            (json!({"id": "daun"}), Some("daun")),
             (json!(7), Some("7")),
             (json!(null), None),
             (json!({}), None),
