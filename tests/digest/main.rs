@@ -4,6 +4,7 @@ mod bad_input;
 mod boxes;
 mod canvases;
 mod changes;
+mod elsewhere;
 mod fathomnet;
 mod large;
 mod lock;
