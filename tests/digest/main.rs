@@ -5,6 +5,7 @@ mod bodies;
 mod boxes;
 mod canvases;
 mod changes;
+mod elsewhere;
 mod fathomnet;
 mod large;
 mod lock;

@@ -55,7 +55,7 @@ pub(super) struct Account {
     pub(super) rejects: Vec<(String, String)>,
 }
 
-fn account(work: &Workdir, digest: &[&str], extract: &[&str]) -> Account {
+pub(super) fn account(work: &Workdir, digest: &[&str], extract: &[&str]) -> Account {
     let digest: Vec<&str> = ["iiif"].iter().chain(digest).copied().collect();
     let digest: Vec<&str> = digest.into_iter().chain(["-o", "digest.json"]).collect();
     work.run("digest", &digest);

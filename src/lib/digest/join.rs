@@ -40,6 +40,8 @@ pub struct Joiner {
     scales: HashMap<usize, [f64; 2]>,
     /// Annotations that other annotations are about and that were placed: on which images, and on which parts of them.
     placed: HashMap<String, Vec<PlacedOn>>,
+    /// Their ids by the furthest spelling.
+    placed_as: HashMap<String, BTreeSet<String>>,
     /// Images of manifests of which a whole document of annotations is lost.
     of_manifests: HashMap<u64, Vec<usize>>,
 }
@@ -60,8 +62,10 @@ struct Expected {
     names: HashSet<u64>,
     /// Ids of images.
     ids: HashSet<u64>,
-    /// Ids of annotations, and targets that are not the id of the annotation itself.
+    /// Ids of annotations.
     annotations: HashSet<u64>,
+    /// The same in their furthest spelling, and so targets that are not the id of the annotation itself.
+    spelt: HashSet<u64>,
     targets: HashSet<u64>,
     /// Manifests of which a document of annotations is lost.
     manifests: HashSet<u64>,
@@ -87,6 +91,7 @@ impl Joiner {
     pub fn expect(&mut self, placed: &Placed) {
         let Placed {
             target,
+            named,
             hung,
             annotation,
             ..
@@ -102,9 +107,13 @@ impl Joiner {
         {
             expect(&format!("{target}#{fragment}"));
         }
+        named.iter().for_each(|named| {
+            expect(named);
+        });
         self.expected.annotations.insert(hash(&annotation.id));
+        self.expected.spelt.insert(hash(&far(&annotation.id)));
         if *target != annotation.id {
-            self.expected.targets.insert(hash(target));
+            self.expected.targets.insert(hash(&far(target)));
         }
     }
 
@@ -208,7 +217,10 @@ impl Joiner {
         let annotation = &mut placed.annotation;
         let found = match self.whole_target(&placed.target, annotation) {
             Some(numbers) => Ok(Some((numbers, Space::Canvas))),
-            None => self.find(&placed.target, annotation, &placed.hung),
+            None => match self.canvas_named(placed.named.as_deref()) {
+                Some(numbers) => Ok(Some((numbers, Space::Canvas))),
+                None => self.find(&placed.target, annotation, &placed.hung),
+            },
         };
         match found {
             Ok(Some((numbers, frame))) => {
@@ -227,11 +239,34 @@ impl Joiner {
         }
     }
 
+    /// The images of a canvas whose id is a request for an image, or the description of a service.
+    fn canvas_named(&self, named: Option<&str>) -> Option<Vec<usize>> {
+        let found = self.canvases.find(named?).ok()?;
+        found.map(<[usize]>::to_vec)
+    }
+
+    /// The id of an annotation that was placed and that a target names, and where it is. Where none has this id, one that is spelt
+    /// like it is meant.
+    fn about(&self, target: &str) -> Option<(&str, &[PlacedOn])> {
+        let is_known = self.expected.annotations.contains(&hash(target));
+        let alike = || {
+            let mut ids = self.placed_as.get(&far(target))?.iter();
+            ids.next().filter(|_| ids.next().is_none())
+        };
+        let id = match is_known {
+            true => target,
+            false => alike()?,
+        };
+        let (id, on) = self.placed.get_key_value(id)?;
+        Some((id, on))
+    }
+
     /// Places an annotation whose target is neither an image nor a canvas of the documents.
     fn place_elsewhere(&mut self, mut placed: Placed) -> Option<Placed> {
         if placed.target != placed.annotation.id
-            && let Some(about) = self.placed.get(&placed.target).cloned()
+            && let Some((id, about)) = self.about(&placed.target)
         {
+            let (id, about) = (id.to_owned(), about.to_vec());
             if !placed.annotation.regions.iter().all(Region::is_whole) {
                 let target = &placed.target;
                 let problem = format!(
@@ -245,7 +280,7 @@ impl Joiner {
                 // The part of a text or of a box cannot be known: it is about all that the other one is about.
                 annotation.regions = on.regions;
                 let attributes = &mut annotation.attributes;
-                attributes.insert("about".into(), placed.target.clone().into());
+                attributes.insert("about".into(), id.clone().into());
                 self.put(&on.images, annotation);
             }
             return None;
@@ -271,7 +306,7 @@ impl Joiner {
     pub fn place_nameless(&mut self, placed: Placed) -> Option<Placed> {
         let placed = self.place(placed)?;
         let is_about_another = placed.target != placed.annotation.id
-            && self.expected.annotations.contains(&hash(&placed.target));
+            && self.expected.spelt.contains(&hash(&far(&placed.target)));
         // The manifest of an annotation holds its images, if there are any.
         if is_about_another || placed.manifest.is_some() {
             return Some(placed);
@@ -334,8 +369,13 @@ impl Joiner {
         ];
         let named = |name| indexes.iter().find_map(|index| index.find(name).ok()?);
         let about = || {
-            let about = self.placed.get(target)?.iter();
-            Some(about.flat_map(|on| on.images.iter().copied()).collect())
+            let (_, about) = self.about(target)?;
+            Some(
+                about
+                    .iter()
+                    .flat_map(|on| on.images.iter().copied())
+                    .collect(),
+            )
         };
         let found = names_meant(target).find_map(named);
         found.map(<[usize]>::to_vec).or_else(about)
@@ -355,9 +395,11 @@ impl Joiner {
 
     /// Puts an annotation on images.
     fn put(&mut self, numbers: &[usize], annotation: Annotation) {
-        let id = hash(&annotation.id);
-        if self.expected.targets.contains(&id) && self.expected.annotations.contains(&id) {
-            let known = self.placed.entry(annotation.id.clone()).or_default();
+        let id = &annotation.id;
+        let spelt = far(id);
+        if self.expected.targets.contains(&hash(&spelt)) {
+            self.placed_as.entry(spelt).or_default().insert(id.clone());
+            let known = self.placed.entry(id.clone()).or_default();
             known.push(PlacedOn {
                 images: numbers.to_vec(),
                 regions: annotation.regions.clone(),

@@ -99,7 +99,7 @@ fn wanted<'a>(
     rules: &ExtractRules,
     extracted: &mut Extracted,
 ) -> Vec<(String, &'a Annotation)> {
-    let mut seen: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, Vec<[u64; 2]>> = BTreeMap::new();
     let mut wanted = Vec::new();
     for (i, annotation) in observation.annotations.iter().enumerate() {
         let regions = annotation.regions.len() as u64;
@@ -109,16 +109,19 @@ fn wanted<'a>(
         };
         let twins = seen.entry(&annotation.id).or_default();
         let says = fingerprint(annotation, spaces);
+        let statement = statement(annotation);
         let earlier = known.get(&id).map(Vec::as_slice).unwrap_or_default();
         if !has_motivation(annotation, &rules.motivations) {
             extracted.filtered += regions;
-        } else if earlier.contains(&says) || twins.contains(&says) {
+        } else if earlier.contains(&says) || twins.iter().any(|[twin, _]| *twin == says) {
             extracted.duplicates += regions;
         } else {
-            if !(earlier.is_empty() && twins.is_empty()) {
+            // One annotation of several targets says the same of each.
+            let is_other = |[_, twin]: &[u64; 2]| *twin != statement;
+            if !earlier.is_empty() || twins.iter().any(is_other) {
                 extracted.clashes.add(|| id.clone());
             }
-            twins.push(says);
+            twins.push([says, statement]);
             wanted.push((id, annotation));
         }
     }
@@ -127,24 +130,36 @@ fn wanted<'a>(
 
 /// The same number for annotations that say the same of the same regions, wherever they were listed.
 fn fingerprint(annotation: &Annotation, spaces: &Spaces) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    say(annotation, &["order", "annotation_page"], &mut hasher);
+    let regions = annotation.regions.iter();
+    regions.for_each(|r| place(r, spaces).hash(&mut hasher));
+    hasher.finish()
+}
+
+/// The same number for annotations that say the same, of whatever regions and annotations.
+fn statement(annotation: &Annotation) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    say(
+        annotation,
+        &["order", "annotation_page", "about"],
+        &mut hasher,
+    );
+    hasher.finish()
+}
+
+fn say(annotation: &Annotation, without: &[&str], hasher: &mut DefaultHasher) {
     let Annotation {
-        id: _,
         motivation,
         bodies,
-        regions,
         attributes,
+        ..
     } = annotation;
-    let says = attributes
-        .iter()
-        .filter(|(name, _)| !["order", "annotation_page"].contains(&name.as_str()));
-    let mut hasher = DefaultHasher::new();
     // `Debug` of values without maps whose order could change.
-    format!("{motivation:?}\n{bodies:?}").hash(&mut hasher);
-    regions
-        .iter()
-        .for_each(|r| place(r, spaces).hash(&mut hasher));
-    says.for_each(|(name, value)| format!("{name}={value}").hash(&mut hasher));
-    hasher.finish()
+    format!("{motivation:?}\n{bodies:?}").hash(hasher);
+    let says = attributes.iter();
+    let says = says.filter(|(name, _)| !without.contains(&name.as_str()));
+    says.for_each(|(name, value)| format!("{name}={value}").hash(hasher));
 }
 
 /// Where a region is, in the same words for regions of canvases of different sizes.

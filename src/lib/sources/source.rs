@@ -350,6 +350,8 @@ pub struct Placed {
     pub hung: Hung,
     /// Id of the canvas, image or image service it is about.
     pub target: String,
+    /// The id as the document writes it, if that is not `target`: a canvas may have the id of a request for an image.
+    pub named: Option<String>,
     /// The image, as the annotation itself describes it: used if no document holds it.
     pub image: Option<Box<Observation>>,
     /// Its bodies that are texts in documents of their own: their URLs, and where they stand in the document.

@@ -6,8 +6,9 @@ use super::annotations::{self, AnnotationPlace, ReadAnnotation};
 use super::hanging::{Hanging, PageEntry, PageStatements};
 use super::reader::Reader;
 use super::text_links;
-use super::values::{self, annotations_of, described, has, id, kind, members_of, spelled};
+use super::values::{self, HELD, annotations_of, described, has, id, kind, members_of, spelled};
 use crate::sources::ANNOTATIONS;
+use crate::values::hash;
 
 impl<'a> Reader<'a> {
     /// A document that is a list or page of annotations, and the pages that follow it.
@@ -56,6 +57,7 @@ impl<'a> Reader<'a> {
                 self.page_or_annotation(page, on);
             }
         }
+        self.content_elsewhere(resource, on);
     }
 
     /// What stands where annotations, their pages and their collections may stand.
@@ -74,9 +76,7 @@ impl<'a> Reader<'a> {
 
     /// A page that may be embedded or only named.
     fn page(&mut self, page: &'a Value, on: Hanging) {
-        let is_embedded = ["resources", "items", "contains", "ldp:contains"]
-            .iter()
-            .any(|member| has(page, member));
+        let is_embedded = HELD.iter().any(|member| has(page, member));
         let is_answer = self.from.is_some_and(|from| from.role == ANNOTATIONS);
         if !is_embedded && !has(page, "next") {
             return match id(page) {
@@ -190,13 +190,17 @@ impl<'a> Reader<'a> {
         order: Option<usize>,
     ) -> ReadAnnotation<'v> {
         self.annotations_read += 1;
+        let number = match id(value).filter(|_| value.is_object()) {
+            Some(_) => self.annotations_read,
+            None => self.number_of(value, on),
+        };
         let place = AnnotationPlace {
             document: self.name,
             base: &self.base,
             on,
             page,
             order,
-            number: self.annotations_read,
+            number,
         };
         let read = annotations::read(value, &place);
         for (url, _) in &read.texts {
@@ -206,6 +210,13 @@ impl<'a> Reader<'a> {
             self.annotation_lost(on, target.clone());
         }
         read
+    }
+
+    /// The number that names an annotation without an id. What says the same at the same place again is the same annotation.
+    fn number_of(&mut self, value: &Value, on: Hanging) -> usize {
+        let said = format!("{value} {on:?}");
+        let number = self.annotations_read;
+        *self.nameless.entry(hash(&said)).or_insert(number)
     }
 
     /// Keeps what was read of an annotation. `stands` says what of the document a part of it is.
@@ -226,12 +237,15 @@ impl<'a> Reader<'a> {
         if self.from.is_some() {
             return;
         }
-        let mut named: Vec<&Value> = super::values::within(page, "manifest");
+        let mut named: Vec<&Value> = manifests_around(page);
         let around = match kind(page).as_str() {
             "annotation" => vec![page],
             _ => annotations_of(page),
         };
         for annotation in around {
+            if !std::ptr::eq(annotation, page) {
+                named.extend(manifests_around(annotation));
+            }
             for target in super::targets::targets(annotation) {
                 named.extend(super::targets::manifests_of(target));
             }
@@ -251,6 +265,19 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// The manifests that a page or an annotation is a part of. A name alone may be that of another page.
+fn manifests_around(value: &Value) -> Vec<&Value> {
+    let around = members_of(value, &["partOf", "within"]).into_iter();
+    let around = around.filter(|around| around.is_object());
+    around
+        .flat_map(|around| match kind(around).as_str() {
+            "manifest" => vec![around],
+            "" | "annotation" | "annotationpage" | "annotationlist" => manifests_around(around),
+            _ => super::targets::manifests_of(around),
+        })
+        .collect()
 }
 
 /// Types of what holds annotations, or names it.

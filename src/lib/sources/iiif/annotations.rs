@@ -9,6 +9,7 @@ use super::bodies::{
     unread,
 };
 use super::data_urls;
+use super::described::{Rights, metadata};
 use super::hanging::{Hanging, PageStatements, granularity};
 use super::selecting::unread_member;
 use super::targets::{TargetPart, part, targets};
@@ -201,6 +202,7 @@ fn placed(part: TargetPart, said: Annotation, place: &AnnotationPlace) -> Placed
             image: place.on.image.map(str::to_owned),
         },
         target: part.target,
+        named: part.named,
         image: part.image.map(Box::new),
         annotation: Annotation {
             regions: vec![part.region],
@@ -254,26 +256,32 @@ fn attributes(
             "label",
             label(&value["label"]).or_else(|| names_of_texts(bodies)),
         ),
-        ("creator", creators(value, bodies)),
+        (
+            "creator",
+            people(value, bodies, &["creator", "annotatedBy"]),
+        ),
+        (
+            "generator",
+            people(value, &[], &["generator", "serializedBy"]),
+        ),
+        ("rights", rights(value, bodies)),
         ("granularity", granularity),
         ("text_direction", of_bodies("textDirection")),
         ("format", FORMAT.iter().find_map(|member| of_bodies(member))),
     ] {
         attributes.extend(text.map(|text| (name.to_owned(), Value::String(text))));
     }
-    let structured = bodies
-        .iter()
-        .filter(|b| b.is_object() && body(b).is_empty() && is_structured(b));
-    let structured: Vec<Value> = structured.map(|b| (*b).clone()).collect();
-    if !structured.is_empty() {
-        attributes.insert("body".into(), Value::Array(structured));
-    }
+    attributes.extend(structured(bodies).map(|bodies| ("body".to_owned(), bodies)));
     // Attributes that `recto-serve` writes and that Web Annotation has no property for.
     let others = value["attributes"].as_object().into_iter().flatten();
     // `annotation` is set by `extract` to mark boxes of one annotation.
     for (name, value) in others.filter(|(name, _)| *name != "annotation") {
         let entry = attributes.entry(name.clone());
         entry.or_insert_with(|| value.clone());
+    }
+    for (name, values) in metadata(value) {
+        let entry = attributes.entry(name);
+        entry.or_insert_with(|| values.join("; ").into());
     }
     // What `recto-serve` writes says where an annotation stood before.
     let page = place.page.label.clone().map(Value::String);
@@ -307,10 +315,25 @@ fn stated(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
     attributes
 }
 
-/// Who made an annotation, else who made its bodies: all their names, else their ids.
-fn creators(value: &Value, bodies: &[&Value]) -> Option<String> {
+/// Bodies that are no texts, as they are.
+fn structured(bodies: &[&Value]) -> Option<Value> {
+    let structured = bodies
+        .iter()
+        .filter(|b| b.is_object() && body(b).is_empty() && is_structured(b));
+    let structured: Vec<Value> = structured.map(|b| (*b).clone()).collect();
+    (!structured.is_empty()).then_some(Value::Array(structured))
+}
+
+/// What may be done with an annotation, else with its bodies.
+fn rights(value: &Value, bodies: &[&Value]) -> Option<String> {
+    let mut said = std::iter::once(value).chain(bodies.iter().copied());
+    said.find_map(|said| Rights::of(said).rights)
+}
+
+/// Who made an annotation, else who made its bodies, or the programs that did: all their names, else their ids.
+fn people(value: &Value, bodies: &[&Value], members: &[&str; 2]) -> Option<String> {
     let of = |said: &Value| -> Vec<String> {
-        let members = ["creator", "annotatedBy"].map(|member| spelled(said, &[member]));
+        let members = members.map(|member| spelled(said, &[member]));
         let given = members.into_iter().find(|given| !given.is_empty());
         given
             .into_iter()

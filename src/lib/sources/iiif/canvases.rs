@@ -8,8 +8,12 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::range_members::InRanges;
 use super::values::{absolute, has, id, members, members_of, spelled, split_fragment};
 use crate::image_names::far;
+
+/// The most bytes that a text of a manifest may take in all, when each of its canvases has it.
+pub const MOST_REPEATED: usize = 64 << 20;
 
 /// The canvases of a manifest: in `items` since Presentation 3, in sequences before and in its drafts.
 pub fn canvases_of(manifest: &Value) -> impl Iterator<Item = &Value> {
@@ -28,6 +32,8 @@ pub struct Canvases<'v> {
     count: usize,
     /// Those pages that are followed.
     pub followed: HashSet<&'v str>,
+    /// What ranges of the manifest say of them.
+    pub in_ranges: InRanges<'v>,
     /// Painting annotations that name another canvas than the one at which they stand, with that name.
     pub elsewhere: Vec<(&'v Value, String)>,
 }
@@ -35,7 +41,10 @@ pub struct Canvases<'v> {
 impl<'v> Canvases<'v> {
     /// Those of a manifest, without those whose id several have.
     pub fn of(manifest: &'v Value, base: &str) -> Self {
-        Canvases::among(canvases_of(manifest), base)
+        Canvases {
+            in_ranges: InRanges::of(manifest, canvases_of(manifest), base, MOST_REPEATED),
+            ..Canvases::among(canvases_of(manifest), base)
+        }
     }
 
     /// Some canvases, without those whose id several have.

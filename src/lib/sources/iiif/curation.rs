@@ -3,15 +3,21 @@
 use serde_json::{Map, Value, json};
 
 use super::hanging::{Hanging, PageStatements};
+use super::range_members::target;
 use super::reader::Reader;
-use super::values::{all, id, kind, label, list, members_of, split_fragment, texts};
+use super::targets;
+use super::values::{all, id, kind, label, list, members_of, texts};
 
 impl<'a> Reader<'a> {
     /// A curation: its members become annotations of the canvases of the manifests that it names, which are followed.
     pub(super) fn curation(&mut self, curation: &'a Value) {
         self.found.count("collections", 1);
         let mut followed = Vec::new();
-        for selection in members_of(curation, &["selections"]) {
+        let selections = members_of(curation, &["selections", "items", "structures"]);
+        if selections.is_empty() {
+            self.not_used(curation, "curation does not have selections");
+        }
+        for selection in selections {
             let around = ["within", "partOf"].iter().flat_map(|m| list(selection, m));
             let around: Vec<&Value> = around.collect();
             let manifest = around.iter().find_map(|manifest| id(manifest));
@@ -40,9 +46,15 @@ impl<'a> Reader<'a> {
     }
 
     fn curated(&mut self, member: &'a Value, on: Hanging, page: &PageStatements, order: usize) {
-        let Some(target) = id(member) else {
+        let target = target(member);
+        let Some(canvas) = targets::name(&target, &self.base) else {
             return self.not_a(member, "a canvas");
         };
+        let on_canvas = Hanging {
+            canvas: Some(&canvas),
+            ..on
+        };
+        self.annotations_on(member, on_canvas);
         let mut attributes = Map::new();
         let mut embedded = Vec::new();
         for pair in list(member, "metadata") {
@@ -63,8 +75,9 @@ impl<'a> Reader<'a> {
         if named.is_none() && attributes.is_empty() && !embedded.is_empty() {
             return;
         }
-        let is_part = split_fragment(target).1.is_some();
-        if named.is_none() && !is_part {
+        let part = targets::part(&target, &self.base);
+        let is_whole = part.is_ok_and(|part| part.region.is_whole());
+        if named.is_none() && is_whole {
             return self.not_used(member, "curated canvas without a part or a label");
         }
         let label =

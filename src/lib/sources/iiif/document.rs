@@ -157,7 +157,7 @@ pub(super) fn kind_of_document(document: &Value) -> String {
         _ if is_known(&named) => return named,
         _ => {}
     }
-    let has = |member: &str| !document[member].is_null();
+    let has = |member: &str| values::has(document, member);
     let first_item = list(document, "items")
         .first()
         .map(|item| kind(item))

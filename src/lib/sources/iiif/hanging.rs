@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::values::{id, label, list, local_name};
 
 /// What annotations hang on: they are about it unless they say something else.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Hanging<'h> {
     /// Id of the manifest.
     pub manifest: Option<&'h str>,

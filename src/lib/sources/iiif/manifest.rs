@@ -1,14 +1,14 @@
-//! Manifests, sequences, ranges and canvases of all versions, with their annotations.
+//! Manifests, sequences and canvases of all versions, with their annotations.
 
 use serde_json::Value;
 
-use super::canvases::{Canvases, canvases_of};
-use super::described::{Object, object, page, shared_ids};
+use super::canvases::{Canvases, MOST_REPEATED, canvases_of};
+use super::described::{Object, Page, object, page, shared_ids};
 use super::document;
 use super::hanging::Hanging;
+use super::range_members::is_only_named;
 use super::reader::Reader;
-use super::targets;
-use super::values::{absolute, has, id, kind, list, members, members_of, resolve, spelled, within};
+use super::values::{has, id, kind, list, members, members_of, resolve, within};
 
 impl<'a> Reader<'a> {
     /// Reads a manifest.
@@ -24,9 +24,9 @@ impl<'a> Reader<'a> {
         let name = name.unwrap_or_else(|| self.name.to_owned());
         object.group.clone_from(&name);
         object.manifest = Some(name);
+        let around = std::mem::replace(&mut self.canvases, Canvases::of(manifest, &self.base));
         self.bound(&mut object, manifest);
         object.shared_ids = shared_ids(manifest);
-        let around = std::mem::replace(&mut self.canvases, Canvases::of(manifest, &self.base));
         let mut seen = Vec::new();
         let first = self.found.observations.len();
         // Canvases are in `items` in Presentation 3, and in `sequences` before and in its drafts.
@@ -36,10 +36,13 @@ impl<'a> Reader<'a> {
         for sequence in members(manifest, "sequences") {
             self.sequence(sequence, &object, &mut seen);
         }
+        let in_ranges = std::mem::take(&mut self.canvases.in_ranges.canvases);
+        for canvas in &in_ranges {
+            self.canvas_of(canvas, &object, &mut seen);
+        }
         self.painted_elsewhere(&object);
-        self.canvases = around;
         let holds = ["items", "canvases", "sequences", "mediaSequences"];
-        if holds.iter().all(|member| !has(manifest, member)) {
+        if in_ranges.is_empty() && holds.iter().all(|member| !has(manifest, member)) {
             self.not_used(manifest, "manifest does not have canvases");
         }
         let on = Hanging {
@@ -47,19 +50,22 @@ impl<'a> Reader<'a> {
             ..Hanging::default()
         };
         self.annotations_on(manifest, on);
-        for range in members(manifest, "structures") {
-            let is_range = |member: &&str| has(range, member);
-            match kind(range) == "range" || RANGE.iter().any(is_range) {
-                true => self.range(range, on),
-                false => self.not_a(range, "a range"),
-            }
-        }
+        self.structures(manifest, on);
+        self.canvases = around;
         self.text_of_manifest(manifest, object.manifest.as_deref(), first);
     }
 
     /// Leaves out texts of a manifest that would take too much memory, since each of its canvases has them.
     fn bound(&mut self, object: &mut Object, manifest: &'a Value) {
-        let canvases = canvases_of(manifest).count();
+        let in_ranges = &self.canvases.in_ranges;
+        let canvases = canvases_of(manifest).count() + in_ranges.canvases.len();
+        let of_ranges = in_ranges.bytes;
+        if of_ranges > MOST_REPEATED {
+            let problem = format!(
+                "labels of ranges are left out: {of_ranges} bytes for all canvases that they name are too many"
+            );
+            self.member_not_used("manifest", manifest, "structures", problem);
+        }
         let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let values = object.metadata.iter();
         let metadata =
@@ -92,29 +98,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The annotations of a range, of the ranges in it and of the canvases that it names.
-    fn range(&mut self, range: &'a Value, on: Hanging) {
-        self.annotations_on(range, on);
-        for inner in members_of(range, &["items", "members", "ranges", "canvases"]) {
-            match kind(inner) == "range" {
-                true => self.range(inner, on),
-                false => self.named_canvas(inner, on),
-            }
-        }
-    }
-
-    /// The annotations of a canvas, or of a part of one, where a range names it.
-    fn named_canvas(&mut self, named: &'a Value, on: Hanging) {
-        for canvas in std::iter::once(named).chain(spelled(named, &targets::SOURCE)) {
-            let named = id(canvas).map(|id| absolute(&self.base, id));
-            let on = Hanging {
-                canvas: named.as_deref(),
-                ..on
-            };
-            self.annotations_on(canvas, on);
-        }
-    }
-
     /// Reads a sequence that is a document of its own.
     pub(super) fn lone_sequence(&mut self, sequence: &'a Value) {
         let object = self.surroundings(sequence);
@@ -124,7 +107,7 @@ impl<'a> Reader<'a> {
     /// Reads a canvas that is a document of its own.
     pub(super) fn lone_canvas(&mut self, canvas: &'a Value) {
         // The short form of a content state: a canvas that is only named, in its manifest.
-        let is_named = CONTENT.iter().all(|member| !has(canvas, member));
+        let is_named = is_only_named(canvas);
         let manifests = document::manifests_of(canvas);
         if is_named && self.from.is_none() && !manifests.is_empty() {
             for manifest in manifests {
@@ -136,36 +119,8 @@ impl<'a> Reader<'a> {
         self.canvas_of(canvas, &object, &mut Vec::new());
     }
 
-    /// Reads a range that is a document of its own: canvases may be embedded in it.
-    pub(super) fn lone_range(&mut self, range: &'a Value) {
-        let object = self.surroundings(range);
-        let (manifest, mut seen) = (object.manifest.clone(), Vec::new());
-        for canvas in members_of(range, &["canvases", "items", "members"]) {
-            match kind(canvas).as_str() {
-                "range" => self.lone_range(canvas),
-                _ if CONTENT.iter().all(|member| !has(canvas, member)) => {
-                    self.not_used(
-                        canvas,
-                        "canvas of a range is only named: its manifest holds it",
-                    );
-                    let on = Hanging {
-                        manifest: manifest.as_deref(),
-                        ..Hanging::default()
-                    };
-                    self.named_canvas(canvas, on);
-                }
-                _ => self.canvas_of(canvas, &object, &mut seen),
-            }
-        }
-        let on = Hanging {
-            manifest: manifest.as_deref(),
-            ..Hanging::default()
-        };
-        self.annotations_on(range, on);
-    }
-
     /// The manifest of a sequence or canvas that is a document of its own, as far as it describes it.
-    fn surroundings(&self, part: &Value) -> Object {
+    pub(super) fn surroundings(&self, part: &Value) -> Object {
         let around = within(part, "manifest").into_iter().next();
         let around = around.or_else(|| {
             ["within", "partOf"]
@@ -228,9 +183,9 @@ impl<'a> Reader<'a> {
 
     /// What stands where a canvas was expected: a canvas, by its type or by what it holds, or a reference to one that was
     /// read already.
-    fn canvas_of(&mut self, canvas: &'a Value, object: &Object, seen: &mut Vec<String>) {
+    pub(super) fn canvas_of(&mut self, canvas: &'a Value, object: &Object, seen: &mut Vec<String>) {
         let name = id(canvas).unwrap_or_default().to_owned();
-        let is_reference = CONTENT.iter().all(|member| !has(canvas, member));
+        let is_reference = is_only_named(canvas);
         if is_reference && seen.contains(&name) {
             return;
         }
@@ -250,9 +205,21 @@ impl<'a> Reader<'a> {
         self.canvas(canvas, object, seen.len());
     }
 
+    /// What a canvas says of itself, and the ranges that name it.
+    pub(super) fn page_of<'o>(
+        &self,
+        canvas: &Value,
+        object: &'o Object,
+        number: usize,
+    ) -> Page<'o> {
+        let mut page = page(canvas, object, number, &self.base);
+        page.name_ranges(self.canvases.in_ranges.labels_of(&page.id));
+        page
+    }
+
     fn canvas(&mut self, canvas: &'a Value, object: &Object, number: usize) {
         self.found.count("canvases", 1);
-        let page = page(canvas, object, number, &self.base);
+        let page = self.page_of(canvas, object, number);
         let first = self.found.observations.len();
         // `images`, before version 1 `resources`, since version 3 `items`.
         self.painting_annotations(members_of(canvas, &["images", "resources"]), &page);
@@ -265,31 +232,6 @@ impl<'a> Reader<'a> {
         self.text_of_canvas(canvas, (&page.id, manifest), page.frame, first);
     }
 }
-
-/// The most bytes that a text of a manifest may take in all, when each of its canvases has it.
-const MOST_REPEATED: usize = 64 << 20;
-
-/// Members of a canvas that show that it is one, and not a reference.
-const CONTENT: [&str; 7] = [
-    "images",
-    "resources",
-    "items",
-    "content",
-    "width",
-    "height",
-    "otherContent",
-];
-
-/// Members of which ranges have at least one.
-const RANGE: [&str; 7] = [
-    "items",
-    "canvases",
-    "ranges",
-    "members",
-    "annotations",
-    "otherContent",
-    "contentLayer",
-];
 
 /// Whether a value holds what only canvases hold, whatever its type says.
 fn holds_images(value: &Value) -> bool {

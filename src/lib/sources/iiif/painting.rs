@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::annotations;
 use super::canvases::Canvases;
-use super::described::{ATTRIBUTION, Object, Page, RIGHTS, Rights, object, page, statements};
+use super::described::{Object, Page, Rights, add_metadata, is_of_rights, metadata, object, page};
 use super::hanging::{Hanging, PageStatements};
 use super::images::{self, ImageProblem, Painted, Unusable};
 use super::painted_part::PaintedImage;
@@ -54,17 +54,22 @@ impl<'a> Reader<'a> {
             let mut page = page(canvas, &object, number + 1, base);
             page.painting = memo["painting"].clone();
             let first = self.found.observations.len();
-            match is_by_name {
-                false => self.painting_page(document, &page),
+            let around = match is_by_name {
+                false => {
+                    self.painting_page(document, &page);
+                    document
+                }
                 true => {
                     let own = named.get(&Some(far(&page.id)));
+                    let page = page.with_layer(document).unwrap_or_else(|| page.clone());
                     for annotation in own.into_iter().flatten() {
                         self.painting_annotation(annotation, &page);
                     }
+                    &Value::Null
                 }
-            }
+            };
             let manifest = object.manifest.as_deref();
-            self.text_of_canvas(&Value::Null, (&page.id, manifest), page.frame, first);
+            self.text_of_canvas(around, (&page.id, manifest), page.frame, first);
         }
         if is_by_name {
             for annotation in nameless {
@@ -85,7 +90,7 @@ impl<'a> Reader<'a> {
             let Some((number, canvas)) = self.canvases.get(&name) else {
                 continue;
             };
-            let page = page(canvas, object, number, &self.base);
+            let page = self.page_of(canvas, object, number);
             let first = self.found.observations.len();
             self.painting_annotation(annotation, &page);
             let manifest = object.manifest.as_deref();
@@ -116,7 +121,8 @@ impl<'a> Reader<'a> {
                 if PAGE_LISTS.iter().any(holds) =>
             {
                 self.misplaced_annotations(page, on);
-                self.painting_annotations(annotations_of(page), on);
+                let layer = on.with_layer(page);
+                self.painting_annotations(annotations_of(page), layer.as_ref().unwrap_or(on));
                 for next in members(page, "next") {
                     self.follow_painting(next, on);
                 }
@@ -196,7 +202,8 @@ impl<'a> Reader<'a> {
         if self.canvases.followed.contains(&name) {
             return;
         }
-        let canvases: Vec<Value> = canvases.iter().map(|canvas| statements(canvas)).collect();
+        let of = |canvas: &&Value| self.page_of(canvas, on.object, 1).statements;
+        let canvases: Vec<Value> = canvases.iter().map(of).collect();
         self.canvases.followed.insert(name);
         let memo = serde_json::json!({
             "group": on.object.group,
@@ -209,15 +216,31 @@ impl<'a> Reader<'a> {
 
     /// Follows a reference to what an annotation paints.
     fn follow_painted(&mut self, reference: &'a Value, annotation: &Value, on: &Page) {
-        let said = ["@id", "id", "label", "target", "on", "stylesheet"].into_iter();
-        let said = said.chain(RIGHTS).chain(ATTRIBUTION);
-        let said = said.filter(|member| has(annotation, member));
-        let said = said.map(|member| (member.to_owned(), annotation[member].clone()));
+        const SAID: [&str; 8] = [
+            "@id",
+            "id",
+            "label",
+            "metadata",
+            "navDate",
+            "on",
+            "stylesheet",
+            "target",
+        ];
+        let is_said = |member: &str| SAID.contains(&member) || is_of_rights(member);
+        let said = annotation.as_object().into_iter().flatten();
+        let said = said.filter(|(member, value)| !value.is_null() && is_said(member));
+        let mut said: Map<String, Value> = said
+            .map(|(member, value)| (member.clone(), value.clone()))
+            .collect();
+        if let Some(layer) = &on.layer {
+            let named = said.entry("label");
+            named.or_insert_with(|| layer.as_str().into());
+        }
         let memo = serde_json::json!({
             "group": on.object.group,
             "manifest": on.object.statements,
             "canvas": on.statements,
-            "painting": Value::Object(said.collect()),
+            "painting": Value::Object(said),
         });
         let manifest = on.object.manifest.as_deref();
         self.lead_to_with(
@@ -260,12 +283,18 @@ impl<'a> Reader<'a> {
             let mut kept = self.painted_image(painted, annotation, page);
             if let Some(observation) = &mut kept {
                 state_rights(&mut observation.source, [value, body], annotation, page);
+                for around in [painting, body, value] {
+                    add_metadata(&mut observation.metadata, metadata(around));
+                }
             }
             let on = Hanging {
                 image: kept.as_ref().map(|observation| observation.id.as_str()),
                 ..page.hanging()
             };
             self.annotations_on(value, on);
+            for service in list(value, "service") {
+                self.annotations_on(service, on);
+            }
             if let Some(observation) = kept {
                 self.painted.push((value, self.found.observations.len()));
                 self.found.observations.push(observation);
@@ -368,16 +397,7 @@ fn observation(
     } = found;
     let object = page.object;
     let mut metadata = object.metadata.clone();
-    for (key, values) in &page.metadata {
-        let all = metadata.entry(key.clone()).or_default();
-        all.extend(
-            values
-                .iter()
-                .filter(|v| !all.contains(v))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
-    }
+    add_metadata(&mut metadata, page.metadata.clone());
     let id = match (&image.service, &image.url) {
         (Some(service), _) => service.name(),
         (None, url) => url.clone().unwrap_or_default(),
@@ -392,7 +412,9 @@ fn observation(
             labels: Labels {
                 manifest: object.label.clone(),
                 canvas: page.label.clone(),
-                image: own.or_else(|| label(&annotation["label"])),
+                image: own
+                    .or_else(|| label(&annotation["label"]))
+                    .or_else(|| page.layer.clone()),
             },
             ..Provenance::default()
         },

@@ -1,5 +1,7 @@
 //! The state of reading one document. The other files of this folder add the methods for each kind of resource.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::canvases::Canvases;
@@ -25,6 +27,8 @@ pub struct Reader<'a> {
     pub(super) found: &'a mut Found,
     /// Number of annotations read so far: names those that do not have an id.
     pub(super) annotations_read: usize,
+    /// Those numbers, by hashes of what such annotations say and where.
+    pub(super) nameless: HashMap<u64, usize>,
     /// The canvases of the manifest that is read.
     pub(super) canvases: Canvases<'a>,
     /// Images that stand in the document, and the numbers of the observations that they became.
@@ -66,6 +70,7 @@ impl<'a> Reader<'a> {
             memo: &answer.request.memo,
             found,
             annotations_read: 0,
+            nameless: HashMap::new(),
             canvases: Canvases::default(),
             painted: Vec::new(),
             unused: Vec::new(),

@@ -62,6 +62,8 @@ pub fn manifests_of(target: &Value) -> Vec<&Value> {
 pub struct TargetPart<'v> {
     /// Id of the resource.
     pub target: String,
+    /// The id as it is written, where that is another one: a canvas may have the id of a request for an image.
+    pub named: Option<String>,
     /// Which part of it.
     pub region: Region,
     /// The resource itself, if it is an image.
@@ -95,11 +97,10 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
         }
         region.frame = Space::Image;
     }
-    let target = match &image {
-        Some(image) => image.id.clone(),
-        None => absolute(document, base),
-    };
+    let named = absolute(document, base);
+    let target = image.as_ref().map_or(&named, |image| &image.id).clone();
     Ok(TargetPart {
+        named: Some(named).filter(|named| *named != target),
         target,
         region,
         image,

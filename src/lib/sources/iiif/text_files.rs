@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         let (base, observations) = (&self.base, &mut self.found.observations);
         let kept: Vec<_> = of_canvas.iter().flat_map(|r| links(r, base)).collect();
         for (image, number) in &painted {
-            let own = links(image, base);
+            let own = with_services(image).flat_map(|r| links(r, base));
             observations[*number].see_also = kept.iter().cloned().chain(own).collect();
         }
         let observations = &observations[first..];
@@ -96,7 +96,8 @@ impl<'a> Reader<'a> {
         let known = of_canvas.iter().flat_map(|r| followed(r, true));
         let known: Vec<&str> = known.filter_map(|(link, _)| id(link)).collect();
         for ((image, _), about) in painted.iter().zip(about_images) {
-            let mut links = followed(image, true);
+            let links = with_services(image).flat_map(|r| followed(r, true));
+            let mut links: Vec<_> = links.collect();
             links.retain(|(link, _)| id(link).is_none_or(|id| !known.contains(&id)));
             self.follow(links, vec![about], manifest, Some(canvas_id));
         }
@@ -191,6 +192,7 @@ fn followed(resource: &Value, is_canvas: bool) -> Vec<(&Value, Option<TextKind>)
     for member in [
         "seeAlso",
         "rendering",
+        "related",
         "annotations",
         "otherContent",
         "hasAnnotations",
@@ -198,12 +200,12 @@ fn followed(resource: &Value, is_canvas: bool) -> Vec<(&Value, Option<TextKind>)
         // Records about an object are XML too: then only canvases are worth a try, and not by what shows them to people.
         let is_tried = match member {
             "seeAlso" => is_canvas,
-            "rendering" => false,
+            "rendering" | "related" => false,
             _ => true,
         };
         for link in list(resource, member) {
             let declared = match member {
-                "seeAlso" | "rendering" => declared(link),
+                "seeAlso" | "rendering" | "related" => declared(link),
                 _ => among_annotations(link),
             };
             match declared {
@@ -297,29 +299,28 @@ fn names(observation: &Observation) -> impl Iterator<Item = String> {
     service.into_iter().chain(image.url.clone())
 }
 
-/// What stands around the resources that are painted on a canvas: choices, specific resources.
+/// What stands around the resources that are painted on a canvas: pages, painting annotations, choices, specific resources.
 fn wrappers(canvas: &Value) -> Vec<&Value> {
-    const INSIDE: [&str; 5] = ["items", "item", "default", "source", "full"];
-    let pages = list(canvas, "items").into_iter();
-    let paintings = pages.flat_map(|page| list(page, "items"));
-    let paintings = paintings.chain(list(canvas, "images"));
+    const INSIDE: [&str; 7] = [
+        "items", "item", "default", "source", "full", "body", "resource",
+    ];
+    let on_canvas = ["items", "images"].into_iter();
+    let mut left: Vec<&Value> = on_canvas.flat_map(|m| list(canvas, m)).collect();
     let mut found = Vec::new();
-    let mut left: Vec<&Value> = paintings.flat_map(bodies).collect();
     while let Some(resource) = left.pop() {
         let inside: Vec<&Value> = INSIDE.iter().flat_map(|m| list(resource, m)).collect();
         if !inside.is_empty() {
             found.push(resource);
         }
-        left.extend(inside);
+        left.extend(inside.into_iter().filter(|inside| inside.is_object()));
     }
     found.reverse();
     found
 }
 
-fn bodies(painting: &Value) -> impl Iterator<Item = &Value> {
-    let members = ["body", "resource"].into_iter();
-    let bodies = members.flat_map(|member| list(painting, member));
-    bodies.filter(|body| body.is_object())
+/// An image and its services.
+fn with_services(image: &Value) -> impl Iterator<Item = &Value> {
+    std::iter::once(image).chain(list(image, "service"))
 }
 
 /// Leaves out the requests for transcriptions that are not wanted: of each image those of one kind are read, and files of

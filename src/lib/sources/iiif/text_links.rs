@@ -23,9 +23,9 @@ fn stated<'v>(link: &'v Value, member: &str) -> &'v Value {
     spelled.map_or(&Value::Null, |(_, value)| value)
 }
 
-/// What other documents a resource links to by `seeAlso` and `rendering`.
+/// What other documents a resource links to by `seeAlso`, `rendering` and, before version 3, `related`.
 pub fn links(resource: &Value, base: &str) -> Vec<SeeAlso> {
-    let members = ["seeAlso", "rendering"];
+    let members = ["seeAlso", "rendering", "related"];
     let links = members.iter().flat_map(|m| list(resource, m));
     let text = |link: &Value, member: &str| texts(stated(link, member)).into_iter().next();
     let read = links.filter_map(|link| {

@@ -91,7 +91,7 @@ pub fn all(value: &Value) -> Vec<&Value> {
 
 /// Everything that stands in a member of a resource: as [`list`], but an element of an array may be null.
 pub fn members<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
-    match without_wrapper(&value[member]) {
+    match without_wrapper(held(value, member)) {
         Value::Null => Vec::new(),
         Value::Array(values) => values.iter().collect(),
         value => vec![value],
@@ -144,12 +144,49 @@ pub fn is_spelled(member: &str, name: &str) -> bool {
 
 /// Whether anything stands in a member. An empty list is there, null is not.
 pub fn has(value: &Value, member: &str) -> bool {
-    !value[member].is_null()
+    !held(value, member).is_null()
 }
+
+/// What stands in a member, also by the name that it has in JSON-LD; null if nothing does.
+fn held<'a>(value: &'a Value, name: &str) -> &'a Value {
+    let own = &value[name];
+    if !own.is_null() || !JSON_LD.iter().any(|(known, _)| *known == name) {
+        return own;
+    }
+    let mut members = value.as_object().into_iter().flatten();
+    let other = members.find(|(member, held)| !held.is_null() && is_called(member, name));
+    other.map_or(own, |(_, held)| held)
+}
+
+/// Whether a member is one of IIIF by its name, its name with a prefix, or that of JSON-LD with a prefix or as an IRI.
+pub fn is_called(member: &str, name: &str) -> bool {
+    let own = local_name(member);
+    own == name || JSON_LD.contains(&(name, own))
+}
+
+/// Members that hold resources of IIIF, and the names of their properties in JSON-LD that the context of the Presentation API
+/// has not made short: `images` is `sc:hasImageAnnotations`. Version 3 has its own names for them.
+const JSON_LD: [(&str, &str); 15] = [
+    ("annotations", "annotations"),
+    ("canvases", "hasCanvases"),
+    ("collections", "hasCollections"),
+    ("contentLayer", "hasContentLayer"),
+    ("hasAnnotations", "hasAnnotations"),
+    ("images", "hasImageAnnotations"),
+    ("items", "items"),
+    ("manifests", "hasManifests"),
+    ("members", "hasParts"),
+    ("metadata", "metadataLabels"),
+    ("otherContent", "hasLists"),
+    ("partOf", "isPartOf"),
+    ("ranges", "hasRanges"),
+    ("sequences", "hasSequences"),
+    ("structures", "hasRanges"),
+];
 
 /// The member of a resource as a list.
 pub fn list<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
-    all(&value[member])
+    all(held(value, member))
 }
 
 /// A label: the first non-empty text, with white space collapsed.
@@ -344,8 +381,17 @@ pub fn annotations_of(page: &Value) -> Vec<&Value> {
     if !page.is_object() {
         return Vec::new();
     }
-    members_of(page, &["resources", "items", "contains", "ldp:contains"])
+    members_of(page, &HELD)
 }
+
+/// Members that hold the annotations of a page or list. What a list holds is called `hasAnnotations` in JSON-LD.
+pub const HELD: [&str; 5] = [
+    "resources",
+    "items",
+    "contains",
+    "ldp:contains",
+    "hasAnnotations",
+];
 
 /// What a value is, in messages: `a text`, `a list`, `a Scene`.
 pub fn described(value: &Value) -> String {

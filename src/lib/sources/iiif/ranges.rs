@@ -1,0 +1,141 @@
+//! Ranges: the annotations in them, canvases that stand nowhere else, and the parts of canvases that they mark, as newspapers
+//! mark articles.
+
+use serde_json::{Map, Value, json};
+
+use super::hanging::{Hanging, PageStatements};
+use super::range_members::{NAMED, is_only_named, target};
+use super::reader::Reader;
+use super::targets::{self, TargetPart};
+use super::values::{
+    absolute, has, id, kind, label, members, members_of, size, spelled, split_fragment,
+};
+use crate::contracts::{BBox, Frame};
+use crate::image_names::far;
+use crate::selectors::{self, Selection};
+
+impl<'a> Reader<'a> {
+    /// The annotations of the ranges of a manifest, and the parts that they mark.
+    pub(super) fn structures(&mut self, manifest: &'a Value, on: Hanging) {
+        for range in members(manifest, "structures") {
+            let is_range = |member: &&str| has(range, member);
+            match kind(range) == "range" || RANGE.iter().any(is_range) {
+                true => self.range(range, on),
+                false => self.not_a(range, "a range"),
+            }
+        }
+    }
+
+    /// The annotations of a range, of the ranges in it and of the canvases that it names, and the parts of these.
+    fn range(&mut self, range: &'a Value, on: Hanging) {
+        self.annotations_on(range, on);
+        for (at, inner) in members_of(range, &NAMED).into_iter().enumerate() {
+            if kind(inner) == "range" {
+                self.range(inner, on);
+                continue;
+            }
+            self.named_canvas(inner, on);
+            self.marked(inner, range, on, at + 1);
+        }
+    }
+
+    /// The annotations of a canvas, or of a part of one, where a range names it.
+    fn named_canvas(&mut self, named: &'a Value, on: Hanging) {
+        for canvas in std::iter::once(named).chain(spelled(named, &targets::SOURCE)) {
+            // It is read where its images are.
+            if self.canvases.in_ranges.holds(canvas) {
+                continue;
+            }
+            let named = id(canvas).map(|id| absolute(&self.base, id));
+            let on = Hanging {
+                canvas: named.as_deref(),
+                ..on
+            };
+            self.annotations_on(canvas, on);
+        }
+    }
+
+    /// The part of a canvas that a range names: what the range is about is there. Whether it is one. `order` is its position in the
+    /// range, from 1.
+    fn marked(&mut self, named: &'a Value, range: &Value, on: Hanging, order: usize) -> bool {
+        let target = target(named);
+        // Ids of canvases may end like fragments.
+        let whole = id(named).filter(|id| split_fragment(id).1.is_some());
+        let whole = whole.map(|id| far(&absolute(&self.base, id)));
+        let is_canvas = whole.is_some_and(|name| self.canvases.get(&name).is_some());
+        if is_canvas || targets::name(&target, &self.base).is_none() {
+            return false;
+        }
+        let part = targets::part(&target, &self.base);
+        if part.is_ok_and(|part| part.region.is_whole() || self.is_all(&part)) {
+            return false;
+        }
+        let mut attributes = Map::new();
+        if let Some(name) = id(range).filter(|_| range.is_object()) {
+            attributes.insert("range".into(), absolute(&self.base, name).into());
+        }
+        let made = json!({
+            "type": "Annotation",
+            "motivation": "highlighting",
+            "label": label(&range["label"]),
+            "target": target,
+            "attributes": attributes,
+        });
+        self.made_annotation(&made, named, on, &PageStatements::default(), order);
+        true
+    }
+
+    /// Whether a part is all of its canvas, where that is known.
+    fn is_all(&self, part: &TargetPart) -> bool {
+        let Some((_, canvas)) = self.canvases.get(&far(&part.target)) else {
+            return false;
+        };
+        let frame = size(&canvas["width"]).zip(size(&canvas["height"]));
+        let frame = frame.map(|(width, height)| Frame { width, height });
+        let all = frame.map(|Frame { width, height }| BBox {
+            x: 0.0,
+            y: 0.0,
+            width,
+            height,
+        });
+        match selectors::select(&part.region, frame) {
+            Ok(Selection::Part(shape)) => Some(shape.bbox) == all,
+            _ => false,
+        }
+    }
+
+    /// Reads a range that is a document of its own: canvases may be embedded in it.
+    pub(super) fn lone_range(&mut self, range: &'a Value) {
+        let object = self.surroundings(range);
+        let (manifest, mut seen) = (object.manifest.clone(), Vec::new());
+        let on = Hanging {
+            manifest: manifest.as_deref(),
+            ..Hanging::default()
+        };
+        for (at, canvas) in members_of(range, &NAMED).into_iter().enumerate() {
+            match kind(canvas).as_str() {
+                "range" => self.lone_range(canvas),
+                _ if is_only_named(canvas) => {
+                    if !self.marked(canvas, range, on, at + 1) {
+                        let problem = "canvas of a range is only named: its manifest holds it";
+                        self.not_used(canvas, problem);
+                    }
+                    self.named_canvas(canvas, on);
+                }
+                _ => self.canvas_of(canvas, &object, &mut seen),
+            }
+        }
+        self.annotations_on(range, on);
+    }
+}
+
+/// Members of which ranges have at least one.
+const RANGE: [&str; 7] = [
+    "items",
+    "canvases",
+    "ranges",
+    "members",
+    "annotations",
+    "otherContent",
+    "contentLayer",
+];
