@@ -292,7 +292,7 @@ mod tests {
             let Some(polygon) = shape.polygon else {
                 return;
             };
-            let again = svg::read(&svg::print(&polygon), None).unwrap().outline;
+            let again = svg::read(&svg::print(&polygon, &[]), None).unwrap().outline;
             let Outline::Area(again) = again else {
                 panic!("{text}: {again:?}");
             };
