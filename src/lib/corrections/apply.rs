@@ -274,7 +274,7 @@ fn create(
     sign(&mut made, correction);
     change_attributes(&mut made, shape);
     let id = made.id.clone();
-    // An image without frame gets the size at which the browser showed it, where EXIF may have rotated it. Boxes
+    // An image without frame gets the size at which the browser showed it, which tells where EXIF has rotated it. Boxes
     // that were there before stay on the pixels as stored.
     if image.frame.is_none() && !image.in_pixels {
         image.frame = shape.frame;
