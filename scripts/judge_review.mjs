@@ -404,6 +404,7 @@ await check("copies lie on the same part of the next image, whatever size its fr
   await r.page.waitForSelector("#conflicts:not([hidden])");
   assert.deepEqual(sent[0].frame, frame);
   assert(near(sent[0].bbox, bbox.map((n) => n / 2), 0.02), JSON.stringify([bbox, sent[0].bbox]));
+  await r.page.unrouteAll({ behavior: "ignoreErrors" });
   await r.close();
 });
 
