@@ -268,7 +268,7 @@ fn ring() -> (Workdir, String) {
     let work = folder();
     let counts = runs([200, 100], [20, 10, 100, 80], [40, 30, 20, 10]);
     work.write_json("coco.json", &json!({
-        "images": [{"id": 1, "file_name": "a.png", "width": 200, "height": 100}],
+        "images": [{"id": 1, "file_name": "a.png", "coco_url": "https://ex.org/a.png", "width": 200, "height": 100}],
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [20, 10, 100, 80], "iscrowd": 0,
             "segmentation": {"size": [100, 200], "counts": counts}}],
         "categories": [{"id": 1, "name": "ring"}]}));
