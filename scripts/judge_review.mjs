@@ -256,6 +256,44 @@ await check("outlines and lines are drawn and edited by their points, with the m
   await r.close();
 });
 
+await check("holes of outlines are shown, move along and are kept; what would lose them is not saved", async () => {
+  const ring = (l, t, r, b) => [[l, t], [r, t], [r, b], [l, b]];
+  const body = JSON.stringify({ concept: "ring", polygon: ring(1440, 1040, 1590, 1190), holes: [ring(1490, 1090, 1540, 1140)] });
+  const made = await fetch(`${url}/review/p15?of=ring`, { method: "POST", headers: { "content-type": "application/json" }, body });
+  assert.equal(made.status, 200);
+  const r = await Reviewer.at(url, "/view/p15");
+  await r.click(await r.place([1465, 1065]));
+  await wait(300);
+  const colour = async (at) => r.page.evaluate(([x, y]) => {
+    const canvas = document.getElementById("canvas");
+    const { left, top, width } = canvas.getBoundingClientRect();
+    const place = [x - left, y - top].map((n) => Math.round((n * canvas.width) / width));
+    return String(canvas.getContext("2d").getImageData(...place, 1, 1).data);
+  }, await r.place(at));
+  assert.notEqual(await colour([1465, 1115]), await colour([1515, 1115]), "the hole is not filled");
+  const held = async () => (await r.boxes()).find((box) => box.id === "ring");
+  await r.page.focus("#canvas");
+  await r.press("ArrowLeft");
+  await wait(400);
+  await r.saved();
+  const moved = await held();
+  const by = 1440 - moved.polygon[0][0];
+  assert(by > 0, JSON.stringify(moved));
+  assert(moved.holes[0].every((p, n) => near(p, ring(1490 - by, 1090, 1540 - by, 1140)[n], 0.01)), JSON.stringify(moved.holes));
+  await r.drag(await r.place(moved.polygon[2]), await r.place([1450, 1050]));
+  await r.page.waitForSelector("#conflicts:not([hidden])");
+  assert.match(await r.page.textContent("#conflicts"), /holes in its outline would be lost/);
+  assert.deepEqual((await held()).holes, moved.holes);
+  await r.page.focus("#canvas");
+  await r.press("Control+z");
+  await r.saved();
+  assert.deepEqual([(await held()).polygon, (await held()).holes], [moved.polygon, moved.holes]);
+  await r.press("Delete");
+  await r.saved();
+  assert.equal(await held(), undefined);
+  await r.close();
+});
+
 await check("boxes, outlines and lines are drawn, moved and resized by keyboard alone", async () => {
   const r = await Reviewer.at(url, "/view/p07");
   const before = await r.boxes();
@@ -344,6 +382,29 @@ await check("the queue goes through what is not reviewed, the least sure first, 
   await r.press("p");
   await wait(300);
   assert.notEqual(r.segment, wanted[1], "what was reviewed has left the filter");
+  await r.close();
+});
+
+await check("copies lie on the same part of the next image, whatever size its frame has", async () => {
+  const r = await Reviewer.at(url, "/view/p40");
+  const [frame, sent] = [[800, 600], []];
+  await r.page.route("**/pages/image/p17.json", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), frame, boxes: [] } });
+  });
+  await r.page.route("**/review/p17*", (route) => {
+    sent.push(route.request().postDataJSON());
+    return route.fulfill({ status: 409, body: "not here" });
+  });
+  await r.open("/view/p16");
+  const [{ bbox }] = await r.boxes();
+  await r.click(await r.middle(bbox));
+  await r.press("y");
+  await r.page.waitForFunction(() => location.pathname.endsWith("p17"));
+  await r.page.waitForSelector("#conflicts:not([hidden])");
+  assert.deepEqual(sent[0].frame, frame);
+  assert(near(sent[0].bbox, bbox.map((n) => n / 2), 0.02), JSON.stringify([bbox, sent[0].bbox]));
+  await r.page.unrouteAll({ behavior: "ignoreErrors" });
   await r.close();
 });
 

@@ -195,7 +195,7 @@
 //! | values | [`error`], [`summary`], [`values`], [`texts`], the crates [`iiif`] (Image API), [`jpeg`] (joining without loss) and [`pixels`] (the only one that decodes pixels) |
 //! | disk | [`files`]: the only module that creates files |
 //! | reports | [`report`], [`progress`], [`prompt`], [`signals`] |
-//! | data between stages | [`contracts`], [`selectors`], [`conditions`], [`image_names`] |
+//! | data between stages | [`contracts`], [`selectors`], [`conditions`], [`image_names`], [`exif_boxes`] |
 //! | shared by stages | [`http`]: the only module that opens connections; [`stored_image`], [`corrections`], [`schemas`] |
 //! | plug-ins | [`sources`], [`formats`] |
 //! | stages | [`mod@digest`], [`mod@extract`], [`mod@download`], [`mod@reformat`], [`mod@serve`] |
@@ -211,6 +211,7 @@ pub mod diff;
 pub mod digest;
 pub mod download;
 pub mod error;
+pub mod exif_boxes;
 pub mod export;
 pub mod extract;
 pub mod files;

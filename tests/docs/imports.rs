@@ -26,6 +26,7 @@ const ORDERS: &[Order] = &[
                 "contracts",
                 "selectors",
                 "conditions",
+                "exif_boxes",
                 "image_names",
                 "workers",
             ],

@@ -3,6 +3,7 @@
 mod auth;
 mod avif;
 mod cache;
+mod exif;
 mod flow;
 mod images;
 #[cfg(target_os = "linux")]

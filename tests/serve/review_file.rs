@@ -7,7 +7,7 @@ use crate::auth::started;
 use crate::review::{send, told};
 use crate::robust::{pipe, signal};
 use crate::running::{Got, Serving, folder, picture, set};
-use recto_testkit::wait_until;
+use recto_testkit::{Workdir, wait_until};
 
 fn draw(server: &Serving, image: &str, class: &str) -> Got {
     let body = json!({"concept": class, "bbox": [1, 2, 30, 40]});
@@ -236,4 +236,101 @@ fn a_pipe_in_place_of_a_file_is_refused_at_the_start() {
         .exits(1)
         .says(&["p: not a regular file"]);
     }
+}
+
+/// A COCO mask in runs, column by column, of all within `outline` that is not within `hole`.
+fn runs([width, height]: [u32; 2], outline: [u32; 4], hole: [u32; 4]) -> Vec<u32> {
+    let within = |[x, y, w, h]: [u32; 4], px: u32, py: u32| {
+        (x..x + w).contains(&px) && (y..y + h).contains(&py)
+    };
+    let (mut counts, mut is_set) = (vec![0], false);
+    for (px, py) in (0..width).flat_map(|px| (0..height).map(move |py| (px, py))) {
+        if (within(outline, px, py) && !within(hole, px, py)) != is_set {
+            is_set = !is_set;
+            counts.push(0);
+        }
+        *counts.last_mut().unwrap() += 1;
+    }
+    counts
+}
+
+/// An id in a path or a query.
+fn encoded(id: &str) -> String {
+    let encode = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_string(),
+        false => format!("%{:02X}", u32::from(c)),
+    };
+    id.chars().map(encode).collect()
+}
+
+/// A set of one image with a ring on it, and the id of the image.
+fn ring() -> (Workdir, String) {
+    let work = folder();
+    let counts = runs([200, 100], [20, 10, 100, 80], [40, 30, 20, 10]);
+    work.write_json("coco.json", &json!({
+        "images": [{"id": 1, "file_name": "a.png", "coco_url": "https://ex.org/a.png", "width": 200, "height": 100}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [20, 10, 100, 80], "iscrowd": 0,
+            "segmentation": {"size": [100, 200], "counts": counts}}],
+        "categories": [{"id": 1, "name": "ring"}]}));
+    work.run("digest", &["coco", "coco.json", "-o", "digest.json"])
+        .exits(0);
+    work.run("extract", &["digest.json", "-o", "set.json"])
+        .exits(0);
+    let image = work.json("set.json")["images"][0]["id"].clone();
+    let image = image.as_str().unwrap().to_owned();
+    work.write_json("image_map.json", &json!({image.as_str(): "pictures/a.png"}));
+    (work, image)
+}
+
+#[test]
+fn holes_are_shown_move_with_their_outline_and_are_not_lost_unnoticed() {
+    let (work, image) = ring();
+    let server = Serving::start(&work, &["set.json", "--review", "r.jsonl"]);
+    let path = encoded(&image);
+    let shown = server.json(&format!("/pages/image/{path}.json"))["boxes"][0].clone();
+    let hole = json!([[[40, 30], [40, 40], [60, 40], [60, 30]]]);
+    assert_eq!(shown["holes"], hole);
+    let collection = server.json("/iiif/presentation/3/collection.json");
+    let of = |uri: &Value| {
+        let uri = uri.as_str().unwrap();
+        server.json(uri.strip_prefix("http://pictures.example").unwrap())
+    };
+    let manifest = of(&collection["items"][0]["id"]);
+    let annotations = of(&manifest["items"][0]["annotations"][0]["id"]);
+    let svg = annotations["items"][0]["target"]["selector"]["value"].clone();
+    let svg = svg.as_str().unwrap();
+    assert!(
+        svg.contains(r#"fill-rule="evenodd""#) && svg.contains("M40,30"),
+        "{svg}"
+    );
+    let of_box = encoded(shown["id"].as_str().unwrap());
+    let path = format!("/review/{path}?of={of_box}");
+    let moved = json!([[21, 10], [121, 10], [121, 90], [21, 90]]);
+    let hole_moved = json!([[[41, 30], [41, 40], [61, 40], [61, 30]]]);
+    let put = |body: Value| send(&server, "PUT", &path, &body);
+    let answer = told(&put(
+        json!({"concept": "ring", "polygon": moved, "holes": hole_moved}),
+    ));
+    assert_eq!(answer["boxes"][0]["holes"], hole_moved);
+    // Another class alone changes nothing of the outline.
+    let answer = told(&put(json!({"concept": "torus", "polygon": moved})));
+    assert_eq!(answer["boxes"][0]["holes"], hole_moved);
+    let aside =
+        json!({"concept": "ring", "polygon": moved, "holes": [[[150, 30], [160, 30], [160, 40]]]});
+    let (status, why) = words(&put(aside));
+    assert!(
+        status == 409 && why.contains("holes in its outline"),
+        "{why}"
+    );
+    drop(server);
+    work.run(
+        "extract",
+        &["digest.json", "--review", "r.jsonl", "-o", "corrected.json"],
+    )
+    .exits(0);
+    let corrected = work.json("corrected.json")["images"][0]["localizations"][0].clone();
+    assert_eq!(
+        (&corrected["concept"], &corrected["holes"]),
+        (&json!("torus"), &hole_moved)
+    );
 }

@@ -44,7 +44,7 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::{icc, icc_of};
 pub use line::LineShape;
-pub use orientation::{upright_point, without_orientation};
+pub use orientation::{stored_point, upright_point, without_orientation};
 pub use other_types::{is_about_no_image, is_about_unsupported, is_unread_image};
 pub use tile::{TileCutter, check_lossless, lossless_grid};
 pub use verify::{

@@ -36,6 +36,20 @@ pub fn upright_point(
     (point, size)
 }
 
+/// Where a point of the upright image lies on the stored one, of `[width, height]` pixels: the inverse of [`upright_point`].
+pub fn stored_point(orientation: u8, [x, y]: [f64; 2], [width, height]: [f64; 2]) -> [f64; 2] {
+    match orientation {
+        2 => [width - x, y],
+        3 => [width - x, height - y],
+        4 => [x, height - y],
+        5 => [y, x],
+        6 => [y, height - x],
+        7 => [width - y, height - x],
+        8 => [width - y, x],
+        _ => [x, y],
+    }
+}
+
 /// The same file without EXIF orientation. Files other than JPEG, PNG, TIFF and WebP stay as they are.
 pub fn without_orientation(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {

@@ -248,7 +248,10 @@ recto-serve images --listen 0.0.0.0:8080 --base-url https://images.example/ --co
                 "file-timeout",
             ],
         ),
-        ("Review", &["review", "classes", "review-by-anyone"]),
+        (
+            "Review",
+            &["review", "classes", "exif-boxes", "review-by-anyone"],
+        ),
         (
             "Prepared files and caches",
             &["prepare", "pyramids", "prepared", "purge"],

@@ -16,8 +16,12 @@ pub trait Correctable {
     fn about(&self) -> &LocalizedImage;
     /// The image with its boxes, to change them.
     fn about_mut(&mut self) -> &mut LocalizedImage;
-    /// Width and height of the space that its boxes are in, if known.
+    /// Width and height of the space that corrections of its boxes are in, if known.
     fn size(&self) -> Option<[f64; 2]>;
+    /// A corrected box in the space that its boxes are in, where that is another one.
+    fn as_held(&self, shape: CorrectedBox) -> CorrectedBox {
+        shape
+    }
 }
 
 impl Correctable for LocalizedImage {
@@ -107,6 +111,7 @@ pub fn apply<I: Correctable>(
         .find(|l| is_called(l, &id, &images[at].about().id))
         .map(|l| annotation_of(l).to_owned());
     for place in captures {
+        let shape = shape.clone().map(|shape| images[place].as_held(shape));
         let image = images[place].about_mut();
         let removed = places.removed.entry(place).or_default();
         let now = match (&shape, index) {
@@ -254,7 +259,7 @@ fn create(
         concept: shape.class.clone(),
         bbox: shape.bbox,
         polygon: shape.polygon.clone(),
-        holes: Vec::new(),
+        holes: shape.holes.clone(),
         attributes: [
             ("motivation".to_owned(), json!("tagging")),
             ("created".to_owned(), json!(correction.when)),
@@ -269,7 +274,7 @@ fn create(
     sign(&mut made, correction);
     change_attributes(&mut made, shape);
     let id = made.id.clone();
-    // An image without frame gets the size at which the browser showed it, where EXIF may have rotated it. Boxes
+    // An image without frame gets the size at which the browser showed it, which tells where EXIF has rotated it. Boxes
     // that were there before stay on the pixels as stored.
     if image.frame.is_none() && !image.in_pixels {
         image.frame = shape.frame;
@@ -295,8 +300,8 @@ fn update(held: &mut Localization, shape: &CorrectedBox, correction: &Correction
 fn reshape(held: &mut Localization, shape: &CorrectedBox) -> String {
     held.concept.clone_from(&shape.class);
     held.bbox = shape.bbox;
-    if held.polygon != shape.polygon {
-        held.holes.clear();
+    if held.polygon != shape.polygon || !shape.holes.is_empty() {
+        held.holes.clone_from(&shape.holes);
     }
     held.polygon.clone_from(&shape.polygon);
     change_attributes(held, shape);

@@ -8,6 +8,7 @@ use crate::contracts::review::{
     self, Part, Person, Review, ReviewKind, Reviewed, ReviewedKind, Selector, SelectorKind, Tag,
 };
 use crate::contracts::{BBox, Frame, Polygon, Region, map_points};
+use crate::exif_boxes::Placed;
 use crate::selectors::{self, Selection};
 
 /// A correction of one box, or what somebody says of an image as a whole.
@@ -98,6 +99,8 @@ pub struct CorrectedBox {
     pub bbox: BBox,
     /// The outline, if one was drawn; the box is around it.
     pub polygon: Option<Polygon>,
+    /// Rings in the outline around what does not belong to it. Of none, those of an outline that does not change stay.
+    pub holes: Vec<Polygon>,
     /// The size of the space that they were drawn in, if it was recorded.
     pub frame: Option<Frame>,
     /// Attributes that change; null removes one. All others stay.
@@ -105,6 +108,16 @@ pub struct CorrectedBox {
 }
 
 impl CorrectedBox {
+    /// What of it has a place on the image.
+    pub fn placed(&mut self) -> Placed<'_, BTreeMap<String, Value>> {
+        Placed {
+            bbox: &mut self.bbox,
+            polygon: &mut self.polygon,
+            holes: &mut self.holes,
+            attributes: &mut self.attributes,
+        }
+    }
+
     /// The same in units of the image's frame, whose aspect ratio has to be the same.
     ///
     /// # Errors
@@ -125,10 +138,12 @@ impl CorrectedBox {
         }
         let (sx, sy) = (to.width / from.width, to.height / from.height);
         let polygon = self.polygon.as_ref();
+        let scaled_ring = |ring: &Polygon| ring.map(|[x, y]| [x * sx, y * sy]);
         Ok(CorrectedBox {
             class: self.class.clone(),
             bbox: self.bbox.scale(sx, sy),
-            polygon: polygon.map(|polygon| polygon.map(|[x, y]| [x * sx, y * sy])),
+            polygon: polygon.map(scaled_ring),
+            holes: self.holes.iter().map(scaled_ring).collect(),
             frame: Some(to),
             attributes: scaled(&self.attributes, sx, sy),
         })
@@ -199,7 +214,7 @@ fn selector(shape: &CorrectedBox) -> Selector {
         Some(polygon) => Selector {
             kind: SelectorKind::SvgSelector,
             conforms_to: None,
-            value: selectors::svg::print(polygon),
+            value: selectors::svg::print(polygon, &shape.holes),
         },
         None => Selector {
             kind: SelectorKind::FragmentSelector,
@@ -285,6 +300,7 @@ fn shape(annotation: &Reviewed) -> Result<CorrectedBox, String> {
             class: class_name(&tag.value)?,
             bbox: shape.bbox,
             polygon: shape.polygon.filter(|_| is_outline),
+            holes: shape.holes,
             frame: target.frame,
             attributes: checked(&annotation.attributes)?,
         }),
@@ -334,6 +350,7 @@ pub(super) mod tests {
             class: "bet".into(),
             bbox: BBox::try_from([1.0, 2.5, 3.0, 4.0]).unwrap(),
             polygon: polygon.map(|points| points.try_into().unwrap()),
+            holes: Vec::new(),
             frame: None,
             attributes: BTreeMap::new(),
         }

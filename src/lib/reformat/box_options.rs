@@ -1,8 +1,8 @@
 //! The options that choose and change boxes.
 
-use super::box_to_pixels::ExifBoxes;
 use super::negatives::Negatives;
 use super::place::BoxRules;
+use crate::exif_boxes::ExifBoxes;
 
 /// Options that choose and change boxes, and images by their boxes.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,17 +1,8 @@
 //! Maps boxes from the frame of their image to pixels of the downloaded file: scales, undoes the EXIF orientation, clips.
 
 use crate::contracts::{BBox, BorrowedImage, Frame, Polygon};
-use crate::pixels::Header;
-
-/// On which image boxes were drawn, where its size does not show whether that was turned as EXIF says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum ExifBoxes {
-    /// On the image as stored, as programs see it that ignore EXIF
-    #[default]
-    Stored,
-    /// On the image as rotated or mirrored by EXIF, as viewers show it
-    Turned,
-}
+use crate::exif_boxes::{DrawnOn, ExifBoxes, StoredSize};
+use crate::pixels::{Header, stored_point};
 
 /// The mapping from the frame of an image's boxes to stored pixels of its file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,52 +25,21 @@ const LEAST_SIDE: f64 = 0.01;
 impl Mapping {
     /// The mapping for an image; none if the coordinate space of its boxes is not known.
     pub fn of(image: &BorrowedImage, header: &Header, exif: ExifBoxes) -> Option<Self> {
-        let stored = [header.width, header.height].map(f64::from);
-        let shown = match (exif, header.orientation) {
-            (ExifBoxes::Turned, 5..=8) => [stored[1], stored[0]],
-            _ => stored,
+        let file = StoredSize {
+            size: [header.width, header.height],
+            orientation: header.orientation,
         };
-        let in_pixels = image.in_pixels.then(|| Frame::try_from(shown).ok());
-        let frame = image.frame.or(in_pixels.flatten())?;
-        let mapping = Mapping::new(frame, header, exif);
-        // Percentages of an image whose size no source knows fit every file.
-        let is_share = frame == Frame::PERCENT && image.image.declared().is_none();
-        Some(Mapping {
-            fits: mapping.fits || is_share,
-            is_decided: mapping.is_decided
-                && (header.orientation == 1 || image.frame.is_some() && !is_share),
-            ..mapping
-        })
+        DrawnOn::of(image, file, exif).map(|drawn| Mapping::new(drawn, file))
     }
 
-    /// The mapping from a frame to a file. If the frame fits only the image as rotated by EXIF, the boxes were drawn on the
-    /// image as a viewer showed it; if it fits only the stored one, on that. If it fits both, `exif` decides.
-    pub fn new(frame: Frame, header: &Header, exif: ExifBoxes) -> Self {
-        let file = Frame {
-            width: header.width.into(),
-            height: header.height.into(),
-        };
-        let is_sideways = (5..=8).contains(&header.orientation);
-        let shown = match is_sideways {
-            true => Frame {
-                width: file.height,
-                height: file.width,
-            },
-            false => file,
-        };
-        let (fits_stored, fits_shown) = (frame.has_shape_of(file), frame.has_shape_of(shown));
-        let is_decided = header.orientation == 1 || fits_stored != fits_shown;
-        let is_turned = match is_decided {
-            true => header.orientation != 1 && fits_shown,
-            false => exif == ExifBoxes::Turned,
-        };
-        let onto = if is_turned { shown } else { file };
+    fn new(drawn: DrawnOn, file: StoredSize) -> Self {
+        let (frame, onto) = (drawn.frame, drawn.size(file));
         Mapping {
             scale: [onto.width / frame.width, onto.height / frame.height],
-            orientation: if is_turned { header.orientation } else { 1 },
-            fits: fits_stored || is_turned && fits_shown,
-            is_decided,
-            file,
+            orientation: drawn.orientation,
+            fits: drawn.fits,
+            is_decided: drawn.is_decided,
+            file: file.frame(),
         }
     }
 
@@ -105,18 +65,8 @@ impl Mapping {
 
     /// Maps a point. EXIF orientation describes how the stored image becomes the shown one; this is the inverse.
     fn point(&self, [x, y]: [f64; 2]) -> [f64; 2] {
-        let [x, y] = [x * self.scale[0], y * self.scale[1]];
-        let (width, height) = (self.file.width, self.file.height);
-        match self.orientation {
-            2 => [width - x, y],
-            3 => [width - x, height - y],
-            4 => [x, height - y],
-            5 => [y, x],
-            6 => [y, height - x],
-            7 => [width - y, height - x],
-            8 => [width - y, x],
-            _ => [x, y],
-        }
+        let point = [x * self.scale[0], y * self.scale[1]];
+        stored_point(self.orientation, point, [self.file.width, self.file.height])
     }
 }
 
@@ -187,16 +137,12 @@ mod tests {
         Frame { width, height }
     }
 
-    fn header(width: u32, height: u32, orientation: u8) -> Header {
-        Header {
-            width,
-            height,
-            channels: 3,
-            depth: 8,
-            media_type: "image/jpeg",
+    fn mapping(frame: Frame, size: (u32, u32), orientation: u8, exif: ExifBoxes) -> Mapping {
+        let file = StoredSize {
+            size: size.into(),
             orientation,
-            is_cmyk: false,
-        }
+        };
+        Mapping::new(DrawnOn::new(frame, file, exif), file)
     }
 
     #[test]
@@ -253,8 +199,7 @@ mod tests {
             ([100.0, 200.0], (100, 200, 3), b, 1, true),
         ];
         for ([fw, fh], (w, h, orientation), wanted, turn, fits) in cases {
-            let mapping =
-                Mapping::new(frame(fw, fh), &header(w, h, orientation), ExifBoxes::Stored);
+            let mapping = mapping(frame(fw, fh), (w, h), orientation, ExifBoxes::Stored);
             let mapped = mapping.bbox(&BBox::try_from(b).unwrap()).unwrap();
             let name = format!("{fw} x {fh} on {w} x {h}, {orientation}");
             assert_eq!(
@@ -277,10 +222,8 @@ mod tests {
         ];
         let b = BBox::try_from([10.0, 20.0, 30.0, 40.0]).unwrap();
         for ((w, h, orientation), wanted) in cases {
-            let of = |exif| {
-                let frame = frame(w.into(), h.into());
-                Mapping::new(frame, &header(w, h, orientation), exif)
-            };
+            let frame = frame(w.into(), h.into());
+            let of = |exif| mapping(frame, (w, h), orientation, exif);
             let [stored, turned] = [of(ExifBoxes::Stored), of(ExifBoxes::Turned)];
             assert!(!stored.is_decided && !turned.is_decided, "{orientation}");
             assert_eq!(stored.bbox(&b), Some(b), "{orientation}");

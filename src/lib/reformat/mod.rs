@@ -43,9 +43,9 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use crate::exif_boxes::ExifBoxes;
 use assemble::{Assembled, SetRules};
 pub use box_options::{BoxOptions, Unboxed};
-pub use box_to_pixels::ExifBoxes;
 use classes::names::ClassNames;
 pub use classes::options::ClassOptions;
 use image_notes::Emptied;

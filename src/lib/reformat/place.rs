@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::box_to_pixels::{ExifBoxes, Mapping, clip, clip_polygon};
+use super::box_to_pixels::{Mapping, clip, clip_polygon};
 use super::classes::names::{ClassNames, Fate};
 use super::cut_points::cut_points;
 use crate::contracts::{
     AttributeValue, BBox, BorrowedAttributes, BorrowedImage, BorrowedLocalization, Frame, Named,
     Polygon, Text, map_points,
 };
+use crate::exif_boxes::ExifBoxes;
 use crate::formats::{Flags, Outline};
 use crate::pixels::Header;
 use crate::values;

@@ -155,6 +155,7 @@ mod tests {
     use recto_testkit::mutation::{Random, with_seeds};
 
     use super::*;
+    use crate::contracts::Polygon;
 
     fn region(fragment: Option<&str>, svg: Option<&str>, point: Option<[f64; 2]>) -> Region {
         Region {
@@ -309,12 +310,26 @@ mod tests {
             let Some(polygon) = shape.polygon else {
                 return;
             };
-            let again = svg::read(&svg::print(&polygon), None).unwrap().outline;
+            let again = svg::read(&svg::print(&polygon, &[]), None).unwrap().outline;
             let Outline::Area(again) = again else {
                 panic!("{text}: {again:?}");
             };
             assert_eq!(again.polygon, Some(polygon.clone()), "{text}");
             clip(&polygon, SPACE.unwrap());
         });
+    }
+
+    #[test]
+    fn holes_are_printed_and_read_back() {
+        let ring = |[x, y, w, h]: [f64; 4]| {
+            Polygon::try_from(vec![[x, y], [x + w, y], [x + w, y + h], [x, y + h]]).unwrap()
+        };
+        let outline = Polygon::joined(&[ring([0.0, 0.0, 40.0, 30.0]), ring([50.0, 0.0, 9.0, 9.0])]);
+        let holes = vec![ring([5.5, 5.25, 10.0, 10.0]), ring([20.0, 10.0, 5.0, 5.0])];
+        let printed = svg::print(&outline, &holes);
+        let Outline::Area(shape) = svg::read(&printed, None).unwrap().outline else {
+            panic!("{printed}");
+        };
+        assert_eq!((shape.polygon, shape.holes), (Some(outline), holes));
     }
 }

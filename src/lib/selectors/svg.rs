@@ -114,9 +114,20 @@ pub fn read(text: &str, space: Option<Frame>) -> Result<Drawn, String> {
     })
 }
 
-/// A polygon as an SVG document, which [`read`] reads back.
-pub fn print(polygon: &Polygon) -> String {
-    print_with_line(Some(polygon), &[])
+/// A polygon and the holes in it as an SVG document, which [`read`] reads back. With holes it is one path, of which what an odd
+/// number of its rings encloses is filled.
+pub fn print(polygon: &Polygon, holes: &[Polygon]) -> String {
+    if holes.is_empty() {
+        return print_with_line(Some(polygon), &[]);
+    }
+    let ring = |ring: &Polygon| {
+        let points = ring.points().iter().map(|[x, y]| format!("{x},{y}"));
+        format!("M{}Z", points.collect::<Vec<_>>().join(" "))
+    };
+    let rings: String = polygon.parts().iter().chain(holes).map(ring).collect();
+    format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg"><path fill-rule="evenodd" d="{rings}"/></svg>"#
+    )
 }
 
 /// A polygon and a line, such as the baseline of what is in it, as an SVG document, which [`read`] reads back. Either may be

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::image::pdf_worker::{self, PdfError, PdfPage, Pixels};
-use crate::contracts::{Frame, LocalizedImage};
-use crate::corrections::Correctable;
+use crate::contracts::{Attributes, Frame, Localization, LocalizedImage};
+use crate::corrections::{Correctable, CorrectedBox};
+use crate::exif_boxes::{DrawnOn, ExifBoxes, Placed, StoredSize, Turn};
 use crate::files::{self, Content, into_file};
-use crate::pixels::Window;
 use crate::pixels::pdf;
 use crate::pixels::source::{self, ImageSource, SourceInfo, has_wild_decoder, start_of};
+use crate::pixels::{Window, rotated_size};
 
 /// The most pixels of an image that is decoded: half a gigapixel, 1.5 GB in colour.
 pub const MOST_PIXELS: u64 = 1 << 29;
@@ -41,14 +42,22 @@ pub struct ImageRecord {
     pub page: Option<Page>,
     /// `[width, height]` in pixels, upright, as the file was when it was last measured.
     pub size: [u32; 2],
+    /// The EXIF orientation of the file then, 1 to 8.
+    pub orientation: u8,
     /// The [`stamp`] of the file then.
     pub stamp: u64,
     /// When the file had last been written then, in seconds since 1970.
     pub modified: i64,
     /// The number of the disk that the file lay on when it was listed.
     pub disk: u64,
-    /// What the source says about it: labels, group, boxes.
+    /// What the source says about it: labels, group, boxes. These lie on the image upright, as it is shown.
     pub about: LocalizedImage,
+    /// How they were moved for that from the image as stored, on which they were drawn; none: they were drawn upright.
+    pub turn: Option<Turn>,
+    /// On which image boxes were drawn where nothing shows it.
+    pub exif: ExifBoxes,
+    /// Whether something shows it.
+    pub is_decided: bool,
 }
 
 /// A page of a file.
@@ -70,11 +79,22 @@ impl Page {
     }
 }
 
+/// How large an image or a page of a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLook {
+    /// `[width, height]` in pixels, upright.
+    pub size: [u32; 2],
+    /// The EXIF orientation, 1 to 8.
+    pub orientation: u8,
+}
+
 /// What is known about the file of an image, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileFacts {
     /// `[width, height]` in pixels, upright.
     pub size: [u32; 2],
+    /// The EXIF orientation, 1 to 8.
+    pub orientation: u8,
     /// A number that changes when the file does.
     pub stamp: u64,
     /// When the file was last written, in seconds since 1970.
@@ -184,26 +204,102 @@ impl ImageRecord {
             home: None,
             page: None,
             size: [1, 1],
+            orientation: 1,
             stamp: 0,
             modified: 0,
             disk: 0,
             about,
+            turn: None,
+            exif: ExifBoxes::Stored,
+            is_decided: true,
         }
     }
 
     /// The same image, after its file was measured again. Boxes stay in the frame that they were made in.
-    pub fn measured(&self, size: [u32; 2], stamp: u64, modified: i64) -> Self {
+    pub fn measured(&self, facts: &FileFacts, stamp: u64) -> Self {
+        let was = [self.size, rotated_size(self.size, self.orientation)];
         let mut record = ImageRecord {
-            size,
+            size: facts.size,
+            orientation: facts.orientation,
             stamp,
-            modified,
+            modified: facts.modified,
             ..self.clone()
         };
-        let frame_of = |size: [u32; 2]| Frame::try_from(size.map(f64::from)).ok();
-        if record.about.localizations.is_empty() && record.about.frame == frame_of(self.size) {
-            record.about.frame = frame_of(size);
+        let about = &mut record.about;
+        if let Some(turn) = record.turn.take() {
+            for localization in &mut about.localizations {
+                turn.store(placed(localization));
+            }
+            about.frame = Some(turn.frame);
         }
+        let is_own = |frame: Frame| was.iter().any(|size| frame_of(*size) == Some(frame));
+        if about.localizations.is_empty() && about.frame.is_some_and(is_own) {
+            about.frame = None;
+        }
+        record.place_boxes();
         record
+    }
+
+    /// Gives an image that was read from its source the frame in which it is shown: boxes that were drawn on the image as stored
+    /// are moved to the upright one. `recto-reformat` decides in the same way on which they were drawn.
+    pub fn place_boxes(&mut self) {
+        let file = StoredSize {
+            size: rotated_size(self.size, self.orientation),
+            orientation: self.orientation,
+        };
+        if frame_of(file.size).is_none() {
+            return;
+        }
+        let about = &mut self.about;
+        let of_pixels = || DrawnOn::new(file.shown(), file, self.exif);
+        let drawn = DrawnOn::of(about, file, self.exif).unwrap_or_else(of_pixels);
+        about.resolve_percent(drawn.size(file));
+        let frame = *about.frame.get_or_insert(drawn.frame);
+        self.is_decided = drawn.is_decided;
+        self.turn = (drawn.orientation != self.orientation).then_some(Turn {
+            frame,
+            orientation: self.orientation,
+        });
+        if let Some(turn) = self.turn {
+            for localization in &mut about.localizations {
+                turn.show(placed(localization));
+            }
+            about.frame = Some(turn.shown_frame());
+        }
+    }
+
+    /// A box that was drawn on the image as it is shown, as the set has it, in units of its frame.
+    pub fn as_in_set(&self, mut shape: CorrectedBox) -> CorrectedBox {
+        if let Some(turn) = self.turn {
+            turn.store(shape.placed());
+        }
+        shape.frame = Frame::try_from(self.size_in_set()).ok();
+        shape
+    }
+
+    /// `[width, height]` of the space in which the set has its boxes.
+    fn size_in_set(&self) -> [f64; 2] {
+        let drawn = self.turn.map(|turn| [turn.frame.width, turn.frame.height]);
+        drawn.unwrap_or_else(|| self.shown_size())
+    }
+
+    /// `[width, height]` of the space in which it is shown and its boxes are.
+    pub fn shown_size(&self) -> [f64; 2] {
+        let frame = self.about.frame.map(|frame| [frame.width, frame.height]);
+        frame.unwrap_or(self.size.map(f64::from))
+    }
+}
+
+fn frame_of(size: [u32; 2]) -> Option<Frame> {
+    Frame::try_from(size.map(f64::from)).ok()
+}
+
+fn placed(localization: &mut Localization) -> Placed<'_, Attributes> {
+    Placed {
+        bbox: &mut localization.bbox,
+        polygon: &mut localization.polygon,
+        holes: &mut localization.holes,
+        attributes: &mut localization.attributes,
     }
 }
 
@@ -218,8 +314,14 @@ impl Correctable for Arc<ImageRecord> {
     }
 
     fn size(&self) -> Option<[f64; 2]> {
-        let frame = self.about.size();
-        Some(frame.unwrap_or(self.size.map(f64::from)))
+        Some(self.size_in_set())
+    }
+
+    fn as_held(&self, mut shape: CorrectedBox) -> CorrectedBox {
+        if let Some(turn) = self.turn {
+            turn.show(shape.placed());
+        }
+        shape
     }
 }
 
@@ -262,6 +364,7 @@ impl FileFacts {
         };
         FileFacts {
             size: look.size,
+            orientation: look.orientation,
             stamp,
             modified,
             tile: look.tile.unwrap_or(TILE),
@@ -317,6 +420,7 @@ fn within_limit(look: Result<SourceInfo, String>) -> Result<SourceInfo, String> 
 pub fn page_look(size: [u32; 2]) -> SourceInfo {
     SourceInfo {
         size,
+        orientation: 1,
         // `FileFacts::new` doubles it.
         channels: pdf::BYTES_TO_A_PIXEL / 2,
         tile: None,

@@ -29,6 +29,7 @@ use auth::settings::AuthSettings;
 use cache::{TieredCache, purge};
 use catalogue::{Catalogue, Loaded, Prober, SharedCatalogue};
 use config::Config;
+use image_record::ImageRecord;
 use load::load;
 use presentation::uris::Uris;
 use rescan::{MOST_TOLD, Rescan};
@@ -127,7 +128,8 @@ fn stage(
     };
     let presets = Presets::with_configured(&config.presets).map_err(Error::usage)?;
     let cache = Arc::new(TieredCache::open(&config.cache, options.common.quiet)?);
-    let prober = Prober::new(config.pdf, options.most_cost());
+    let prober = Prober::new(config.pdf, options.most_cost())
+        .with_boxes_on(options.exif_boxes.unwrap_or_default());
     if !options.purge.is_empty() {
         let catalogue = load(options, &prober)?.catalogue;
         let purged = purge::all(&cache, &catalogue, &options.purge);
@@ -147,6 +149,7 @@ fn stage(
     }
     let classes = class_list(options, &loaded)?;
     let reviews = reviews(options, &mut loaded.catalogue, summary)?;
+    summary.notes.extend(undecided(options, &loaded.catalogue));
     rescan::remember(options, &mut loaded.catalogue)?;
     summary
         .notes
@@ -360,6 +363,27 @@ fn idle_rules(auth: Option<&Auth>, catalogue: &Catalogue) -> Vec<String> {
     let idle = auth.map(|auth| auth.idle_rules(catalogue));
     let note = |rule: String| format!("[auth]: the rule where {rule} is about no image here");
     idle.into_iter().flatten().map(note).collect()
+}
+
+/// A note of the images of which nothing shows where their boxes are.
+fn undecided(options: &Options, catalogue: &Catalogue) -> Option<String> {
+    const MOST_NAMED: usize = 3;
+    let is_open = |image: &&Arc<ImageRecord>| {
+        !image.is_decided && !image.about.localizations.is_empty() && options.exif_boxes.is_none()
+    };
+    let open: Vec<&Arc<ImageRecord>> = catalogue.images.iter().filter(is_open).collect();
+    let named =
+        |image: &&Arc<ImageRecord>| format!("{}: orientation {}", image.id, image.orientation);
+    let named: Vec<String> = open.iter().take(MOST_NAMED).map(named).collect();
+    let more = if open.len() > MOST_NAMED { "; …" } else { "" };
+    (!open.is_empty()).then(|| {
+        format!(
+            "EXIF orientation, and nothing shows whether boxes were drawn on the image as stored, as is assumed, or as turned; \
+             --exif-boxes stored|turned decides, the same here and for recto-reformat: {} ({}{more})",
+            open.len(),
+            named.join("; ")
+        )
+    })
 }
 
 /// A wrong folder is reported before the first request.

@@ -9,6 +9,7 @@ use super::image::prepared::{self, PrepareSettings, Prepared};
 use super::web::host::OwnHosts;
 use super::web::listen::ListenAddress;
 use crate::error::Error;
+use crate::exif_boxes::ExifBoxes;
 use crate::files;
 use crate::report::Common;
 
@@ -88,6 +89,10 @@ pub struct Options {
     /// the set and of its taxonomy follow
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
+    /// On which image boxes were drawn, where the file has an EXIF orientation and its size does not show that: on the
+    /// image as stored, or as rotated by EXIF, as with recto-reformat [default: stored, and a note]
+    #[arg(long, value_name = "IMAGE", value_enum)]
+    pub exif_boxes: Option<ExifBoxes>,
     /// Let --review take corrections from everybody who can reach a server without `[auth]` that listens beyond this machine
     #[arg(long, requires = "review")]
     pub review_by_anyone: bool,

@@ -79,7 +79,9 @@ impl Rescan {
             auth.read_again()?;
         }
         let prober = Prober::new(self.pdf, self.options.most_cost());
-        let prober = prober.knowing(&self.renderer.catalogue.get());
+        let prober = prober
+            .with_boxes_on(self.options.exif_boxes.unwrap_or_default())
+            .knowing(&self.renderer.catalogue.get());
         let loaded = load(&self.options, &prober)?;
         let mut rejects = loaded.rejects;
         let mut catalogue = loaded.catalogue;

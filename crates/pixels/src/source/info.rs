@@ -17,6 +17,8 @@ use recto_jpeg::index;
 pub struct SourceInfo {
     /// `[width, height]` in pixels, after EXIF orientation is applied.
     pub size: [u32; 2],
+    /// That EXIF orientation, 1 to 8.
+    pub orientation: u8,
     /// Colour channels, as an estimate of memory.
     pub channels: u8,
     /// Side of its tiles in pixels, if it is read tile by tile.
@@ -68,6 +70,7 @@ pub fn inspect(file: &Window, page: u32) -> Result<SourceInfo, String> {
         let (size, channels) = bmp::measure(BufReader::new(file.again()))?;
         return Ok(SourceInfo {
             size,
+            orientation: 1,
             channels,
             tile: None,
             by_parts: false,
@@ -89,6 +92,7 @@ pub fn inspect(file: &Window, page: u32) -> Result<SourceInfo, String> {
     let by_parts = is_large_jpeg(&header) && index::is_indexable(&start);
     Ok(SourceInfo {
         size: rotated_size([header.width, header.height], header.orientation),
+        orientation: header.orientation,
         channels: header.channels,
         tile: None,
         by_parts,
@@ -120,6 +124,7 @@ fn inspect_tiff(file: &Window, page: &PageDirectories) -> Result<SourceInfo, Str
         let full = tiff.full();
         return Ok(SourceInfo {
             size: rotated_size(full.size, tiff.orientation),
+            orientation: tiff.orientation,
             channels: full.channels,
             tile: is_read_by_tiles(&tiff).then(|| full.piece[0].max(full.piece[1])),
             by_parts: false,
@@ -128,6 +133,7 @@ fn inspect_tiff(file: &Window, page: &PageDirectories) -> Result<SourceInfo, Str
     let (size, channels, orientation) = tiff_whole::measure(&store(), page)?;
     Ok(SourceInfo {
         size: rotated_size(size, orientation),
+        orientation,
         // Decoded samples, and the same again as an image.
         channels: channels.saturating_mul(2),
         tile: None,
@@ -148,6 +154,8 @@ fn inspect_avif(file: Window) -> Result<SourceInfo, String> {
     let (size, channels) = avif::measure(&boxes_at_start(file)?)?;
     Ok(SourceInfo {
         size,
+        // It is part of how the type is decoded.
+        orientation: 1,
         // As coded, with up to 16 bits per sample, and as numbers of 16 bits.
         channels: channels * 4,
         tile: None,
@@ -161,6 +169,7 @@ fn inspect_jp2(file: Window) -> Result<SourceInfo, String> {
     jp2::check_header(&start)?;
     Ok(SourceInfo {
         size,
+        orientation: 1,
         // The decoder needs 32 bits per sample.
         channels: u8::try_from(components)
             .unwrap_or(u8::MAX)

@@ -7,14 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::images::Catalogue;
-use crate::contracts::{Frame, LocalizedImage};
+use crate::contracts::LocalizedImage;
+use crate::exif_boxes::ExifBoxes;
 use crate::files::{Content, into_file};
 use crate::pixels;
 use crate::pixels::Window;
 use crate::pixels::pdf::is_pdf;
 use crate::pixels::source::{SourceInfo, start_of};
 use crate::serve::image::pdf::{self, PdfSettings};
-use crate::serve::image_record::{FileFacts, ImageRecord, Page, measure_pages, open_within, stamp};
+use crate::serve::image_record::{
+    FileFacts, ImageRecord, Page, PageLook, measure_pages, open_within, stamp,
+};
 
 /// Looks at files before they are served.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub struct Prober {
     settings: PdfSettings,
     /// The most bytes of memory that decoding an image may take.
     most_cost: u64,
+    /// On which image boxes were drawn where nothing shows it.
+    exif: ExifBoxes,
     /// What is known from an earlier look: files that did not change are not opened again.
     known: HashMap<Content, Vec<Arc<ImageRecord>>>,
 }
@@ -38,8 +43,8 @@ pub struct Probed {
     pub disk: u64,
     /// Whether it is a PDF.
     pub is_pdf: bool,
-    /// `[width, height]` in pixels of its image, or of each of its pages.
-    pub sizes: Vec<[u32; 2]>,
+    /// Its image, or each of its pages.
+    pub looks: Vec<PageLook>,
     /// Its type, if that is not the one that its name tells.
     pub oddity: Option<&'static str>,
 }
@@ -57,8 +62,14 @@ impl Prober {
         Prober {
             settings,
             most_cost,
+            exif: ExifBoxes::default(),
             known: HashMap::new(),
         }
+    }
+
+    /// The same for sets whose boxes were drawn on this image where nothing shows it.
+    pub fn with_boxes_on(self, exif: ExifBoxes) -> Self {
+        Prober { exif, ..self }
     }
 
     /// A prober that knows the files of a catalogue.
@@ -91,12 +102,20 @@ impl Prober {
         let start = start_of::<16>(&file)?;
         let path = content.path();
         let is_pdf = is_pdf(path, &start);
-        let sizes = match is_pdf {
-            true => pdf::sizes(into_file(file).map_err(|e| e.to_string())?, &self.settings)?,
+        let looks = match is_pdf {
+            true => {
+                let file = into_file(file).map_err(|e| e.to_string())?;
+                let sizes = pdf::sizes(file, &self.settings)?.into_iter();
+                let upright = |size| PageLook {
+                    size,
+                    orientation: 1,
+                };
+                sizes.map(upright).collect()
+            }
             false => {
-                let sizes = self.sizes(&file)?;
+                let looks = self.looks(&file)?;
                 pixels::check_end(&file, &start)?;
-                sizes
+                looks
             }
         };
         Ok(Probed {
@@ -104,7 +123,7 @@ impl Prober {
             modified: now.mtime(),
             disk: now.dev(),
             is_pdf,
-            sizes,
+            looks,
             // A part has no name that would tell its type.
             oddity: content.whole_file().and_then(|path| oddity(path, &start)),
         })
@@ -125,20 +144,25 @@ impl Prober {
             modified: records[0].modified,
             disk: records[0].disk,
             is_pdf: matches!(records[0].page, Some(Page::Pdf(_))),
-            sizes: records.iter().map(|record| record.size).collect(),
+            looks: (records.iter())
+                .map(|record| PageLook {
+                    size: record.size,
+                    orientation: record.orientation,
+                })
+                .collect(),
             oddity: None,
         })
     }
 
-    fn sizes(&self, file: &Window) -> Result<Vec<[u32; 2]>, String> {
-        let mut pages = measure_pages(file)?.map(|look| self.size(&look?));
-        let mut sizes = vec![pages.next().ok_or("it has no image")??];
+    fn looks(&self, file: &Window) -> Result<Vec<PageLook>, String> {
+        let mut pages = measure_pages(file)?.map(|look| self.page_look(&look?));
+        let mut looks = vec![pages.next().ok_or("it has no image")??];
         // A page that cannot be read ends the list: those before it are served.
-        sizes.extend(pages.map_while(Result::ok));
-        Ok(sizes)
+        looks.extend(pages.map_while(Result::ok));
+        Ok(looks)
     }
 
-    fn size(&self, look: &SourceInfo) -> Result<[u32; 2], String> {
+    fn page_look(&self, look: &SourceInfo) -> Result<PageLook, String> {
         let facts = FileFacts::new(look, 0, 0, 0);
         match facts.cost > self.most_cost {
             true => Err(format!(
@@ -146,7 +170,10 @@ impl Prober {
                 facts.cost >> 20,
                 self.most_cost >> 20
             )),
-            false => Ok(facts.size),
+            false => Ok(PageLook {
+                size: facts.size,
+                orientation: facts.orientation,
+            }),
         }
     }
 
@@ -163,32 +190,34 @@ impl Prober {
         probed: &Probed,
         is_taken: impl Fn(&str) -> bool,
     ) -> Result<Vec<ImageRecord>, String> {
-        let mut image = ImageRecord {
+        let first = probed.looks[0];
+        let image = ImageRecord {
             id: cover.id.clone(),
             name: cover.id.clone(),
             names: Vec::new(),
             content,
             home,
             page: None,
-            size: probed.sizes[0],
+            size: first.size,
+            orientation: first.orientation,
             stamp: probed.stamp,
             modified: probed.modified,
             disk: probed.disk,
             about: cover,
+            turn: None,
+            exif: self.exif,
+            is_decided: true,
         };
-        if probed.is_pdf {
-            let page = |number| Page::Pdf(self.settings.page(number));
-            return pdf::pages(&image, &probed.sizes, page, is_taken);
+        let page = |number| Page::Pdf(self.settings.page(number));
+        let mut images = match (probed.is_pdf, probed.looks.len()) {
+            (true, _) => pdf::pages(&image, &probed.looks, page, is_taken)?,
+            (false, 1) => vec![image],
+            (false, _) => pdf::pages(&image, &probed.looks, Page::Tiff, is_taken)?,
+        };
+        for image in &mut images {
+            image.place_boxes();
         }
-        if probed.sizes.len() > 1 {
-            return pdf::pages(&image, &probed.sizes, Page::Tiff, is_taken);
-        }
-        let pixels = Frame::try_from(image.size.map(f64::from)).ok();
-        if let Some(pixels) = pixels {
-            image.about.resolve_percent(pixels);
-        }
-        image.about.frame = image.about.frame.or(pixels);
-        Ok(vec![image])
+        Ok(images)
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::pdf_worker::{self, PdfPage};
-use crate::contracts::{Frame, ImageRef, LocalizedImage};
+use crate::contracts::{ImageRef, LocalizedImage};
 use crate::corrections;
 use crate::pixels::pdf;
-use crate::serve::image_record::{ImageRecord, Page};
+use crate::serve::image_record::{ImageRecord, Page, PageLook};
 
 /// The table `[pdf]` of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -65,11 +65,11 @@ pub fn sizes(file: File, settings: &PdfSettings) -> Result<Vec<[u32; 2]>, String
 /// The id of a page is taken.
 pub fn pages(
     cover: &ImageRecord,
-    sizes: &[[u32; 2]],
+    looks: &[PageLook],
     page: impl Fn(u32) -> Page,
     is_taken: impl Fn(&str) -> bool,
 ) -> Result<Vec<ImageRecord>, String> {
-    let image = |(number, size): (u32, &[u32; 2])| {
+    let image = |(number, look): (u32, &PageLook)| {
         let about = match number {
             1 => cover.about.clone(),
             _ => further(&cover.about, number),
@@ -79,25 +79,19 @@ pub fn pages(
                 "id is taken: page {number} of the file would be `{}`",
                 about.id
             )),
-            false => Ok(record(about, cover, page(number), *size)),
+            false => Ok(record(about, cover, page(number), look)),
         }
     };
-    (1..).zip(sizes).map(image).collect()
+    (1..).zip(looks).map(image).collect()
 }
 
-fn record(
-    mut about: LocalizedImage,
-    cover: &ImageRecord,
-    page: Page,
-    size: [u32; 2],
-) -> ImageRecord {
-    let own = || Frame::try_from(size.map(f64::from)).ok();
-    about.frame = about.frame.or_else(own);
+fn record(about: LocalizedImage, cover: &ImageRecord, page: Page, look: &PageLook) -> ImageRecord {
     ImageRecord {
         id: about.id.clone(),
         name: about.id.clone(),
         page: Some(page),
-        size,
+        size: look.size,
+        orientation: look.orientation,
         about,
         ..cover.clone()
     }

@@ -252,7 +252,7 @@ impl Renderer {
                 return Err(());
             }
             let mut catalogue = catalogue.clone();
-            catalogue.images[at] = Arc::new(held.measured(facts.size, seen, facts.modified));
+            catalogue.images[at] = Arc::new(held.measured(facts, seen));
             catalogue.index_again([image.about.group.as_str()]);
             Ok((catalogue, ()))
         });

@@ -1,5 +1,5 @@
 // Corrections that the server did not take: why, and what can be done about it.
-import { $, make, root } from "./dom.js";
+import { $, counted, make, root } from "./dom.js";
 import { KEPT } from "./shapes.js";
 
 function button(text, work) {
@@ -18,7 +18,9 @@ export function version(id, one, other) {
   const [mine, theirs] = [one.attributes ?? {}, other?.attributes ?? {}];
   const names = [...new Set([...Object.keys(mine), ...Object.keys(other ? theirs : {})])].filter((name) => !KEPT.includes(name));
   const differ = names.filter((name) => JSON.stringify(mine[name]) !== JSON.stringify(theirs[name]));
-  const outline = JSON.stringify(one.polygon ?? null) === JSON.stringify(other?.polygon ?? null) || !one.polygon ? [] : [`outline of ${one.polygon.length} points`];
+  const rings = (box) => JSON.stringify([box?.polygon ?? null, box?.holes ?? []]);
+  const holes = one.holes ? ` with ${counted(one.holes.length, "hole", "holes")}` : "";
+  const outline = rings(one) === rings(other) || !one.polygon ? [] : [`outline of ${one.polygon.length} points${holes}`];
   return [place(one), ...outline, ...differ.map((name) => `${name}: ${shown(mine[name])}`)].join("; ");
 }
 

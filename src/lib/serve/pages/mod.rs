@@ -16,7 +16,7 @@ use super::web::message::{
     Body, OneByOne, Request, Response, WithLast, entity_tag, error_response, json_response,
     not_modified,
 };
-use crate::contracts::{BBox, Localization, Number};
+use crate::contracts::{BBox, Localization, Number, Polygon};
 use crate::corrections::{self, STATE};
 use crate::iiif::Version;
 
@@ -225,7 +225,6 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
     let images = &site.catalogue.images;
     let image = &images[at];
     let about = &image.about;
-    let frame = about.frame.map(|frame| [frame.width, frame.height]);
     let is_listed = |image: &&Arc<ImageRecord>| site.can_list(image);
     let may_review = site.reviews.is_some() && site.may_review(at);
     let metadata = about
@@ -242,7 +241,7 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
         "capture": about.source.labels.image,
         "group": about.group,
         "groupLabel": group_label(image),
-        "frame": frame.unwrap_or(image.size.map(f64::from)).map(Number),
+        "frame": image.shown_size().map(Number),
         "service": service(site, image, uris),
         "account": account(site),
         "captures": captures(site, at, uris),
@@ -297,18 +296,22 @@ pub fn reviewed_image(image: &ImageRecord) -> Value {
 /// A box in the form that the pages read.
 pub fn of_box(l: &Localization) -> Value {
     let numbers = |b: &BBox| [b.x, b.y, b.width, b.height].map(Number);
-    let points = l.polygon.as_ref().map(|p| {
-        let points = p.points().iter().map(|point| point.map(Number));
+    let ring = |ring: &Polygon| {
+        let points = ring.points().iter().map(|point| point.map(Number));
         points.collect::<Vec<_>>()
-    });
-    json!({
+    };
+    let mut described = json!({
         "id": l.id,
         "concept": l.concept,
         "bbox": numbers(&l.bbox),
-        "polygon": points,
+        "polygon": l.polygon.as_ref().map(ring),
         "attributes": l.attributes,
         "revision": corrections::revision(l),
-    })
+    });
+    if !l.holes.is_empty() {
+        described["holes"] = json!(l.holes.iter().map(ring).collect::<Vec<_>>());
+    }
+    described
 }
 
 /// Whether a model suggests a box, and nobody has said yet that it is right.
@@ -321,8 +324,7 @@ fn outlines(site: &Site, at: usize) -> Value {
     /// More are a blur on a thumbnail.
     const MOST: usize = 400;
     let image = &site.catalogue.images[at];
-    let frame = image.about.frame.map(|frame| [frame.width, frame.height]);
-    let [width, height] = frame.unwrap_or(image.size.map(f64::from));
+    let [width, height] = image.shown_size();
     let rounded = |n: f64| Number((n * 1e4).round() / 1e4);
     let one = |l: &Localization| {
         let b = &l.bbox;

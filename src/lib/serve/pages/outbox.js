@@ -194,7 +194,7 @@ export class Outbox {
 const agreed = (want) => (want.attributes ? { ...want, attributes: { ...want.attributes, verified: true } } : want);
 
 /** Class and place of a box, to compare. */
-const place = ({ concept, bbox, polygon }) => JSON.stringify([concept, bbox, polygon ?? null]);
+const place = ({ concept, bbox, polygon, holes }) => JSON.stringify([concept, bbox, polygon ?? null, holes ?? []]);
 
 /** Runs work that no other tab of the server does at the same time. */
 const alone = (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
@@ -206,7 +206,7 @@ export function requests({ id, want, base, seen, frame }) {
   const revision = seen || undefined;
   if (!want) return [{ method: "DELETE", query, body: { revision } }];
   const attributes = changed(want.attributes ?? {}, base?.attributes ?? {});
-  const shape = { concept: want.concept, bbox: want.bbox, polygon: want.polygon ?? null, frame };
+  const shape = { concept: want.concept, bbox: want.bbox, polygon: want.polygon ?? null, holes: want.holes, frame };
   if (!seen) return [{ method: "POST", query, body: { ...shape, attributes } }];
   const { verified } = attributes;
   const isJudged = Object.keys(attributes).length === 1 && verified !== undefined;

@@ -1,5 +1,5 @@
 // Paints boxes, outlines and lines over an image. Boxes of one colour are painted as one path: thousands stay smooth.
-import { corners, grips, isLine, isSuggestion, middles, points } from "./shapes.js";
+import { asHole, corners, grips, isLine, isSuggestion, middles, points } from "./shapes.js";
 
 /** The side of the handles of a chosen box, in pixels of the screen. */
 export const HANDLE = 8;
@@ -28,6 +28,7 @@ function placed(box, camera) {
 function trace(path, camera, { box, l, t, r, b }) {
   if (!box.polygon && !isLine(box)) path.rect(l, t, r - l, b - t);
   else trail(path, camera, points(box), !isLine(box));
+  for (const ring of (box.polygon && box.holes) || []) trail(path, camera, asHole(ring, box.polygon), true);
   const line = box.attributes?.baseline;
   if (Array.isArray(line) && !isLine(box)) trail(path, camera, line, false);
 }

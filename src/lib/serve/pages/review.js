@@ -3,7 +3,7 @@ import { Combobox } from "./combobox.js";
 import { $, counted, session, setting } from "./dom.js";
 import { describe } from "./boxlist.js";
 import { hold, say } from "./messages.js";
-import { area, GRIP_NAMES, grips, holds, isSuggestion, middles, moved, points, withGrip, withNewPoint, withoutPoint } from "./shapes.js";
+import { area, GRIP_NAMES, grips, holds, inFrame, isSuggestion, middles, moved, points, withGrip, withNewPoint, withoutPoint } from "./shapes.js";
 
 /** How long the server waits for steps of an arrow key. */
 const PAUSE = 250;
@@ -14,7 +14,7 @@ function newId() {
   return `review-${[...bytes].map((b) => b.toString(16).padStart(2, "0")).join("")}`;
 }
 
-const copied = { boxes: [] };
+const copied = { boxes: [], frame: null };
 
 export class Review {
   /** @param settle takes over what is drawn, moved or typed and not ended yet. */
@@ -309,20 +309,22 @@ export class Review {
   }
 
   copy() {
-    copied.boxes = this.viewer.chosenBoxes;
+    Object.assign(copied, { boxes: this.viewer.chosenBoxes, frame: this.viewer.camera.frame });
     say(copied.boxes.length ? `${counted(copied.boxes.length, "box", "boxes")} copied` : "choose boxes to copy");
     return copied.boxes.length;
   }
 
-  /** Puts copies on the image, where they were, or as near as its frame allows. */
+  /** Puts copies on the same part of the image, or as near as its frame allows. */
   paste() {
     const { viewer } = this;
-    const [width, height] = viewer.camera.frame;
-    const fits = copied.boxes.filter(({ bbox: [, , w, h] }) => w <= width && h <= height);
+    const { frame } = viewer.camera;
+    const [width, height] = frame;
+    const fits = copied.boxes.map((box) => inFrame(box, copied.frame, frame)).filter(({ bbox: [, , w, h] }) => w <= width && h <= height);
     const made = fits.map((box) => {
       const { confidence, verified, verifier, annotation, created, creator, modified, ...attributes } = box.attributes ?? {};
       const id = newId();
-      return moved({ id, concept: box.concept, bbox: box.bbox, polygon: box.polygon, attributes }, 0, 0, viewer.camera.frame);
+      const { concept, bbox, polygon, holes } = box;
+      return moved({ id, concept, bbox, polygon, ...(holes && { holes }), attributes }, 0, 0, frame);
     });
     if (!made.length) return say("nothing to paste here");
     this.put(made.map((box) => ({ id: box.id, want: box })));

@@ -60,11 +60,46 @@ export function moved(box, dx, dy, [width, height]) {
   const x = rounded(clamp(dx, -l, width - l - w));
   const y = rounded(clamp(dy, -t, height - t - h));
   const shift = ([px, py]) => [rounded(px + x), rounded(py + y)];
-  const result = { ...box, bbox: [...shift([l, t]), w, h], polygon: box.polygon?.map(shift) ?? null };
+  return { ...withEachPoint(box, shift), bbox: [...shift([l, t]), w, h] };
+}
+
+/** With a function applied to the points of its outline, of the holes in that, and of its line. */
+function withEachPoint(box, f) {
+  const result = { ...box, polygon: box.polygon?.map(f) ?? null };
+  if (box.holes) result.holes = box.holes.map((ring) => ring.map(f));
   if (Array.isArray(box.attributes?.baseline)) {
-    result.attributes = { ...box.attributes, baseline: box.attributes.baseline.map(shift) };
+    result.attributes = { ...box.attributes, baseline: box.attributes.baseline.map(f) };
   }
   return result;
+}
+
+/** The same part of the whole image in a frame of another size: units of one frame mean nothing in another. */
+export function inFrame(box, from, to) {
+  if (String(from) === String(to)) return box;
+  const scale = from.map((side, n) => to[n] / side);
+  const point = ([x, y]) => [rounded(x * scale[0]), rounded(y * scale[1])];
+  const result = withEachPoint(box, point);
+  const places = isLine(box) ? result.attributes.baseline : result.polygon ?? corners(box.bbox).map(point);
+  result.bbox = around(places, to);
+  const { keypoints } = box.attributes ?? {};
+  if (Array.isArray(keypoints)) result.attributes = { ...result.attributes, keypoints: withEachKeypoint(keypoints, point) };
+  return result;
+}
+
+/** Points `x, y, visibility, …`, in one list or each in one of its own; those that are not there stay at 0, 0. */
+function withEachKeypoint(all, f) {
+  const one = ([x, y, ...seen]) => (seen[0] === 0 ? [x, y, ...seen] : [...f([x, y]), ...seen]);
+  if (all.every(Array.isArray)) return all.map(one);
+  return all.length % 3 ? all : Array.from({ length: all.length / 3 }, (_, n) => one(all.slice(3 * n, 3 * n + 3))).flat();
+}
+
+/** A hole in an outline, its points in the direction in which it is not filled. */
+export function asHole(ring, outline) {
+  const turn = (points) => points.reduce((sum, [x, y], n) => {
+    const [nx, ny] = points[(n + 1) % points.length];
+    return sum + x * ny - nx * y;
+  }, 0);
+  return turn(ring) > 0 === turn(outline) > 0 ? [...ring].reverse() : ring;
 }
 
 /** What can be dragged: the points of a line or an outline, the corners and edges of a box. */
@@ -131,7 +166,7 @@ export const KEPT = ["annotation", "created", "creator", "modified", "verifier"]
 /** Whether two states of a box are the same for whoever corrects it. */
 export function same(a, b) {
   if (!a || !b) return !a && !b;
-  const essence = (box) => JSON.stringify([box.concept, box.bbox, box.polygon ?? null,
+  const essence = (box) => JSON.stringify([box.concept, box.bbox, box.polygon ?? null, box.holes ?? [],
     Object.entries(box.attributes ?? {}).filter(([name]) => !KEPT.includes(name)).sort(([x], [y]) => (x < y ? -1 : 1))]);
   return essence(a) === essence(b);
 }

@@ -167,7 +167,7 @@ fn target(localization: &Localization, canvas: &str) -> Value {
         Some(polygon) => json!({
             "type": "SpecificResource",
             "source": canvas,
-            "selector": {"type": "SvgSelector", "value": svg::print(polygon)},
+            "selector": {"type": "SvgSelector", "value": svg::print(polygon, &localization.holes)},
         }),
         None => json!(format!("{canvas}#xywh={}", xywh(&localization.bbox))),
     }
@@ -233,7 +233,7 @@ fn on(localization: &Localization, canvas: &str) -> Value {
         "selector": {
             "@type": "oa:Choice",
             "default": {"@type": "oa:FragmentSelector", "value": fragment},
-            "item": {"@type": "oa:SvgSelector", "value": svg::print(polygon)},
+            "item": {"@type": "oa:SvgSelector", "value": svg::print(polygon, &localization.holes)},
         },
     })
 }

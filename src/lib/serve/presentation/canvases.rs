@@ -103,9 +103,7 @@ impl<'a> Canvas<'a> {
 
     /// `[width, height]` of the canvas: the frame, since boxes are in its coordinates.
     pub fn size(&self) -> [f64; 2] {
-        let frame = self.first().about.frame;
-        let frame = frame.map(|frame| [frame.width, frame.height]);
-        frame.unwrap_or(self.first().size.map(f64::from))
+        self.first().shown_size()
     }
 }
 

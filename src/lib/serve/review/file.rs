@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::contracts::{Frame, Localization, LocalizedImage};
-use crate::corrections::{
-    self, Change, Correctable as _, Correction, ImageChange, ImageIndex, LocatedCorrection,
-};
+use crate::corrections::{self, Change, Correction, ImageChange, ImageIndex, LocatedCorrection};
 use crate::error::Error;
 use crate::files;
 use crate::serve::catalogue::Catalogue;
@@ -128,6 +126,21 @@ fn is_in_frame(made: Option<Frame>, now: Option<Frame>) -> Result<(), Refusal> {
     }
 }
 
+/// Refuses an outline whose holes would not be read back.
+fn keeps_holes(sent: &Change, read: &Change) -> Result<(), Refusal> {
+    let holes = |change: &Change| match change {
+        Change::Create(shape) | Change::Update(shape) => shape.holes.len(),
+        _ => 0,
+    };
+    match holes(sent) == holes(read) {
+        true => Ok(()),
+        false => Err(Refusal::of(
+            409,
+            "the holes in its outline would be lost: they do not lie within it, or it has more than 10,000 points".into(),
+        )),
+    }
+}
+
 impl ReviewFile {
     /// Opens a file, which is created if it is missing, and applies its corrections to the catalogue. Corrections that
     /// cannot be applied become rejects.
@@ -198,8 +211,8 @@ impl ReviewFile {
         };
         let image = &catalogue.images[at];
         if let Change::Create(shape) | Change::Update(shape) = &mut correction.change {
-            shape.frame = image.size().and_then(|size| Frame::try_from(size).ok());
-            is_in_frame(seen.frame, shape.frame)?;
+            is_in_frame(seen.frame, Frame::try_from(image.shown_size()).ok())?;
+            *shape = image.as_in_set(shape.clone());
         }
         let held = corrections::held(&correction, &catalogue.images, &self.places).ok();
         match &correction.change {
@@ -219,8 +232,10 @@ impl ReviewFile {
         correction.image.clone_from(&image.name);
         // The line as it will be read back is applied, so that all who read the file get the same boxes.
         let line = corrections::line(&correction);
+        let sent = correction.change;
         let mut correction =
             corrections::read_line(line.as_bytes()).map_err(|why| Refusal::of(409, why))?;
+        keeps_holes(&sent, &correction.change)?;
         correction.image.clone_from(&image.id);
         let mut corrected = catalogue.clone();
         let id = corrections::apply(&correction, &mut corrected.images, &mut self.places)

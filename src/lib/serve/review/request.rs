@@ -114,6 +114,9 @@ struct Sent {
     concept: String,
     bbox: Option<BBox>,
     polygon: Option<Polygon>,
+    /// Rings in the outline around what does not belong to it.
+    #[serde(default)]
+    holes: Vec<Polygon>,
     /// Attributes that change; null removes one.
     #[serde(default)]
     attributes: BTreeMap<String, Value>,
@@ -255,6 +258,10 @@ fn shape(sent: Sent) -> Result<CorrectedBox, String> {
         bbox: match &sent.polygon {
             Some(outline) => around(outline)?,
             None => sent.bbox.ok_or("a box is needed")?,
+        },
+        holes: match sent.polygon {
+            Some(_) => sent.holes,
+            None => Vec::new(),
         },
         polygon: sent.polygon,
         frame: None,
