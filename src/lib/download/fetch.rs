@@ -450,8 +450,8 @@ impl<'a> Journey<'a> {
             return Ok(Ready {
                 part: self.part.clone(),
                 download: Download {
-                    etag: whole.saved.header("etag").map(str::to_owned),
-                    last_modified: whole.saved.header("last-modified").map(str::to_owned),
+                    etag: whole.saved.etag(),
+                    last_modified: whole.saved.last_modified(),
                     redirected_to: redirected_to(&whole.saved.url, &whole.uri),
                     ..download
                 },
