@@ -15,8 +15,9 @@ use crate::values::excerpt;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 /// Separates the cells of a table with one column: no text holds it.
 const NOTHING: u8 = 0x1f;
-/// How many lines are looked at to find out what separates cells.
+/// How many records are looked at to find out what separates cells, and how many bytes at most.
 const LINES: usize = 50;
+const START: usize = 1 << 20;
 
 /// Reads a table whose first record is its header.
 ///
@@ -60,7 +61,7 @@ pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Ro
     });
     Ok(Rows {
         notes,
-        ..Rows::new(columns, (1..).zip(rows))
+        ..Rows::new(columns, (1_usize..).map(Into::into).zip(rows))
     })
 }
 
@@ -107,10 +108,11 @@ fn delimiter(name: &str, text: &[u8]) -> u8 {
     if [".tsv", ".tab"].iter().any(|suffix| is_named(suffix)) {
         return b'\t';
     }
-    let lines = text.split(|b| b"\r\n".contains(b));
-    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).take(LINES).collect();
+    let text = &text[..text.len().min(START)];
     let evenness = |delimiter: u8| {
-        let mut counts = lines.iter().map(|line| outside_quotes(line, delimiter));
+        // A cell may hold line breaks, that of the header too.
+        let records = Records::new(text, delimiter).take(LINES);
+        let mut counts = records.map(|record| outside_quotes(&text[record.bytes], delimiter));
         let of_header = counts.next().filter(|n| *n > 0)?;
         let even = counts.filter(|n| *n == of_header).count();
         Some((even, of_header))
@@ -386,6 +388,8 @@ mod tests {
             ("a|b\n1|2\n", b'|'),
             ("a\tb, c\n1\t2\n", b'\t'),
             ("\"a;b;c\",d\n1,2\n", b','),
+            ("\"a\n(b)\",c\n1,2\n", b','),
+            ("\"a\n(b, c)\";d\n1,5;2\n", b';'),
             ("url\nhttps://a/1,2,3,4/max/0/default.jpg\n", NOTHING),
         ];
         for (text, wanted) in cases {
