@@ -41,7 +41,11 @@ pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Ro
         },
         None => return Err("table cannot be read: its header is missing".into()),
     };
-    let columns = columns(&text[header], delimiter)?;
+    let mut columns = columns(&text[header], delimiter)?;
+    let note = has_row_names(text, records.clone(), delimiter, columns.len()).then(|| {
+        columns.insert(0, ROW_NAMES.to_owned());
+        format!("{name}: rows have one cell more than the header, so the first column is called {ROW_NAMES}")
+    });
     records.columns = columns.len();
     let read = |records| ReadRows::of(text, records, delimiter, columns.clone());
     let default = match delimiter {
@@ -53,6 +57,7 @@ pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Ro
         let kinds = CellKinds::of_columns(&columns, read(records.clone()));
         (with_points, notes) = decimal_points(name, kinds, options.decimal.is_some());
     }
+    notes.extend(note);
     let rows = read(records).map(move |mut row| {
         if let Ok(row) = &mut row {
             write_points(row, &with_points);
@@ -63,6 +68,30 @@ pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Ro
         notes,
         ..Rows::new(columns, (1_usize..).map(Into::into).zip(rows))
     })
+}
+
+/// What R calls the column without a name that it writes before the others.
+const ROW_NAMES: &str = "row.names";
+
+/// Whether all rows have one cell more than the header, and begin with something else than a URL: names of rows, as R writes them
+/// (`write.table`).
+fn has_row_names(text: &[u8], records: Records<'_>, delimiter: u8, columns: usize) -> bool {
+    let mut rows = records.take(LINES).peekable();
+    let has_name = |bytes: &[u8]| {
+        let record = reader(bytes, delimiter).into_byte_records().next();
+        let Some(Ok(record)) = record else {
+            return false;
+        };
+        let is_url = record
+            .get(0)
+            .is_some_and(|cell| std::str::from_utf8(cell).is_ok_and(is_url));
+        let is_last = record
+            .iter()
+            .next_back()
+            .is_some_and(|cell| !cell.trim_ascii().is_empty());
+        record.len() == columns + 1 && is_last && !is_url
+    };
+    rows.peek().is_some() && rows.all(|row| row.unclosed.is_none() && has_name(&text[row.bytes]))
 }
 
 /// Names of the columns.
