@@ -301,7 +301,8 @@ pub async fn save(
         }
     };
     let coding = opened.coding;
-    let poured = pour(sender, request, part, opened, start, expected).await;
+    let opens = begun(request, &opened, start, expected);
+    let poured = pour(sender, request, part, opened, opens).await;
     let (mut bytes, active) = poured.inspect_err(|error| {
         // What does not fit on the disk must not stay there, or nothing else fits either; nor what no later run resumes.
         let is_useless = matches!(
@@ -390,16 +391,30 @@ async fn complete(
     decoded.inspect_err(|_| part.discard())
 }
 
-/// Takes a body after the `start` bytes that are there, and returns the size of the file: on the disk, or in memory if it
-/// is small and complete. `whole` is that of the file, where its headers say so.
+/// What a part file holds before a body comes: so many bytes of a file with that validator. `whole` is its length, where that is
+/// known otherwise than from the answer.
+fn begun(request: &Request, opened: &Opened, start: u64, whole: Option<u64>) -> Held {
+    let headers = opened.response.headers();
+    // Parts of what was encoded on the way are not parts of the file.
+    let tag = validators::strong(headers).filter(|_| opened.coding.is_none());
+    Held {
+        bytes: start,
+        url: request.url.clone(),
+        validator: tag.unwrap_or_default().to_owned(),
+        whole: whole.or(opened.response.content_length()),
+    }
+}
+
+/// Takes a body after the bytes that are there, and returns the size of the file: on the disk, or in memory if it
+/// is small and complete. `opens` is what the part file holds before.
 async fn pour(
     sender: &Sender,
     request: &Request,
     part: &Part,
     opened: Opened,
-    start: u64,
-    whole: Option<u64>,
+    opens: Held,
 ) -> Result<(u64, Active), Error> {
+    let start = opens.bytes;
     let mut flow = Flow::new(sender, request, &opened, start);
     if flow.announced.is_some_and(|n| n > request.max_bytes) && request.check_start.is_none() {
         return Err(flow.too_large());
@@ -411,14 +426,6 @@ async fn pour(
         slot,
         ..
     } = opened;
-    // Parts of what was encoded on the way are not parts of the file.
-    let tag = validators::strong(response.headers()).filter(|_| coding.is_none());
-    let opens = Held {
-        bytes: start,
-        url: request.url.clone(),
-        validator: tag.unwrap_or_default().to_owned(),
-        whole: whole.or(flow.announced),
-    };
     let mut unchecked = request
         .check_start
         .filter(|_| coding.is_none() && start == 0);
