@@ -792,6 +792,18 @@ mod tests {
     }
 
     #[test]
+    fn a_quota_that_is_used_up_for_long_ends_the_host_when_more_is_wanted() {
+        let start = Instant::now();
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
+        host.quota_used_up(start, 86_400 * SECOND);
+        assert_eq!(host.stats.stopped, None);
+        assert!(matches!(host.wants(start), Turn::Stopped(_)));
+        let error = next(&mut host, start, SECOND).unwrap_err();
+        assert_eq!(error.kind, Kind::TooMany);
+        assert!(host.stats.stopped.is_some());
+    }
+
+    #[test]
     fn after_a_pause_repeated_and_new_requests_take_turns_one_at_a_time() {
         let start = Instant::now();
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
