@@ -241,3 +241,96 @@ fn standard_input_is_no_output_and_two_outputs_are_no_stream() {
         .exits(2)
         .says(&["both write to standard output"]);
 }
+
+#[test]
+fn tables_are_read_as_programs_write_them() {
+    let zipped = |text: &str| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let [one, two] = ["https://a.example/1", "https://a.example/2"];
+    let break_first = format!("\"depth\n(m)\",url\n5,{one}\n6,{two}\n");
+    let german = format!("\"depth\n(m)\";url\r\n5,5;{one}\r\n6,5;{two}\r\n");
+    let quoted = format!("\"depth\n(m)\",\"url\"\n\"5\",\"{one}\"\n\"6\",\"{two}\"\n");
+    let of_r = format!("\"url\" \"label\"\n\"1\" \"{one}\" \"x\"\n").replace(' ', "\t");
+    let of_r = of_r + &format!("\"2\"\t\"{two}\"\t\"y\"\n");
+    let by_url: &[&str] = &["--url-column", "url"];
+    // (the file, options, a cell of the first row: its column, its text)
+    let cases: [(Vec<u8>, &[&str], Option<[&str; 2]>); 7] = [
+        (
+            break_first.clone().into(),
+            by_url,
+            Some(["depth\n(m)", "5"]),
+        ),
+        (german.into(), by_url, Some(["depth\n(m)", "5.5"])),
+        (quoted.into(), by_url, Some(["depth\n(m)", "5"])),
+        (of_r.into(), by_url, Some(["row.names", "1"])),
+        (
+            [zipped(&break_first), vec![0; 512]].concat(),
+            by_url,
+            Some(["depth\n(m)", "5"]),
+        ),
+        (format!("{one}|b.png\n{two}|b.png\n").into(), &[], None),
+        (
+            format!("{one}|b\n{two}|b\n").into(),
+            &["--delimiter", "tab"],
+            None,
+        ),
+    ];
+    for (bytes, flags, cell) in cases {
+        let work = Workdir::new();
+        work.write("t.csv", &bytes);
+        let args = [&["table", "t.csv", "-o", "digest.json"][..], flags].concat();
+        work.run("digest", &args).exits(0);
+        let seen = observations(&work);
+        let name = String::from_utf8_lossy(&bytes);
+        assert_eq!(seen.len(), 2, "{name}");
+        if let Some([column, text]) = cell {
+            assert_eq!(seen[0]["metadata"][column], json!([text]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_id_around_a_list_is_that_of_all_images_in_it() {
+    let picture = |n: u8| json!({"url": format!("https://a.example/{n}.jpg"), "key": n});
+    let record = |key: u8, media: &[u8]| {
+        let media: Vec<Value> = media.iter().map(|n| picture(*n)).collect();
+        json!({"key": key, "media": media})
+    };
+    let records = [record(1, &[1, 2]), record(2, &[3])];
+    let answer = json!({"results": records}).to_string();
+    let lines = records.iter().map(|record| format!("{record}\n"));
+    // (the file, paths to the images and the ids, the ids)
+    let cases = [
+        (
+            answer.clone(),
+            ["results.media.url", "results.key"],
+            ["1", "1/1", "2"],
+        ),
+        (
+            answer,
+            ["results.media.url", "results.media.key"],
+            ["1", "2", "3"],
+        ),
+        (
+            json!(records).to_string(),
+            ["media.url", "key"],
+            ["1", "1/1", "2"],
+        ),
+        (lines.collect(), ["media.url", "key"], ["1", "1/1", "2"]),
+    ];
+    for (text, [url, id], ids) in cases {
+        let work = Workdir::new();
+        work.write("t.json", &text);
+        let columns = ["--url-column", url, "--id-column", id];
+        let args = [&["table", "t.json", "-o", "digest.json"][..], &columns].concat();
+        work.run("digest", &args).exits(0);
+        assert_eq!(texts(&work, "/id"), ids, "{text} {id}");
+        if ids[1] == "1/1" {
+            let key = &observations(&work)[1]["metadata"][id];
+            assert_eq!(key, &json!(["1"]), "what the record says stays");
+        }
+    }
+}

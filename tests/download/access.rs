@@ -431,6 +431,52 @@ fn proxies_are_those_of_the_environment() {
 }
 
 #[test]
+fn hosts_that_are_exempt_are_asked_without_the_proxy() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let place = server.url("").replace("http://", "");
+    let by_port = format!("NO_PROXY: {place} is not followed, since it names a port");
+    // (the exemption, whether it is followed, what is told)
+    let cases = [
+        ("127.0.0.1", true, ""),
+        ("*", true, ""),
+        ("a.example, *", true, ""),
+        (&*place, false, &*by_port),
+    ];
+    for (exempt, is_followed, told) in cases {
+        let proxy = Server::start(|_, _| Answer::Serve(jpeg(2), "image/jpeg"));
+        let work = one(server.url("/a.jpg"));
+        let mut command = work.command("download", &args(&[]));
+        command
+            .env("http_proxy", proxy.url(""))
+            .env("no_proxy", exempt)
+            .env("NO_PROXY", exempt);
+        work.run_command(&mut command).exits(0).says(&[told]);
+        assert_eq!(proxy.log().is_empty(), is_followed, "{exempt}");
+    }
+}
+
+#[test]
+fn of_several_logins_for_a_host_the_one_that_the_url_names_is_sent() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let logins = "machine 127.0.0.1 login anna password p1\n\
+        machine 127.0.0.1 login bert password p2\n";
+    let cases = [
+        ("", "Basic YW5uYTpwMQ=="),
+        ("anna@", "Basic YW5uYTpwMQ=="),
+        ("bert@", "Basic YmVydDpwMg=="),
+        ("b%65rt@", "Basic YmVydDpwMg=="),
+    ];
+    for (name, wanted) in cases {
+        let url = server.url("/a.jpg");
+        let work = one(url.replace("http://", &format!("http://{name}")));
+        work.write("netrc", logins);
+        work.run("download", &args(&["--netrc=netrc"])).exits(0);
+        let sent = asked(&server, "authorization");
+        assert_eq!(sent.last().unwrap().as_deref(), Some(wanted), "{name}");
+    }
+}
+
+#[test]
 fn a_wait_until_a_date_is_measured_by_the_clock_of_the_server() {
     // By the clock here these dates are long past, or years ahead.
     for (now, then) in [

@@ -436,3 +436,46 @@ fn a_host_that_gives_some_images_is_not_left_for_the_many_it_refuses() {
     let had = work.json("image_map.json").as_object().unwrap().len();
     assert_eq!(had, ALL - REFUSED);
 }
+
+#[test]
+fn a_quota_that_is_used_up_for_a_day_leaves_the_host_when_more_is_wanted() {
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let cases: [Vec<(&str, String)>; 3] = [
+        vec![
+            ("ratelimit-remaining", "0".into()),
+            ("ratelimit-reset", "86400".into()),
+        ],
+        vec![("ratelimit", "\"day\";r=0;t=86400".into())],
+        vec![
+            ("x-ratelimit-remaining", "0".into()),
+            ("x-ratelimit-reset", format!("{}000", now + 86_400)),
+        ],
+    ];
+    for headers in cases {
+        let said = headers.clone();
+        let server = Server::start(move |_, _| {
+            let headers = said
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            Answer::Full(200, headers.collect(), jpeg(1))
+        });
+        let work = Workdir::new();
+        work.write_json(
+            "localizations.json",
+            &set(of(&server, (0..6).map(|n| n.to_string()))),
+        );
+        work.run("download", &args(&[])).exits(75);
+        let rows = rows(&work, "failures.csv");
+        assert!(!rows.is_empty() && server.log().len() < 6, "{headers:?}");
+        for row in rows {
+            let told = &row[6];
+            assert_eq!(row[3], "too-many", "{headers:?}");
+            assert!(told.contains("its quota is used up, for 86"), "{told}");
+        }
+        // What was asked for until then may be all.
+        let work = one_of(plain("a", server.url("/a.jpg")));
+        let ran = work.run("download", &args(&[]));
+        assert!(!ran.exits(0).stderr().contains("given up"), "{headers:?}");
+    }
+}

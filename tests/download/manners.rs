@@ -12,11 +12,11 @@ fn redirect(to: &str) -> Answer {
 }
 
 /// A proxy: the world as the program sees it, on loopback. Keys are whole URLs.
-fn world(answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
+pub(super) fn world(answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
     Server::start(move |request, before| answer(&request.path, before))
 }
 
-fn through(world: &Server, work: &Workdir, more: &[&str]) -> recto_testkit::Ran {
+pub(super) fn through(world: &Server, work: &Workdir, more: &[&str]) -> recto_testkit::Ran {
     let mut command = work.command("download", &args(more));
     for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
         command.env(name, world.url(""));
@@ -466,6 +466,11 @@ fn pictures_that_their_owners_reserve_are_left_unless_told_otherwise() {
     let said = [
         ("x-robots-tag", "noai", true),
         ("tdm-reservation", "1", true),
+        (
+            "x-robots-tag",
+            "unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, noai",
+            true,
+        ),
         ("x-robots-tag", "googlebot: noindex", false),
     ];
     for (name, value, reserves) in said {

@@ -52,8 +52,8 @@ impl CachedDocument {
     /// The document of a response.
     pub fn of(reply: Response) -> Self {
         CachedDocument {
-            etag: reply.header("etag").map(str::to_owned),
-            last_modified: reply.header("last-modified").map(str::to_owned),
+            etag: reply.etag(),
+            last_modified: reply.last_modified(),
             media_type: reply.header("content-type").map(str::to_owned),
             fetched: Timestamp::try_from(reply.time()).ok(),
             final_url: reply.url,

@@ -1,7 +1,9 @@
 //! What a file that was downloaded has to be: an image, of the size requested, the file that its source declares.
 
+use super::service::plan::{Scaling, output_size};
 use super::service::verify::error_of;
 use super::state::words;
+use crate::contracts::Service;
 use crate::http::Error;
 use crate::iiif::{AnswerSize, QuotedRequest};
 use crate::pixels::{self, VerifiedFile};
@@ -89,4 +91,27 @@ pub fn check_size(sound: &VerifiedFile, url: &str, known: KnownSize) -> Result<(
         Some(AnswerSize::Other(wanted)) => other(format!("the request is for {wanted}")),
         _ => Ok(()),
     }
+}
+
+/// What is told where the image of a service has fewer pixels than its source declares, and than are wanted of it. A pixel or two
+/// are a matter of rounding.
+pub fn words_if_smaller(found: [u32; 2], declared: [u32; 2], scaling: Scaling) -> Option<String> {
+    const NEAR: u32 = 2;
+    let wanted = output_size(declared, scaling);
+    let is_smaller = (0..2).all(|side| found[side].saturating_add(NEAR) < wanted[side]);
+    is_smaller.then(|| {
+        format!(
+            "the service has fewer pixels than the source declares: {} x {}, not {} x {}",
+            found[0], found[1], declared[0], declared[1]
+        )
+    })
+}
+
+/// Whether a request is one to a service, by whatever scheme.
+pub fn is_of(request: &QuotedRequest, service: &Service) -> bool {
+    fn place(url: &str) -> &str {
+        let place = url.split_once("://").map_or(url, |(_, place)| place);
+        place.trim_end_matches('/')
+    }
+    place(request.base) == place(&service.id)
 }

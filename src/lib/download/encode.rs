@@ -116,9 +116,7 @@ fn written_to(
 ) -> Result<(), Error> {
     let name = path.display();
     let disk = |e: std::io::Error| Error::disk(format!("{name}: cannot be written: {e}"));
-    let file = Part::new(path.to_owned())
-        .open(false, "", None)
-        .map_err(disk)?;
+    let file = Part::new(path.to_owned()).create().map_err(disk)?;
     let mut out = BufWriter::with_capacity(1 << 18, Watched { file, error: None });
     let written = write(&mut out).and_then(|()| out.flush());
     // Encoders wrap errors of the disk beyond recognition; the file remembers its own.

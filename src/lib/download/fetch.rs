@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::checks::{
     KnownSize, TIFF_FACTOR, check_min_size, check_sha256, check_size, check_start,
-    check_start_of_any_image,
+    check_start_of_any_image, is_of, words_if_smaller,
 };
 use super::destination::{Destination, Earlier};
 use super::encode::{decode_and_encode, join, loss_note, re_encode};
@@ -140,13 +140,7 @@ impl<'a> Journey<'a> {
     /// The steps, in their order. `service` plans and verifies region by region; a plain file is verified whole.
     async fn run(&self) -> Result<Finished, Error> {
         let fetched = match (&self.image.image.service, &self.image.image.url) {
-            (Some(service), _) => {
-                let resumed = self.resume().await;
-                match self.fetch_service(service, resumed).await {
-                    Err(error) => self.fetch_own_url(service, error).await?,
-                    Ok(fetched) => fetched,
-                }
-            }
+            (Some(service), _) => self.fetch_largest(service).await?,
             (None, Some(url)) => match self.fetch_one_of(url).await {
                 Err(error) => self.fetch_part(url, error).await?,
                 Ok(whole) => Fetched::Whole(whole),
@@ -190,6 +184,35 @@ impl<'a> Journey<'a> {
 
     fn store_path(&self) -> PathBuf {
         self.work.with_extension("pack")
+    }
+
+    /// Fetches from an image service, or by the image's own URL: where the service has fewer pixels than the source declares,
+    /// such as one for thumbnails, the file that has them comes first.
+    async fn fetch_largest(&self, service: &Service) -> Result<Fetched, Error> {
+        let image = &self.image.image;
+        let size = match (service.region, image.declared()) {
+            (None, Some(declared)) => self.size_of_service(&service.id).await.zip(Some(declared)),
+            _ => None,
+        };
+        let scaling = self.to.output.scaling;
+        let smaller = size.and_then(|(found, declared)| words_if_smaller(found, declared, scaling));
+        let url = image.url.as_ref();
+        let has_file = url.is_some_and(|url| {
+            !QuotedRequest::parse(url).is_some_and(|request| is_of(&request, service))
+        });
+        if let Some(words) = smaller.clone().filter(|_| has_file)
+            && let Ok(own) = self.fetch_own_url(service, Error::info(words)).await
+        {
+            return Ok(own);
+        }
+        let resumed = self.resume().await;
+        let mut fetched = match self.fetch_service(service, resumed).await {
+            Err(error) => return self.fetch_own_url(service, error).await,
+            Ok(fetched) => fetched,
+        };
+        let (Fetched::Whole(Whole { notes, .. }) | Fetched::Regions { notes, .. }) = &mut fetched;
+        notes.extend(smaller);
+        Ok(fetched)
     }
 
     /// Fetches from an image service: the whole image, or its regions.
@@ -450,8 +473,8 @@ impl<'a> Journey<'a> {
             return Ok(Ready {
                 part: self.part.clone(),
                 download: Download {
-                    etag: whole.saved.header("etag").map(str::to_owned),
-                    last_modified: whole.saved.header("last-modified").map(str::to_owned),
+                    etag: whole.saved.etag(),
+                    last_modified: whole.saved.last_modified(),
                     redirected_to: redirected_to(&whole.saved.url, &whole.uri),
                     ..download
                 },
@@ -722,6 +745,8 @@ fn is_of_service(kind: Kind) -> bool {
             | Kind::Server
             | Kind::WrongSize
             | Kind::NotAnImage
+            | Kind::Truncated
+            | Kind::Damaged
             | Kind::Info
             | Kind::Network
             | Kind::Protocol

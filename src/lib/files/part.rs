@@ -39,8 +39,11 @@ pub struct Held {
     pub bytes: u64,
     /// The URL that they came from.
     pub url: String,
-    /// Strong ETag or Last-Modified of the remote file.
+    /// Strong ETag or Last-Modified of the remote file; without one nothing is gone on with.
     pub validator: String,
+    /// Bytes of the remote file, where its server said so.
+    #[serde(default)]
+    pub whole: Option<u64>,
 }
 
 impl Part {
@@ -162,26 +165,30 @@ impl Part {
         (bytes > 0).then_some(Held { bytes, ..held })
     }
 
-    /// Opens it to append to what it holds (`resume`), or empties it and records which file it will belong to.
+    /// Opens it to append to the bytes that it holds, or, where these are none, empties it and records which file it will
+    /// belong to, if anything proves that.
     ///
     /// # Errors
     /// The file cannot be opened or created.
-    pub fn open(&self, resume: bool, url: &str, validator: Option<&str>) -> io::Result<File> {
-        if resume {
+    pub fn open(&self, holds: &Held) -> io::Result<File> {
+        if holds.bytes > 0 {
             return File::options().append(true).open(&self.path);
         }
-        self.discard();
-        fs::create_dir_all(folder_of(&self.path))?;
-        let file = File::create(&self.path)?;
-        if let Some(validator) = validator {
-            let held = Held {
-                bytes: 0,
-                url: url.into(),
-                validator: validator.into(),
-            };
-            fs::write(self.proof(), serde_json::to_vec(&held)?)?;
+        let file = self.create()?;
+        if !holds.validator.is_empty() {
+            fs::write(self.proof(), serde_json::to_vec(holds)?)?;
         }
         Ok(file)
+    }
+
+    /// Empties it, for bytes of which no later run makes use.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn create(&self) -> io::Result<File> {
+        self.discard();
+        fs::create_dir_all(folder_of(&self.path))?;
+        File::create(&self.path)
     }
 
     /// Removes it and its proof.

@@ -35,12 +35,7 @@ pub async fn words_of(response: reqwest::Response) -> String {
     };
     // A body that does not come is not worth waiting for.
     let _ = tokio::time::timeout(TIME_LIMIT, read).await;
-    if let Some(coding) = coding {
-        let mut plain = Vec::new();
-        // Of what is cut off here, as much as can be read.
-        let _ = codings::decode(coding, &*start, &mut plain, 1 << 20);
-        start = plain;
-    }
+    let start = codings::start_of(coding, start, 1 << 20);
     let words = words_in(&start, charset);
     let all = [reason.unwrap_or_default(), words];
     let all: Vec<&str> = all

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::answer;
@@ -15,9 +15,11 @@ use super::codings::{self, Coding};
 use super::error::{Error, Kind};
 use super::hosts::{Active, Host};
 use super::jobs::Passed;
+use super::ranges::{Range, may_refuse_parts, range_request};
 use super::request::{CheckStart, Request, Response, SavedResponse};
 use super::retry::FailedAttempt;
 use super::send::{Opened, Sender};
+use super::validators;
 use crate::files::{self, Held, Part};
 use crate::summary::counted;
 
@@ -278,17 +280,9 @@ pub async fn save(
     let there = part.held();
     let was_begun = there.is_some();
     let held = there.filter(|held| held.url == request.url);
-    let conditions = held.as_ref().map(range_request).unwrap_or_default();
-    let opened = sender.open(request, conditions, again).await?;
-    let saved = SavedResponse {
-        status: opened.response.status().as_u16(),
-        url: opened.url.clone(),
-        headers: opened.response.headers().clone(),
-        bytes: 0,
-        attempts: 0,
-    };
+    let (opened, saved, range) = ask(sender, request, part, held, again).await?;
     refuse_streams(&saved)?;
-    let (start, expected) = match Range::of(&saved, held) {
+    let (start, end, expected) = match range {
         Range::Complete(bytes) => {
             return Ok((SavedResponse { bytes, ..saved }, opened.slot.end()));
         }
@@ -298,16 +292,17 @@ pub async fn save(
                 Error::truncated("the server answered a part that does not continue the file");
             return Err(error.with_status(saved.status).into());
         }
-        Range::Resumed { start, whole } => (start, whole),
+        Range::Resumed { start, end, whole } => (start, end, whole),
         Range::FromStart { whole } => {
             if was_begun {
                 part.discard();
             }
-            (0, whole)
+            (0, None, whole)
         }
     };
     let coding = opened.coding;
-    let poured = pour(sender, request, part, opened, start).await;
+    let opens = begun(request, &opened, start, expected);
+    let poured = pour(sender, request, part, opened, opens).await;
     let (mut bytes, active) = poured.inspect_err(|error| {
         // What does not fit on the disk must not stay there, or nothing else fits either; nor what no later run resumes.
         let is_useless = matches!(
@@ -318,10 +313,58 @@ pub async fn save(
             part.discard();
         }
     })?;
+    if end.is_some_and(|end| bytes > end) {
+        part.discard();
+        let error = Error::truncated("more bytes came than the part of the file has");
+        return Err(error.with_status(saved.status).into());
+    }
     bytes = complete(bytes, expected, coding, request, part)
         .await
         .map_err(|error| error.with_status(saved.status))?;
     Ok((SavedResponse { bytes, ..saved }, active))
+}
+
+/// Asks for the rest of what is held; where the server does not give that rest, or nothing is held, for all of the file.
+async fn ask(
+    sender: &Sender,
+    request: &Request,
+    part: &Part,
+    held: Option<Held>,
+    again: bool,
+) -> Result<(Opened, SavedResponse, Range), FailedAttempt> {
+    let conditions = held.as_ref().map(range_request).unwrap_or_default();
+    let (asks_for_part, mut again) = (!conditions.is_empty(), again);
+    if asks_for_part {
+        match sender.open(request, conditions, again).await {
+            Ok(opened) => {
+                let saved = head_of(&opened);
+                let range = Range::of(saved.status, &saved.headers, held.as_ref());
+                if range != Range::Mismatch {
+                    return Ok((opened, saved, range));
+                }
+                // What is there is of another file, or nothing shows that it is not.
+                part.discard();
+            }
+            Err(failed) if may_refuse_parts(failed.error.status) => {}
+            Err(failed) => return Err(failed),
+        }
+        again = true;
+    }
+    let opened = sender.open(request, HeaderMap::new(), again).await?;
+    let saved = head_of(&opened);
+    let range = Range::of(saved.status, &saved.headers, None);
+    Ok((opened, saved, range))
+}
+
+/// An answer whose body is still to come, as it will be told of.
+fn head_of(opened: &Opened) -> SavedResponse {
+    SavedResponse {
+        status: opened.response.status().as_u16(),
+        url: opened.url.clone(),
+        headers: opened.response.headers().clone(),
+        bytes: 0,
+        attempts: 0,
+    }
 }
 
 /// What has to hold of a part file when its body has ended: all of it is there, and its content coding is undone. Returns
@@ -348,67 +391,30 @@ async fn complete(
     decoded.inspect_err(|_| part.discard())
 }
 
-/// The headers that ask for the rest of a file, if it is still the same (RFC 9110 §13.1.5).
-fn range_request(held: &Held) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Ok(validator) = HeaderValue::from_str(&held.validator) {
-        headers.insert("if-range", validator);
-        let range = format!("bytes={}-", held.bytes);
-        headers.insert("range", HeaderValue::from_str(&range).expect("digits"));
-    }
-    headers
-}
-
-/// Which bytes of the file an answer holds.
-enum Range {
-    /// None: all of them, so many, were there already.
-    Complete(u64),
-    /// Those from `start` on.
-    Resumed { start: u64, whole: Option<u64> },
-    /// All; `whole` is their number where the answer calls itself a part.
-    FromStart { whole: Option<u64> },
-    /// Others than those that are missing.
-    Mismatch,
-}
-
-impl Range {
-    fn of(answer: &SavedResponse, held: Option<Held>) -> Self {
-        let status = answer.status;
-        let begun = held.as_ref().map_or(0, |held| held.bytes);
-        let span = content_range(&answer.headers);
-        let tag = validator(&answer.headers);
-        let is_same = tag.is_none() || tag == held.map(|held| held.validator);
-        let whole = span.and_then(|(_, whole)| whole);
-        if status == 416 && is_same && whole == Some(begun) {
-            return Range::Complete(begun);
-        }
-        let is_next = span.is_some_and(|(from, _)| from == Some(begun));
-        if status == 206 && begun > 0 && is_same && is_next {
-            return Range::Resumed {
-                start: begun,
-                whole,
-            };
-        }
-        // No part was requested, and the answer is one that holds everything: some servers do that.
-        let is_first =
-            status == 206 && span.is_some_and(|(from, whole)| from == Some(0) && whole.is_some());
-        match status {
-            206 if is_first => Range::FromStart { whole },
-            206 | 416 => Range::Mismatch,
-            _ => Range::FromStart { whole: None },
-        }
+/// What a part file holds before a body comes: so many bytes of a file with that validator. `whole` is its length, where that is
+/// known otherwise than from the answer.
+fn begun(request: &Request, opened: &Opened, start: u64, whole: Option<u64>) -> Held {
+    let headers = opened.response.headers();
+    // Parts of what was encoded on the way are not parts of the file.
+    let tag = validators::strong(headers).filter(|_| opened.coding.is_none());
+    Held {
+        bytes: start,
+        url: request.url.clone(),
+        validator: tag.unwrap_or_default().to_owned(),
+        whole: whole.or(opened.response.content_length()),
     }
 }
 
-/// Takes a body after the `start` bytes that are there, and returns the size of the file: on the disk, or in memory if it
-/// is small and complete.
+/// Takes a body after the bytes that are there, and returns the size of the file: on the disk, or in memory if it
+/// is small and complete. `opens` is what the part file holds before.
 async fn pour(
     sender: &Sender,
     request: &Request,
     part: &Part,
     opened: Opened,
-    start: u64,
+    opens: Held,
 ) -> Result<(u64, Active), Error> {
+    let start = opens.bytes;
     let mut flow = Flow::new(sender, request, &opened, start);
     if flow.announced.is_some_and(|n| n > request.max_bytes) && request.check_start.is_none() {
         return Err(flow.too_large());
@@ -420,8 +426,6 @@ async fn pour(
         slot,
         ..
     } = opened;
-    // Parts of what was encoded on the way are not parts of the file.
-    let tag = validator(response.headers()).filter(|_| coding.is_none());
     let mut unchecked = request
         .check_start
         .filter(|_| coding.is_none() && start == 0);
@@ -446,8 +450,7 @@ async fn pour(
         let is_over = !matches!(&chunk, Some(Ok(_)));
         if is_over && (file.is_some() || !buffer.is_empty()) || buffer.len() >= WRITE_SIZE {
             let bytes = std::mem::take(&mut buffer);
-            let opens = (start > 0, request.url.clone(), tag.clone());
-            file = Some(write(part.clone(), file.take(), opens, bytes).await?);
+            file = Some(write(part.clone(), file.take(), opens.clone(), bytes).await?);
         }
         let Some(chunk) = chunk else {
             return Ok((flow.got, slot.end()));
@@ -502,19 +505,13 @@ fn refuse_streams(saved: &SavedResponse) -> Result<(), Error> {
     }
 }
 
-/// Writes bytes to a part file, off the async workers. Where it is not open yet, `opens` says how: whether it goes on, what
-/// URL it is of, and what proves that.
-async fn write(
-    part: Part,
-    file: Option<File>,
-    opens: (bool, String, Option<String>),
-    bytes: Vec<u8>,
-) -> Result<File, Error> {
+/// Writes bytes to a part file, off the async workers. Where it is not open yet, `opens` says what it holds and is of.
+async fn write(part: Part, file: Option<File>, opens: Held, bytes: Vec<u8>) -> Result<File, Error> {
     let name = part.clone();
     let write = move || {
         let mut file = match file {
             Some(file) => file,
-            None => part.open(opens.0, &opens.1, opens.2.as_deref())?,
+            None => part.open(&opens)?,
         };
         file.write_all(&bytes).map(|()| file)
     };
@@ -526,30 +523,6 @@ async fn write(
     })
 }
 
-/// What proves that a file is still the same: a strong ETag, else Last-Modified (RFC 9110 §13.1.5).
-fn validator(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .map(str::to_owned)
-    };
-    text("etag")
-        .filter(|etag| !etag.starts_with("W/"))
-        .or_else(|| text("last-modified"))
-}
-
-/// Where a part starts, and how large the whole file is: `Content-Range: bytes 100-199/200`, with 416 `bytes */200`.
-fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
-    let range = headers
-        .get("content-range")?
-        .to_str()
-        .ok()?
-        .strip_prefix("bytes ")?;
-    let (span, whole) = range.split_once('/')?;
-    let start = span.split('-').next().unwrap_or_default();
-    Some((start.trim().parse().ok(), whole.trim().parse().ok()))
-}
 fn bytes_of(n: u64) -> String {
     counted(n, "byte", "bytes")
 }

@@ -43,7 +43,8 @@ impl Client {
     /// cannot be used.
     pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, crate::error::Error> {
         proxies::refuse_unusable()?;
-        let credentials = Credentials::new(options, hosts)?;
+        let mut credentials = Credentials::new(options, hosts)?;
+        credentials.warnings.extend(proxies::warning());
         let archives = Archives::open(options.archives.as_deref())?;
         let store = options.budget_store.as_ref().map(BudgetStore::new);
         let store = store.transpose()?;

@@ -102,6 +102,22 @@ pub fn decode(
     }
 }
 
+/// What the start of a body says once its coding is undone, as far as it goes: of what is cut or damaged, as much as can be
+/// read, at most `max_bytes`. Text of which a coding is only said stays as it is, and gzip is known without a header too.
+pub fn start_of(coding: Option<Coding>, body: Vec<u8>, max_bytes: u64) -> Vec<u8> {
+    let is_gzip = body.starts_with(&[0x1f, 0x8b]);
+    let Some(coding) = coding.or(is_gzip.then_some(Coding::Gzip)) else {
+        return body;
+    };
+    let mut plain = Vec::new();
+    let undone = decode(coding, &*body, &mut plain, max_bytes);
+    let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    match undone.is_err() && body.iter().all(is_text) {
+        true => body,
+        false => plain,
+    }
+}
+
 /// Whether these are the first bytes of RFC 1950.
 fn is_zlib(a: u8, b: u8) -> bool {
     a & 0x0f == 8 && (u16::from(a) << 8 | u16::from(b)).is_multiple_of(31)
@@ -201,6 +217,24 @@ mod tests {
             unpacked(Coding::Gzip, cut).unwrap_err().kind,
             crate::http::Kind::Truncated
         );
+    }
+
+    #[test]
+    fn the_start_of_a_body_is_read_as_far_as_it_goes() {
+        let plain = b"User-agent: *\nDisallow: /a\n".repeat(9);
+        let all = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+        for coding in all {
+            let body = packed(coding, &plain);
+            let read = |body: &[u8]| start_of(Some(coding), body.to_vec(), 1 << 20);
+            assert_eq!(read(&body), plain, "{coding:?}");
+            assert_eq!(read(&plain), plain, "{coding:?} is said only");
+            let cut = read(&body[..body.len() - 1]);
+            assert!(plain.starts_with(&cut), "{coding:?}");
+        }
+        assert_eq!(start_of(None, packed(Coding::Gzip, &plain), 1 << 20), plain);
+        assert_eq!(start_of(None, plain.clone(), 9), plain);
+        let bomb = packed(Coding::Gzip, &vec![b'#'; 1 << 20]);
+        assert!(start_of(Some(Coding::Gzip), bomb, 1 << 17).len() <= 1 << 17);
     }
 
     #[test]

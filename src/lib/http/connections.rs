@@ -143,6 +143,11 @@ impl Clients {
                 })),
                 false => builder,
             };
+            // The library exempts hosts by name only then.
+            let builder = match proxies::are_unused() {
+                true => builder.no_proxy(),
+                false => builder,
+            };
             builder.build().map_err(|e| {
                 Error::new("the network client cannot be set up")
                     .because(e)

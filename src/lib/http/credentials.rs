@@ -21,6 +21,8 @@ pub struct Credentials {
     /// Headers that are not secret; hosts to which only a redirect leads do not receive them.
     pub for_all: HeaderMap,
     by_host: Vec<(String, HeaderName, HeaderValue)>,
+    /// Logins of a netrc file, by host: the name, and the header.
+    logins: Vec<(String, String, HeaderValue)>,
     /// Those that the user requests, `name:port`.
     requested: BTreeSet<String>,
     /// What the user should know.
@@ -90,7 +92,8 @@ impl Credentials {
                 Err(_) => machine,
             };
             if !known(self, &host) {
-                self.by_host.push((host, AUTHORIZATION, basic(&login)?));
+                let header = basic(&login)?;
+                self.logins.push((host, login.name, header));
             }
         }
         let (Some(login), 1..) = (netrc.default, hosts.len()) else {
@@ -99,8 +102,10 @@ impl Credentials {
         match (hosts.first(), hosts.len()) {
             (Some(host), 1) => {
                 let name = host.rsplit_once(':').map_or(&**host, |(name, _)| name);
-                if !known(self, name) {
-                    self.by_host.push((host.clone(), AUTHORIZATION, basic(&login)?));
+                let has_login = self.logins.iter().any(|(known, ..)| known == name || known == host);
+                if !known(self, name) && !has_login {
+                    let header = basic(&login)?;
+                    self.logins.push((host.clone(), login.name, header));
                 }
             }
             (_, n) => self.warnings.push(format!(
@@ -124,11 +129,18 @@ impl Credentials {
             .as_ref()
             .is_some_and(|name| self.requested.contains(name));
         let is_safe = url.scheme() == "https" || is_requested || !is_public(url);
-        let by_host = self.by_host.iter();
-        let meant = by_host.filter(move |(meant, ..)| {
-            Some(meant) == with_port.as_ref() || is_safe && *meant == host
+        let is_meant =
+            move |meant: &str| Some(meant) == with_port.as_deref() || is_safe && *meant == *host;
+        // Of several logins for a host the one that the URL names, else the first; one with its password needs none.
+        let (name, has_password) = (url.username(), url.password().is_some());
+        let mut logins = self.logins.iter();
+        let login = logins.find(|(meant, known, _)| {
+            !has_password && is_meant(meant) && (name.is_empty() || is_name(known, name))
         });
-        meant.map(|(_, name, value)| (name, value))
+        let login = login.map(|(_, _, value)| (&AUTHORIZATION, value));
+        let by_host = self.by_host.iter();
+        let meant = by_host.filter(move |(meant, ..)| is_meant(meant));
+        meant.map(|(_, name, value)| (name, value)).chain(login)
     }
 
     /// Whether a host receives something that identifies the user.
@@ -139,6 +151,11 @@ impl Credentials {
             .chain(self.meant_for(url).map(|(name, _)| name));
         names.any(is_secret)
     }
+}
+
+/// Whether a name of a login is the one in a URL, where some characters are escaped.
+fn is_name(known: &str, in_url: &str) -> bool {
+    percent_encoding::percent_decode_str(in_url).eq(known.bytes())
 }
 
 /// Whether a header may tell a host who the user is: all but those of which HTTP says what they mean, and that is

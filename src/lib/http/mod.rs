@@ -32,6 +32,7 @@ mod options;
 mod pacing;
 mod permission;
 pub mod proxies;
+mod ranges;
 mod redis_server;
 mod request;
 mod resolver;
@@ -42,6 +43,7 @@ mod stats;
 mod token_login;
 mod turns;
 mod url_secrets;
+pub mod validators;
 pub mod webhook;
 
 pub use answer::first_words;

@@ -24,7 +24,9 @@ struct Rule {
 impl Reservations {
     /// Reads the file; anything else in its place opts out of nothing.
     pub fn read(bytes: &[u8]) -> Self {
-        let rules: Vec<serde_json::Value> = serde_json::from_slice(bytes).unwrap_or_default();
+        // A byte-order mark, which some editors write, is no part of it (RFC 8259 §8.1).
+        let text = encoding_rs::UTF_8.decode(bytes).0;
+        let rules: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
         let rules = rules.into_iter().map(serde_json::from_value);
         // One rule that cannot be read does not take the others with it.
         Reservations(rules.filter_map(Result::ok).collect())
@@ -53,12 +55,18 @@ pub fn declared_in(headers: &HeaderMap) -> Option<String> {
         let is_mark = |c: char| !c.is_ascii_alphanumeric();
         word.trim_matches(is_mark).to_ascii_lowercase()
     };
+    let is_time = |before: &str, after: &str| {
+        before.ends_with(|c: char| c.is_ascii_digit())
+            && after.starts_with(|c: char| c.is_ascii_digit())
+    };
     for value in headers.get_all("x-robots-tag") {
         let text = String::from_utf8_lossy(value.as_bytes());
         let mut is_for_us = true;
         for part in text.split([',', ';']) {
             let word = match part.split_once(':') {
                 Some((name, _)) if VALUED.contains(&&*trimmed(name)) => continue,
+                // The time of a date, which a comma divides from its weekday, is no name of a robot.
+                Some((before, after)) if is_time(before, after) => continue,
                 // `googlebot: noindex, noai` is meant for another robot, all of it.
                 Some((robot, directive)) => {
                     is_for_us = ["recto", "*"].contains(&&*robot.trim().to_ascii_lowercase());
@@ -98,6 +106,8 @@ mod tests {
         for (path, wanted) in cases {
             assert_eq!(said.reserve(path), wanted, "{path}");
         }
+        let marked = [b"\xef\xbb\xbf", &text[..]].concat();
+        assert_eq!(Reservations::read(&marked), said);
         for text in ["<html>", "{}", "[{}]", ""] {
             assert_eq!(Reservations::read(text.as_bytes()), Reservations::default());
         }
@@ -142,6 +152,22 @@ mod tests {
                 Some("X-Robots-Tag: noimageai"),
             ),
             ("x-robots-tag", "googlebot: max-snippet:-1, noai", None),
+            (
+                "x-robots-tag",
+                "unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, noai",
+                Some("X-Robots-Tag: noai"),
+            ),
+            (
+                "x-robots-tag",
+                "recto: unavailable_after: Friday, 25-Jun-10 15:00:00 GMT, noai",
+                Some("X-Robots-Tag: noai"),
+            ),
+            (
+                "x-robots-tag",
+                "googlebot: unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, noai",
+                None,
+            ),
+            ("x-robots-tag", "bot4: noai", None),
             (
                 "x-robots-tag",
                 "googlebot: noindex, recto: noai",

@@ -229,7 +229,12 @@ impl Pacing {
 
     /// Whether a request could be sent. `yields`: whether it leaves its turn to one of the other kind, new or repeated,
     /// where only one request at a time is sent.
-    pub fn outlook(&self, now: Instant, again: bool, yields: bool) -> Turn {
+    pub fn outlook(&mut self, now: Instant, again: bool, yields: bool) -> Turn {
+        if let Some(left) = self.pause_left(now).filter(|left| *left > LONGEST_WAIT) {
+            let seconds = left.as_secs();
+            let why = format!("its quota is used up, for {seconds} s; run again after that");
+            self.stop(Kind::TooMany, why);
+        }
         if let Some((kind, message)) = &self.stopped {
             return Turn::Stopped(Error::host_stopped(*kind, message));
         }
@@ -311,7 +316,7 @@ impl Pacing {
     }
 
     /// Whether another image should be started: only where its request can be sent at once.
-    pub fn wants(&self, now: Instant) -> Turn {
+    pub fn wants(&mut self, now: Instant) -> Turn {
         let [new, again] = self.waiting;
         // A repeated request must not keep the host from being tried with a new one, which waits for its turn with it.
         if self.is_probing && new == 0 && self.stopped.is_none() {
@@ -373,9 +378,10 @@ impl Pacing {
         }
     }
 
-    /// The host's quota is used up until `wait` has passed.
+    /// The host's quota is used up until `wait` has passed. Where that is longer than anything is waited for, the host is left
+    /// when the next request wants a turn: what was asked for until then may be all.
     pub fn quota_used_up(&mut self, now: Instant, wait: Duration) {
-        self.pause_until(now + wait.min(LONGEST_WAIT), "rate-limit");
+        self.pause_until(now + wait, "rate-limit");
     }
 
     fn pause_until(&mut self, until: Instant, why: &'static str) {
@@ -783,6 +789,18 @@ mod tests {
             "{}",
             error.message
         );
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_for_long_ends_the_host_when_more_is_wanted() {
+        let start = Instant::now();
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
+        host.quota_used_up(start, 86_400 * SECOND);
+        assert_eq!(host.stats.stopped, None);
+        assert!(matches!(host.wants(start), Turn::Stopped(_)));
+        let error = next(&mut host, start, SECOND).unwrap_err();
+        assert_eq!(error.kind, Kind::TooMany);
+        assert!(host.stats.stopped.is_some());
     }
 
     #[test]

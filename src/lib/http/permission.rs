@@ -93,7 +93,8 @@ pub fn check_contact(options: &Options, host: &Host) {
 /// A robots.txt that is missing allows everything; one that a server in trouble does not give forbids everything.
 fn robots_of(answer: Result<Vec<u8>, FailedAttempt>) -> Result<Robots, FailedAttempt> {
     match answer {
-        Ok(text) => Ok(Robots::read(&String::from_utf8_lossy(&text), "recto")),
+        // In the encoding that a byte-order mark names, else UTF-8 (RFC 9309 §2.2).
+        Ok(text) => Ok(Robots::read(&encoding_rs::UTF_8.decode(&text).0, "recto")),
         Err(failed) => match failed.error.status {
             Some(status @ (429 | 500..)) => Ok(Robots::forbidding(status)),
             Some(_) => Ok(Robots::default()),

@@ -29,6 +29,34 @@ pub fn refuse_unusable() -> Result<(), Error> {
     }
 }
 
+/// Whether the environment exempts all hosts from its proxies.
+pub fn are_unused() -> bool {
+    let variable = |name: &str| std::env::var(name).ok();
+    exempt(&variable).split(',').any(|name| name.trim() == "*")
+}
+
+/// What the user should know of exemptions that are not followed: those of single ports.
+pub fn warning() -> Option<String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let exempt = exempt(&variable);
+    let has_port = |name: &&str| {
+        let port = name
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        port.is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+    };
+    let name = exempt.split(',').map(str::trim).find(has_port)?;
+    (!hosts().is_empty()).then(|| {
+        format!("NO_PROXY: {name} is not followed, since it names a port; the host alone is")
+    })
+}
+
+/// The hosts that are asked without a proxy.
+fn exempt(variable: &dyn Fn(&str) -> Option<String>) -> String {
+    let named = variable("NO_PROXY").or_else(|| variable("no_proxy"));
+    named.unwrap_or_default()
+}
+
 /// The hosts of the proxies that the environment names.
 pub fn hosts() -> Vec<String> {
     let values = NAMES
@@ -65,7 +93,7 @@ pub fn peer_of(url: &Url) -> String {
 fn peer(url: &Url, variable: &dyn Fn(&str) -> Option<String>) -> String {
     let host = url.host_str().unwrap_or_default();
     let either = |name: &str| variable(name).or_else(|| variable(&name.to_ascii_lowercase()));
-    let exempt = either("NO_PROXY").unwrap_or_default();
+    let exempt = exempt(variable);
     let is_exempt = exempt.split(',').map(str::trim).any(|name| {
         let name = name.trim_start_matches('.');
         let is_below = host.strip_suffix(name).is_some_and(|h| h.ends_with('.'));

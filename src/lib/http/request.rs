@@ -14,6 +14,7 @@ use super::error::Error;
 use super::hosts::{Host, Place};
 use super::jobs::Job;
 use super::retry::server_time;
+use super::validators;
 
 /// Refuses a body by its first bytes, or says how many it may have: it is given them, and the most that any may have.
 pub type CheckStart = fn(&[u8], u64) -> Result<u64, Error>;
@@ -217,6 +218,16 @@ impl Response {
         self.headers.get(name).and_then(|v| v.to_str().ok())
     }
 
+    /// What tells this version of the file from others, if its server says that.
+    pub fn etag(&self) -> Option<String> {
+        validators::etag(&self.headers).map(str::to_owned)
+    }
+
+    /// When the file was changed, if its server says that.
+    pub fn last_modified(&self) -> Option<String> {
+        validators::last_modified(&self.headers).map(str::to_owned)
+    }
+
     /// When it was made, by the server's clock if it tells.
     pub fn time(&self) -> SystemTime {
         server_time(&self.headers, SystemTime::now())
@@ -239,6 +250,16 @@ pub struct SavedResponse {
 }
 
 impl SavedResponse {
+    /// What tells this version of the file from others, if its server says that.
+    pub fn etag(&self) -> Option<String> {
+        validators::etag(&self.headers).map(str::to_owned)
+    }
+
+    /// When the file was changed, if its server says that.
+    pub fn last_modified(&self) -> Option<String> {
+        validators::last_modified(&self.headers).map(str::to_owned)
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())

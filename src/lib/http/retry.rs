@@ -99,7 +99,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         _ => text,
     };
     if let Some(seconds) = number.parse().ok().filter(|s: &f64| *s >= 0.0) {
-        let seconds: f64 = seconds.ceil().min(1e10);
+        let seconds: f64 = in_seconds(seconds).ceil().min(1e10);
         let since = now.duration_since(SystemTime::UNIX_EPOCH);
         return Some(match since {
             Ok(since) if seconds > MOST_SECONDS => {
@@ -108,11 +108,15 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
             _ => Duration::from_secs_f64(seconds),
         });
     }
-    let date = httpdate::parse_http_date(text).ok().or_else(|| {
+    Some(date(text)?.duration_since(now).unwrap_or_default())
+}
+
+/// A date as HTTP writes it (§5.6.7), or in another zone than GMT.
+pub fn date(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text).ok().or_else(|| {
         let zoned = jiff::fmt::rfc2822::parse(&text.replace(" UTC", " +0000")).ok()?;
         Some(zoned.into())
-    })?;
-    Some(date.duration_since(now).unwrap_or_default())
+    })
 }
 
 /// How long to wait because nothing is left of the host's quota: `RateLimit` (IETF draft, old form and new) and
@@ -140,6 +144,7 @@ pub fn quota_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     if left > 0.0 || !reset.is_finite() {
         return None;
     }
+    let reset = in_seconds(reset);
     // A reset above this is a Unix time: as a number of seconds it would be thirty years.
     const UNIX_TIME: f64 = 1e9;
     let seconds = match reset > UNIX_TIME {
@@ -152,7 +157,16 @@ pub fn quota_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         }
         false => reset,
     };
-    (seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(86_400.0)))
+    (seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(1e10)))
+}
+
+/// A number of seconds, where it may be a Unix time in milliseconds, as programs count it: in seconds that would be thousands of
+/// years from now.
+fn in_seconds(number: f64) -> f64 {
+    match (1e11..1e14).contains(&number) {
+        true => number / 1000.0,
+        false => number,
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +225,7 @@ mod tests {
             ("3.5", Some(4)),
             ("3 seconds", Some(3)),
             ("1000000001", Some(1_000_000_001 - 784_111_777)),
+            ("1000000001000", Some(1_000_000_001 - 784_111_777)),
             ("999999999999999999999", Some(10_000_000_000 - 784_111_777)),
             ("3 weeks", None),
             ("-1", None),
@@ -242,7 +257,7 @@ mod tests {
     fn a_host_that_is_nearly_used_up_is_left_alone_in_time() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         type Pairs = &'static [(&'static str, &'static str)];
-        let cases: [(Pairs, Option<u64>); 7] = [
+        let cases: [(Pairs, Option<u64>); 9] = [
             (
                 &[("ratelimit-remaining", "0"), ("ratelimit-reset", "7")],
                 Some(7),
@@ -267,6 +282,14 @@ mod tests {
                 ],
                 None,
             ),
+            (
+                &[
+                    ("x-ratelimit-remaining", "0"),
+                    ("x-ratelimit-reset", "1800000009000"),
+                ],
+                Some(9),
+            ),
+            (&[("ratelimit", "\"month\";r=0;t=2592000")], Some(2_592_000)),
             (&[("x-ratelimit-remaining", "0")], None),
         ];
         for (pairs, wanted) in cases {

@@ -613,7 +613,7 @@ fn says(e: &reqwest::Error, words: &str) -> bool {
     causes.any(|cause| cause.to_string().contains(words))
 }
 
-/// The start of a body, as far as it can be read.
+/// The start of a body without its content coding, as far as it can be read.
 async fn start_of(opened: Opened) -> Vec<u8> {
     let mut text = Vec::new();
     let mut body = opened.response.bytes_stream();
@@ -623,7 +623,7 @@ async fn start_of(opened: Opened) -> Vec<u8> {
             break;
         }
     }
-    text
+    codings::start_of(opened.coding, text, 2 * permission::MAX_BYTES as u64)
 }
 
 fn is_answer(status: u16, conditions: &HeaderMap) -> bool {

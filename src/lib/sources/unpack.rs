@@ -1,10 +1,10 @@
 //! Documents compressed with gzip or Zstandard, and texts in UTF-16, recognised by their first bytes and not by their names.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read};
 
 use crate::zstandard::{Decoder, is_zstandard};
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
@@ -18,7 +18,7 @@ pub fn beginning(bytes: &[u8], most: usize) -> Cow<'_, [u8]> {
     let mut unpacked = Vec::new();
     // Whatever comes after a fault, the bytes before it are there.
     let _ = match bytes {
-        _ if bytes.starts_with(GZIP) => MultiGzDecoder::new(bytes)
+        _ if bytes.starts_with(GZIP) => Gzip(GzDecoder::new(bytes))
             .take(most as u64)
             .read_to_end(&mut unpacked),
         _ if is_zstandard(bytes) => Decoder::new(bytes)
@@ -35,7 +35,7 @@ pub fn beginning(bytes: &[u8], most: usize) -> Cow<'_, [u8]> {
 /// They are damaged or too many: the problem of the reject.
 pub fn decompressed(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
     if bytes.starts_with(GZIP) {
-        return read(MultiGzDecoder::new(bytes), "gzip", most).map(Cow::Owned);
+        return read(Gzip(GzDecoder::new(bytes)), "gzip", most).map(Cow::Owned);
     }
     if is_zstandard(bytes) {
         return read(Decoder::new(bytes), "zstd", most).map(Cow::Owned);
@@ -73,6 +73,26 @@ pub fn text(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
     }
 }
 
+/// The members of a gzip file, one after the other. Zeros behind the last one fill a block of a tape or a disk (gzip manual,
+/// "Tapes").
+struct Gzip<'a>(GzDecoder<&'a [u8]>);
+
+impl Read for Gzip<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let n = self.0.read(into)?;
+            if n > 0 || into.is_empty() {
+                return Ok(n);
+            }
+            let rest = *self.0.get_ref();
+            let Some(next) = rest.iter().position(|byte| *byte != 0) else {
+                return Ok(0);
+            };
+            self.0 = GzDecoder::new(&rest[next..]);
+        }
+    }
+}
+
 fn read(stream: impl Read, how: &str, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
@@ -95,6 +115,10 @@ mod tests {
         use std::io::Write;
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all("\u{feff}[1]".as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let mut second = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        second.write_all(b"").unwrap();
+        let padded = [&packed[..], &[0; 3], &second.finish().unwrap(), &[0; 512]].concat();
         let wide: Vec<u8> = "\u{feff}[1]"
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
@@ -106,7 +130,8 @@ mod tests {
         let wrapped = [
             b"[1]".to_vec(),
             b"\xef\xbb\xbf[1]".to_vec(),
-            packed.finish().unwrap(),
+            packed,
+            padded,
             wide[2..].to_vec(),
             big[2..].to_vec(),
             wide,

@@ -487,8 +487,8 @@ impl ServiceFetch<'_> {
     fn note_sample(&self, plan: &RegionPlan, cell: Rect, reply: &Response) {
         if plan.sample() == Some(cell) {
             let mut sampled = lock(self.wanted.sampled);
-            sampled.etag = reply.header("etag").map(str::to_owned);
-            sampled.last_modified = reply.header("last-modified").map(str::to_owned);
+            sampled.etag = reply.etag();
+            sampled.last_modified = reply.last_modified();
             let is_redirected = reply.url != plan.uri(cell);
             sampled.redirected_to = is_redirected.then(|| without_secrets(&reply.url).into_owned());
         }

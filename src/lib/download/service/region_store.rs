@@ -94,7 +94,7 @@ impl RegionStore {
     /// Those of the disk.
     pub fn create(path: &Path, request: &str, plan: RegionPlan) -> io::Result<RegionStore> {
         let part = files::Part::new(path.into());
-        let mut file = part.open(false, "", None)?;
+        let mut file = part.create()?;
         let header = Header {
             version: VERSION,
             request: request.into(),
@@ -182,7 +182,7 @@ impl RegionStore {
     /// Those of the disk.
     pub fn scratch(&self) -> io::Result<ScratchFile> {
         let part = files::Part::new(self.path.with_extension("band"));
-        drop(part.open(false, "", None)?);
+        drop(part.create()?);
         let file = File::options().read(true).write(true).open(part.path())?;
         Ok(ScratchFile { part, file })
     }

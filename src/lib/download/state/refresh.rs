@@ -1,5 +1,5 @@
-//! `--refresh`: asks servers what has changed since an image was downloaded: by ETag and date, by the size that `info.json`
-//! declares, by one region of an image that was joined.
+//! `--refresh`: asks servers what has changed since an image was downloaded: by ETag and date, by its length, by the size that
+//! `info.json` declares, by one region of an image that was joined.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -12,7 +12,9 @@ use crate::download::names::{OutputFolder, source_uri};
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{Client, Kind, Request, RequestLog, id_without_secrets, without_secrets};
+use crate::http::{
+    AnswerHead, Client, Kind, Request, RequestLog, id_without_secrets, validators, without_secrets,
+};
 use crate::iiif::{self, QuotedRequest, info::Info};
 
 /// What servers say about images that were downloaded before.
@@ -209,10 +211,8 @@ async fn since(client: &Client, entry: &Download, log: &RequestLog) -> Since {
     match &entry.region {
         Some(region) => {
             let known = Known {
-                uri: &region.uri,
-                etag: region.etag.as_deref(),
-                last_modified: region.last_modified.as_deref(),
                 sha256: Some(&region.sha256),
+                ..Known::of(&region.uri, &region.etag, &region.last_modified)
             };
             match has_size(client, entry, region.size, log).await {
                 Since::Same => compare(client, &known, log).await,
@@ -225,17 +225,14 @@ async fn since(client: &Client, entry: &Download, log: &RequestLog) -> Since {
             }
         }
         None => {
-            let known = Known {
-                uri: &entry.uri,
-                etag: entry.etag.as_deref(),
-                last_modified: entry.last_modified.as_deref(),
-                sha256: None,
-            };
             let is_as_received = matches!(&*entry.method, "bytes" | "whole");
-            let length = is_as_received.then_some(entry.bytes);
+            let known = Known {
+                length: is_as_received.then_some(entry.bytes),
+                ..Known::of(&entry.uri, &entry.etag, &entry.last_modified)
+            };
             match known.etag.or(known.last_modified).is_some() {
                 true => compare(client, &known, log).await,
-                false => match by_length(client, &known, length, log).await {
+                false => match by_length(client, &known, log).await {
                     Since::Unknown => by_service(client, entry, log).await,
                     said => said,
                 },
@@ -272,8 +269,31 @@ struct Known<'a> {
     uri: &'a str,
     etag: Option<&'a str>,
     last_modified: Option<&'a str>,
+    /// How many bytes were answered, where they were kept as they were.
+    length: Option<u64>,
     /// Of its bytes, where few enough of them are to be requested again.
     sha256: Option<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    /// Journals of earlier versions have validators that are none, too.
+    fn of(uri: &'a str, etag: &'a Option<String>, last_modified: &'a Option<String>) -> Self {
+        let known = |text: &'a Option<String>, proves: fn(&str) -> bool| {
+            text.as_deref().filter(|text| proves(text))
+        };
+        Known {
+            uri,
+            etag: known(etag, validators::is_etag),
+            last_modified: known(last_modified, validators::is_date),
+            length: None,
+            sha256: None,
+        }
+    }
+
+    /// Whether an answer has another length, which is a change whatever its ETag and date say.
+    fn is_of_another_length(&self, head: &AnswerHead) -> bool {
+        matches!((head.length, self.length), (Some(now), Some(before)) if now != before)
+    }
 }
 
 /// Whether `info.json` still declares the size of an image that was joined.
@@ -308,7 +328,9 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
     };
     let Some(sha256) = known.sha256 else {
         return match client.head_of_answer(&request).await {
-            Ok(head) if head.status == 304 || is_same(known, &head.headers) => Since::Same,
+            Ok(head) if head.status == 304 => Since::Same,
+            Ok(head) if known.is_of_another_length(&head) => Since::Changed,
+            Ok(head) if is_same(known, &head.headers) => Since::Same,
             Ok(_) => Since::Changed,
             Err(error) => unanswered(&error),
         };
@@ -323,31 +345,24 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
 
 /// Whether an answer is what is known already, although its server does not answer conditions: by its ETag, else by its date.
 fn is_same(known: &Known<'_>, headers: &HeaderMap) -> bool {
-    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match (known.etag, said("etag")) {
+    match (known.etag, validators::etag(headers)) {
         (Some(before), Some(now)) => {
             before.trim_start_matches("W/") == now.trim_start_matches("W/")
         }
         (None, None) => {
-            known.last_modified.is_some() && known.last_modified == said("last-modified")
+            let date = validators::last_modified(headers);
+            known.last_modified.is_some() && known.last_modified == date
         }
         _ => false,
     }
 }
 
 /// Without anything that would prove that nothing changed: whether it is still there, and as long as before.
-async fn by_length(
-    client: &Client,
-    known: &Known<'_>,
-    length: Option<u64>,
-    log: &RequestLog,
-) -> Since {
+async fn by_length(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since {
     let request = Request::image(known.uri, MAX_REGION).logged(log);
     match client.head_of_answer(&request).await {
-        Ok(head) => match (head.length, length) {
-            (Some(now), Some(before)) if now != before => Since::Changed,
-            _ => Since::Unknown,
-        },
+        Ok(head) if known.is_of_another_length(&head) => Since::Changed,
+        Ok(_) => Since::Unknown,
         Err(error) => unanswered(&error),
     }
 }

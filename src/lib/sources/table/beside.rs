@@ -167,10 +167,16 @@ impl More {
         })
     }
 
-    /// An image of the row, the `n`th from 0, with its id.
-    pub fn complete(&self, n: usize, id: String, image: ImageRef) -> (String, ImageRef) {
-        let id = match (&self.id, n) {
-            (Shared::Each(own), n) => own[n].clone(),
+    /// An image of the row, the `n`th from 0, with its id. `before` are images of other rows to which that id belongs too.
+    pub fn complete(
+        &self,
+        n: usize,
+        before: usize,
+        id: String,
+        image: ImageRef,
+    ) -> (String, ImageRef) {
+        let id = match (&self.id, before + n) {
+            (Shared::Each(own), _) => own[n].clone(),
             (Shared::One(own), 0) => own.clone(),
             (Shared::One(own), n) => format!("{own}/{n}"),
             _ => id,

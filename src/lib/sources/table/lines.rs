@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::rows::{LIST, NumberedRow, Row, RowProblem, Rows, cells, name_columns};
+use super::rows::{LIST, Place, PlacedRow, Row, RowProblem, Rows, cells, name_columns};
 use crate::sources::is_url;
 
 /// What ends the URL of a file, behind which a comma is none of the URL.
@@ -19,27 +19,36 @@ const ENDINGS: [&str; 10] = [
     "info.json",
 ];
 
-/// JSON Lines: an object per line, or a URL in quotes. `column` names the images: where it leads through a list of objects,
-/// each of these is a row.
-pub fn json_lines<'a>(text: &'a [u8], column: Option<&'a str>) -> Rows<'a> {
+/// The columns that decide what a row is, where they are named.
+#[derive(Clone, Copy, Default)]
+pub struct Paths<'a> {
+    /// To the images: where it leads through a list of objects, each of these is a row.
+    pub images: Option<&'a str>,
+    /// To the ids.
+    pub ids: Option<&'a str>,
+}
+
+/// JSON Lines: an object per line, or a URL in quotes.
+pub fn json_lines<'a>(text: &'a [u8], paths: Paths<'a>) -> Rows<'a> {
     // What columns there are, only all lines show.
     let (mut columns, mut is_named) = (Vec::new(), false);
     for (_, line) in lines_of(text) {
         let value = serde_json::from_slice::<Value>(line);
         is_named |= value.as_ref().is_ok_and(Value::is_object);
-        for row in json_rows(value.map_err(|e| e.to_string()), "line", None)
-            .iter()
-            .flatten()
-        {
-            name_columns(&mut columns, row);
+        let value = value.map_err(|e| e.to_string());
+        for (_, row) in json_rows(value, "line", Paths::default()) {
+            row.iter().for_each(|row| name_columns(&mut columns, row));
         }
     }
     let is_one_answer = lines_of(text).nth(1).is_none();
     let rows = lines_of(text).flat_map(move |(number, line)| {
         let value = serde_json::from_slice::<Value>(line);
         let value = value.map_err(|e| format!("line is not a JSON object: {e}"));
-        let rows = json_rows(value, "line", column).into_iter().enumerate();
-        rows.map(move |(n, row)| (if is_one_answer { n + 1 } else { number }, row))
+        let rows = json_rows(value, "line", paths).into_iter().enumerate();
+        rows.map(move |(n, (shares_id, row))| {
+            let number = if is_one_answer { n + 1 } else { number };
+            (Place { number, shares_id }, row)
+        })
     });
     Rows {
         is_list: !is_named && columns == [LIST],
@@ -52,19 +61,19 @@ fn lines_of(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     lines.filter(|(_, line)| !line.trim_ascii().is_empty())
 }
 
-/// A JSON list of objects or of URLs; `column` as in [`json_lines`].
+/// A JSON list of objects or of URLs.
 ///
 /// # Errors
 /// It is not JSON, or another thing than a list.
-pub fn json_list(text: &[u8], column: Option<&str>) -> Result<Rows<'static>, String> {
+pub fn json_list(text: &[u8], paths: Paths<'_>) -> Result<Rows<'static>, String> {
     let items: Vec<Value> =
         serde_json::from_slice(text).map_err(|e| format!("document is not a JSON list: {e}"))?;
     let is_named = items.iter().any(Value::is_object);
     let rows = (1..).zip(items).flat_map(|(number, item)| {
-        let rows = json_rows(Ok(item), "item", column).into_iter();
-        rows.map(move |row| (number, row))
+        let rows = json_rows(Ok(item), "item", paths).into_iter();
+        rows.map(move |(shares_id, row)| (Place { number, shares_id }, row))
     });
-    let rows: Vec<NumberedRow> = rows.collect();
+    let rows: Vec<PlacedRow> = rows.collect();
     let columns = columns_of(&rows);
     Ok(Rows {
         is_list: !is_named && columns == [LIST],
@@ -72,30 +81,32 @@ pub fn json_list(text: &[u8], column: Option<&str>) -> Result<Rows<'static>, Str
     })
 }
 
-/// A JSON object that holds a list of rows, as APIs answer: `column` leads through it.
+/// A JSON object that holds a list of rows, as APIs answer: the path to the images leads through it.
 ///
 /// # Errors
-/// It is not JSON, or the column does not lead through a list.
-pub fn json_object(text: &[u8], column: Option<&str>) -> Result<Rows<'static>, String> {
+/// It is not JSON, or that path does not lead through a list.
+pub fn json_object(text: &[u8], paths: Paths<'_>) -> Result<Rows<'static>, String> {
     const EXPECTED: &str = "document is one JSON object: an object per line was expected, or with --url-column results.url a row per object of a list in it";
     let value = serde_json::from_slice(text).map_err(|e| format!("document is not JSON: {e}"))?;
-    let rows = match (value, column) {
-        (Value::Object(object), Some(column)) => unfolded(object, column),
+    let rows = match (value, paths.images) {
+        (Value::Object(object), Some(column)) => unfolded(object, column, paths.ids),
         _ => Vec::new(),
     };
-    if rows.len() < 2
-        && !rows
-            .iter()
-            .any(|row| column.is_some_and(|column| leads_through(row, column)))
-    {
+    let is_through = |row| {
+        paths
+            .images
+            .is_some_and(|column| leads_through(row, column))
+    };
+    if rows.len() < 2 && !rows.iter().any(|(_, row)| is_through(row)) {
         return Err(EXPECTED.into());
     }
-    let rows = (1..).zip(rows.into_iter().map(|row| Ok(cells(row))));
-    let rows: Vec<NumberedRow> = rows.collect();
+    let rows = (1..).zip(rows);
+    let rows = rows.map(|(number, (shares_id, row))| (Place { number, shares_id }, Ok(cells(row))));
+    let rows: Vec<PlacedRow> = rows.collect();
     Ok(Rows::new(columns_of(&rows), rows.into_iter()))
 }
 
-fn columns_of(rows: &[NumberedRow]) -> Vec<String> {
+fn columns_of(rows: &[PlacedRow]) -> Vec<String> {
     let mut columns = Vec::new();
     let good = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
     good.for_each(|row| name_columns(&mut columns, row));
@@ -115,28 +126,36 @@ pub fn is_json_text(text: &[u8]) -> bool {
     serde_json::from_slice::<String>(first).is_ok_and(|url| is_url(url.trim()))
 }
 
-/// The rows of a JSON value: one, or where `column` leads through a list of objects one for each of these. `what` is what
-/// messages call the value.
+/// The rows of a JSON value: one, or where the path to the images leads through a list of objects one for each of these; with
+/// each, whether it shares the id of the one before. `what` is what messages call the value.
 fn json_rows(
     value: Result<Value, String>,
     what: &str,
-    column: Option<&str>,
-) -> Vec<Result<Row, RowProblem>> {
-    match (value, column) {
-        (Err(problem), _) => vec![Err(problem.into())],
+    paths: Paths<'_>,
+) -> Vec<(bool, Result<Row, RowProblem>)> {
+    let row = match (value, paths.images) {
+        (Err(problem), _) => Err(problem.into()),
         (Ok(Value::Object(object)), Some(column)) => {
-            let rows = unfolded(object, column).into_iter();
-            rows.map(|row| Ok(cells(row))).collect()
+            let rows = unfolded(object, column, paths.ids).into_iter();
+            return rows
+                .map(|(shares_id, row)| (shares_id, Ok(cells(row))))
+                .collect();
         }
-        (Ok(Value::Object(object)), None) => vec![Ok(cells(object))],
-        (Ok(Value::String(text)), _) => vec![Ok(vec![(LIST.to_owned(), vec![text])])],
-        (Ok(_), _) => vec![Err(format!("{what} is not a JSON object or a URL").into())],
-    }
+        (Ok(Value::Object(object)), None) => Ok(cells(object)),
+        (Ok(Value::String(text)), _) => Ok(vec![(LIST.to_owned(), vec![text])]),
+        (Ok(_), _) => Err(format!("{what} is not a JSON object or a URL").into()),
+    };
+    vec![(false, row)]
 }
 
 /// A JSON object, once for each object of the lists that a column leads through: what stands around a list is the same in all,
-/// what stands in it is that of one of them.
-fn unfolded(mut object: Map<String, Value>, column: &str) -> Vec<Map<String, Value>> {
+/// what stands in it is that of one of them. With each, whether it shares its id with the one before: where `ids` does not lead
+/// into the list.
+fn unfolded(
+    mut object: Map<String, Value>,
+    column: &str,
+    ids: Option<&str>,
+) -> Vec<(bool, Map<String, Value>)> {
     let on_the_way = object.iter().find_map(|(name, value)| {
         let rest = column.strip_prefix(name.as_str())?.strip_prefix('.')?;
         let holds_objects = match value {
@@ -147,23 +166,25 @@ fn unfolded(mut object: Map<String, Value>, column: &str) -> Vec<Map<String, Val
         holds_objects.then(|| (name.clone(), rest))
     });
     let Some((name, rest)) = on_the_way else {
-        return vec![object];
+        return vec![(false, object)];
     };
+    let inner_ids = ids.and_then(|ids| ids.strip_prefix(name.as_str())?.strip_prefix('.'));
     let inner = match object.insert(name.clone(), Value::Null) {
         Some(Value::Array(items)) => items,
         Some(value) => vec![value],
         None => Vec::new(),
     };
     let inner = inner.into_iter().filter_map(|value| match value {
-        Value::Object(inner) => Some(unfolded(inner, rest)),
+        Value::Object(inner) => Some(unfolded(inner, rest, inner_ids)),
         _ => None,
     });
-    let with = |inner| {
+    let with = |(n, (shares_id, inner))| {
         let mut row = object.clone();
         row.insert(name.clone(), Value::Object(inner));
-        row
+        let is_around = inner_ids.is_none();
+        (if is_around { n > 0 } else { shares_id }, row)
     };
-    inner.flatten().map(with).collect()
+    inner.flatten().enumerate().map(with).collect()
 }
 
 /// Whether an object has a member to which a column leads.
@@ -180,20 +201,33 @@ fn leads_through(object: &Map<String, Value>, column: &str) -> bool {
         })
 }
 
-/// Whether a text is a list of URLs: no header, and a URL in its first line that is not a comment.
-pub fn is_list(text: &[u8]) -> bool {
+/// Whether a text is a list of URLs: no header, and a URL in its first line that is not a comment. A delimiter that is told is no
+/// part of it.
+pub fn is_list(text: &[u8], delimiter: Option<u8>) -> bool {
     let mut lines = text.split(|b| b"\r\n".contains(b)).map(<[u8]>::trim_ascii);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#"));
     let first = first.and_then(|line| std::str::from_utf8(line).ok());
-    first.is_some_and(|line| is_url(line) && !has_more_cells(line))
+    first.is_some_and(|line| {
+        let has_more = match delimiter {
+            Some(delimiter) => line.as_bytes().contains(&delimiter),
+            None => has_more_cells(line),
+        };
+        is_url(line) && !has_more
+    })
 }
 
 /// A row of a table without header: a URL and something behind it.
 fn has_more_cells(line: &str) -> bool {
     let at = line.find([',', ';', '|', '\t']);
     at.is_some_and(|at| {
-        let url = line[..at].to_ascii_lowercase();
-        line[at..].starts_with(['\t', '|']) || ENDINGS.iter().any(|ending| url.ends_with(ending))
+        let line = line.to_ascii_lowercase();
+        let ends = |text: &str| ENDINGS.iter().any(|ending| text.ends_with(ending));
+        match line.as_bytes()[at] {
+            b'\t' => true,
+            // No URL should hold one, and some do.
+            b'|' => ends(&line[..at]) || !ends(&line),
+            _ => ends(&line[..at]),
+        }
     })
 }
 
@@ -207,14 +241,14 @@ pub fn list(text: &[u8]) -> Rows<'_> {
     });
     let lines = (1..).zip(lines.map(<[u8]>::trim_ascii));
     let rows = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"));
-    let rows = rows.map(|(number, line)| {
+    let rows = rows.map(|(number, line): (usize, &[u8])| {
         let row = match std::str::from_utf8(line) {
             Ok(url) => Ok(vec![(LIST.to_owned(), vec![url.to_owned()])]),
             Err(_) => Err("line is not UTF-8; --encoding NAME sets another"
                 .to_owned()
                 .into()),
         };
-        (number, row)
+        (number.into(), row)
     });
     Rows {
         is_list: true,
@@ -231,15 +265,22 @@ mod tests {
         let answer = br#"{"total": 2, "results": [
             {"species": "A", "media": [{"url": "u1", "licence": "x"}, {"url": "u2"}]},
             {"species": "B", "media": [{"url": "u3", "licence": "y"}]}]}"#;
-        let rows = json_object(answer, Some("results.media.url")).ok().unwrap();
+        let paths = |images| Paths {
+            images,
+            ..Paths::default()
+        };
+        let rows = json_object(answer, paths(Some("results.media.url")));
+        let rows = rows.ok().unwrap();
         let rows: Vec<Vec<String>> = rows
             .into_rows()
-            .map(|(number, row)| {
+            .map(|(place, row)| {
                 let cells = row
                     .unwrap()
                     .into_iter()
                     .map(|(name, values)| format!("{name}={}", values.join("|")));
-                std::iter::once(number.to_string()).chain(cells).collect()
+                std::iter::once(place.number.to_string())
+                    .chain(cells)
+                    .collect()
             })
             .collect();
         let wanted = [
@@ -261,7 +302,7 @@ mod tests {
         ];
         assert_eq!(rows, wanted);
         for column in [None, Some("total.url"), Some("results.nothing.url")] {
-            let is_read = json_object(br#"{"total": 1, "results": []}"#, column).is_ok();
+            let is_read = json_object(br#"{"total": 1, "results": []}"#, paths(column)).is_ok();
             assert!(!is_read, "{column:?}");
         }
     }
@@ -275,11 +316,16 @@ mod tests {
             ("https://a/x?a=1,2\n", true),
             ("https://a/1.jpg,first\n", false),
             ("https://a/1.jpg\tfirst\n", false),
+            ("https://a/x|first\n", false),
+            ("https://a/1.jpg|https://a/2.jpg\n", false),
+            ("https://a/x|1.jpg\n", true),
             ("url\nhttps://a/1.jpg\n", false),
             ("# only a comment\n", false),
         ];
         for (text, wanted) in cases {
-            assert_eq!(is_list(text.as_bytes()), wanted, "{text}");
+            assert_eq!(is_list(text.as_bytes(), None), wanted, "{text}");
         }
+        assert!(is_list(b"https://a/x|1.png\n", Some(b'\t')));
+        assert!(!is_list(b"https://a/x|1.png\n", Some(b'|')));
     }
 }

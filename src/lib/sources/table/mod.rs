@@ -30,7 +30,7 @@ use crate::summary::Reject;
 use beside::More;
 use columns::Columns;
 pub use options::TableOptions;
-use rows::{Row, Rows};
+use rows::{Place, Row, Rows};
 pub use text::decode;
 
 /// The source `table`.
@@ -179,12 +179,16 @@ impl Table {
             columns: &columns,
             options: &self.options,
             seen: HashMap::new(),
+            of_id: 0,
             ungrouped: BTreeMap::new(),
             found: Found::default(),
         };
-        for (number, row) in table.into_rows() {
+        for (Place { number, shares_id }, row) in table.into_rows() {
             match row {
-                Ok(row) => reader.row(number, row),
+                Ok(row) => {
+                    reader.of_id *= usize::from(shares_id);
+                    reader.row(number, row);
+                }
                 Err(bad) => {
                     let column = bad.column.as_deref().unwrap_or(&columns.image);
                     reader.reject(number, column, bad.problem);
@@ -221,19 +225,22 @@ fn text_rows<'a>(
     text: &'a [u8],
     options: &'a TableOptions,
 ) -> Result<Rows<'a>, String> {
-    let column = options.naming_column().map(|(_, column)| column);
+    let paths = lines::Paths {
+        images: options.naming_column().map(|(_, column)| column),
+        ids: options.own_ids(),
+    };
     let start = text.trim_ascii_start();
     let is_page = |word: &[u8]| start.get(..5).is_some_and(|s| s.eq_ignore_ascii_case(word));
     match start.first() {
         None => Err("document is empty: a table was expected".into()),
-        Some(b'{') if lines::is_one_object(start) => lines::json_object(text, column),
-        Some(b'{') => Ok(lines::json_lines(text, column)),
-        Some(b'[') => lines::json_list(text, column),
+        Some(b'{') if lines::is_one_object(start) => lines::json_object(text, paths),
+        Some(b'{') => Ok(lines::json_lines(text, paths)),
+        Some(b'[') => lines::json_list(text, paths),
         Some(b'<') if is_page(b"<html") || is_page(b"<!doc") => {
             Err("document is an HTML page: a table was expected".into())
         }
-        Some(b'"') if lines::is_json_text(start) => Ok(lines::json_lines(text, column)),
-        _ if options.delimiter.is_none() && lines::is_list(text) => Ok(lines::list(text)),
+        Some(b'"') if lines::is_json_text(start) => Ok(lines::json_lines(text, paths)),
+        _ if lines::is_list(text, options.delimiter) => Ok(lines::list(text)),
         _ => separated::read(name, text, options),
     }
 }
@@ -245,6 +252,8 @@ struct Reader<'a> {
     options: &'a TableOptions,
     /// Hashes of ids of images, and the rows that they are in.
     seen: HashMap<[u8; 16], usize>,
+    /// Images of rows before that have the same id, since it stands around the list in which these rows are.
+    of_id: usize,
     /// Images by what stands in place of their group, where that says that a value is missing.
     ungrouped: BTreeMap<String, u64>,
     found: Found,
@@ -292,8 +301,10 @@ impl Reader<'_> {
         };
         let (groups, labels) = (of_each(&self.columns.group), of_each(&self.columns.label));
         let model = self.observation(number, row, &values);
+        let before = self.of_id;
+        self.of_id += named.len();
         for (n, image) in named.into_iter().enumerate() {
-            let image = image.map(|(id, image)| more.complete(n, id, image));
+            let image = image.map(|(id, image)| more.complete(n, before, id, image));
             let outcome = image.and_then(|(id, image)| match self.seen.get(&hash(&id)) {
                 Some(first) => Err(format!("image is in an earlier row: {id}, in row {first}")),
                 None => Ok((id, image)),

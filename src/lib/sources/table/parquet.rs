@@ -61,7 +61,7 @@ fn read_file(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows<'static>
             ));
         }
         let first = rows.len() + 1;
-        rows.extend((first..).zip(read));
+        rows.extend((first..).map(Into::into).zip(read));
     }
     if !binaries.is_empty() {
         let binaries: Vec<String> = binaries.into_iter().collect();

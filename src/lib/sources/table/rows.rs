@@ -5,17 +5,35 @@ use serde_json::Value;
 /// The non-empty cells of a row, each with the name of its column. A cell of a list has several values.
 pub type Row = Vec<(String, Vec<String>)>;
 
-/// A row with its number: of the row below the header, in lists and JSON Lines of the line.
-pub type NumberedRow = (usize, Result<Row, RowProblem>);
+/// A row with its place.
+pub type PlacedRow = (Place, Result<Row, RowProblem>);
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its number: of the row below the header, in lists and JSON Lines of the line.
+    pub number: usize,
+    /// Whether it is of the same list as the row before, and their id stands around that list.
+    pub shares_id: bool,
+}
+
+impl From<usize> for Place {
+    fn from(number: usize) -> Self {
+        Place {
+            number,
+            shares_id: false,
+        }
+    }
+}
 
 /// A table: names of columns, and rows, which are read when they are needed.
 pub struct Rows<'a> {
     /// Names of the columns, in the order in which they are met.
     pub columns: Vec<String>,
     /// The first rows, which show what the columns hold.
-    pub first: Vec<NumberedRow>,
+    pub first: Vec<PlacedRow>,
     /// The rows after them.
-    pub(super) rest: Box<dyn Iterator<Item = NumberedRow> + 'a>,
+    pub(super) rest: Box<dyn Iterator<Item = PlacedRow> + 'a>,
     /// Whether there is only one column, without a name: a list.
     pub is_list: bool,
     /// Notes for the report.
@@ -48,7 +66,7 @@ const FIRST: usize = 100;
 
 impl<'a> Rows<'a> {
     /// A table with these rows.
-    pub fn new(columns: Vec<String>, mut rows: impl Iterator<Item = NumberedRow> + 'a) -> Self {
+    pub fn new(columns: Vec<String>, mut rows: impl Iterator<Item = PlacedRow> + 'a) -> Self {
         Rows {
             columns,
             first: rows.by_ref().take(FIRST).collect(),
@@ -59,7 +77,7 @@ impl<'a> Rows<'a> {
     }
 
     /// All rows, in their order.
-    pub fn into_rows(self) -> impl Iterator<Item = NumberedRow> + 'a {
+    pub fn into_rows(self) -> impl Iterator<Item = PlacedRow> + 'a {
         self.first.into_iter().chain(self.rest)
     }
 }

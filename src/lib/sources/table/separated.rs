@@ -15,8 +15,9 @@ use crate::values::excerpt;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 /// Separates the cells of a table with one column: no text holds it.
 const NOTHING: u8 = 0x1f;
-/// How many lines are looked at to find out what separates cells.
+/// How many records are looked at to find out what separates cells, and how many bytes at most.
 const LINES: usize = 50;
+const START: usize = 1 << 20;
 
 /// Reads a table whose first record is its header.
 ///
@@ -40,7 +41,11 @@ pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Ro
         },
         None => return Err("table cannot be read: its header is missing".into()),
     };
-    let columns = columns(&text[header], delimiter)?;
+    let mut columns = columns(&text[header], delimiter)?;
+    let note = has_row_names(text, records.clone(), delimiter, columns.len()).then(|| {
+        columns.insert(0, ROW_NAMES.to_owned());
+        format!("{name}: rows have one cell more than the header, so the first column is called {ROW_NAMES}")
+    });
     records.columns = columns.len();
     let read = |records| ReadRows::of(text, records, delimiter, columns.clone());
     let default = match delimiter {
@@ -52,6 +57,7 @@ pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Ro
         let kinds = CellKinds::of_columns(&columns, read(records.clone()));
         (with_points, notes) = decimal_points(name, kinds, options.decimal.is_some());
     }
+    notes.extend(note);
     let rows = read(records).map(move |mut row| {
         if let Ok(row) = &mut row {
             write_points(row, &with_points);
@@ -60,8 +66,32 @@ pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Ro
     });
     Ok(Rows {
         notes,
-        ..Rows::new(columns, (1..).zip(rows))
+        ..Rows::new(columns, (1_usize..).map(Into::into).zip(rows))
     })
+}
+
+/// What R calls the column without a name that it writes before the others.
+const ROW_NAMES: &str = "row.names";
+
+/// Whether all rows have one cell more than the header, and begin with something else than a URL: names of rows, as R writes them
+/// (`write.table`).
+fn has_row_names(text: &[u8], records: Records<'_>, delimiter: u8, columns: usize) -> bool {
+    let mut rows = records.take(LINES).peekable();
+    let has_name = |bytes: &[u8]| {
+        let record = reader(bytes, delimiter).into_byte_records().next();
+        let Some(Ok(record)) = record else {
+            return false;
+        };
+        let is_url = record
+            .get(0)
+            .is_some_and(|cell| std::str::from_utf8(cell).is_ok_and(is_url));
+        let is_last = record
+            .iter()
+            .next_back()
+            .is_some_and(|cell| !cell.trim_ascii().is_empty());
+        record.len() == columns + 1 && is_last && !is_url
+    };
+    rows.peek().is_some() && rows.all(|row| row.unclosed.is_none() && has_name(&text[row.bytes]))
 }
 
 /// Names of the columns.
@@ -107,10 +137,11 @@ fn delimiter(name: &str, text: &[u8]) -> u8 {
     if [".tsv", ".tab"].iter().any(|suffix| is_named(suffix)) {
         return b'\t';
     }
-    let lines = text.split(|b| b"\r\n".contains(b));
-    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).take(LINES).collect();
+    let text = &text[..text.len().min(START)];
     let evenness = |delimiter: u8| {
-        let mut counts = lines.iter().map(|line| outside_quotes(line, delimiter));
+        // A cell may hold line breaks, that of the header too.
+        let records = Records::new(text, delimiter).take(LINES);
+        let mut counts = records.map(|record| outside_quotes(&text[record.bytes], delimiter));
         let of_header = counts.next().filter(|n| *n > 0)?;
         let even = counts.filter(|n| *n == of_header).count();
         Some((even, of_header))
@@ -386,6 +417,8 @@ mod tests {
             ("a|b\n1|2\n", b'|'),
             ("a\tb, c\n1\t2\n", b'\t'),
             ("\"a;b;c\",d\n1,2\n", b','),
+            ("\"a\n(b)\",c\n1,2\n", b','),
+            ("\"a\n(b, c)\";d\n1,5;2\n", b';'),
             ("url\nhttps://a/1,2,3,4/max/0/default.jpg\n", NOTHING),
         ];
         for (text, wanted) in cases {
