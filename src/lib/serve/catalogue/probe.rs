@@ -52,7 +52,7 @@ pub struct Probed {
 impl Probed {
     /// Whether its pages have ids of their own.
     pub fn has_pages(&self) -> bool {
-        self.is_pdf || self.sizes.len() > 1
+        self.is_pdf || self.looks.len() > 1
     }
 }
 
