@@ -87,7 +87,7 @@ fn parquet_says_what_its_columns_are() {
     names.sort_unstable();
     assert_eq!(*category, json!({ "names": names, "_type": "ClassLabel" }));
     let readme = work.text("out/README.md");
-    assert!(readme.contains("  - split: train\n    path: data/train-*\n"));
+    assert!(readme.contains("  - split: \"train\"\n    path: \"data/train-*\"\n"));
     assert!(
         readme.contains("            '2': \"back\\\\slash\"\n"),
         "{readme}"
@@ -153,4 +153,107 @@ fn keys_of_samples_end_at_the_first_dot() {
         keys.values()
             .all(|fields| fields.len() == 2 && fields[1] == "json")
     );
+}
+
+#[test]
+fn datasets_gets_names_of_splits_that_it_takes_and_no_label_without_a_name() {
+    let names = [
+        "train",
+        "test-unseen",
+        "in domain",
+        "2019/a",
+        "2019",
+        "All",
+        "val",
+        "validation",
+    ];
+    let taken = [
+        "train",
+        "validation",
+        "2019",
+        "2019_a",
+        "All_",
+        "in_domain",
+        "test_unseen",
+        "validation_2",
+    ];
+    let set = |boxes: &dyn Fn() -> Vec<Value>| {
+        let work = Workdir::new();
+        let images = names.map(|name| {
+            let mut image = image(name, name, [40, 20], boxes());
+            image["metadata"] = json!({ "set": [name] });
+            image
+        });
+        let files: Vec<(&str, String, Vec<u8>)> = (names.iter().zip(1..))
+            .map(|(name, seed)| {
+                (
+                    *name,
+                    format!("{seed}.png"),
+                    picture(40, 20, seed, ImageFormat::Png),
+                )
+            })
+            .collect();
+        let files: Vec<(&str, &str, Vec<u8>)> = (files.iter())
+            .map(|(name, path, bytes)| (*name, path.as_str(), bytes.clone()))
+            .collect();
+        lay_out(&work, &images, &files);
+        work
+    };
+    let work = set(&|| vec![boxed("b", "a", [0.0, 0.0, 5.0, 5.0])]);
+    for (format, paths) in [
+        ("hf", ["test_unseen/**", "2019_a/**", "validation/**"]),
+        (
+            "parquet",
+            ["data/test_unseen-*", "data/2019_a-*", "data/validation-*"],
+        ),
+        // Files of splits that `datasets` calls otherwise keep their own names where they can.
+        (
+            "webdataset",
+            ["test_unseen-*.tar", "2019_a-*.tar", "val-*.tar"],
+        ),
+    ] {
+        reformat(&work, format, &["--split-by", "set"])
+            .exits(0)
+            .says(&[
+                &format!("{format}: `datasets` takes names of letters"),
+                "`test-unseen` is `test_unseen`",
+            ]);
+        let readme = work.text("out/README.md");
+        let listed = |head: &str| {
+            let lines = readme.lines().filter_map(|line| line.strip_prefix(head));
+            let mut found: Vec<String> = lines
+                .map(|name| serde_json::from_str(name).unwrap())
+                .collect();
+            found.sort();
+            found
+        };
+        let mut wanted = taken.map(str::to_owned).to_vec();
+        wanted.sort();
+        assert_eq!(listed("  - split: "), wanted, "{format}");
+        let found = listed("    path: ");
+        assert!(
+            paths
+                .iter()
+                .all(|path| found.iter().any(|found| found == path)),
+            "{found:?}"
+        );
+        let croissant = work.json("out/croissant.json");
+        let sets = croissant["recordSet"].as_array().unwrap();
+        let splits = sets.iter().find(|set| set["@id"] == "splits").unwrap();
+        let rows = splits["data"].as_array().unwrap().iter();
+        let mut found: Vec<&str> = rows
+            .map(|row| row["splits/name"].as_str().unwrap())
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, wanted, "{format}");
+    }
+    let work = set(&Vec::new);
+    for format in ["parquet", "webdataset"] {
+        reformat(&work, format, &[]).exits(0);
+        let readme = work.text("out/README.md");
+        assert!(!readme.contains("class_label"), "{readme}");
+        let words: Vec<&str> = readme.split_whitespace().collect();
+        let is_number = "- name: category sequence: dtype: int64";
+        assert!(words.join(" ").contains(is_number), "{readme}");
+    }
 }

@@ -28,9 +28,9 @@ pub trait Format: Sync {
     }
     /// What its files hold, for descriptions of the set.
     fn contents(&self, dataset: &Dataset) -> Vec<Contents>;
-    /// What its readers call a split.
-    fn split_name(&self, split: &str) -> String {
-        split.to_owned()
+    /// What its readers call the splits, in their order.
+    fn split_names(&self, dataset: &Dataset) -> Vec<String> {
+        dataset.splits.clone()
     }
     /// What users type after `--format`, lower case.
     fn name(&self) -> &'static str {

@@ -68,8 +68,11 @@ impl Format for Roboflow {
         }))
     }
 
-    fn split_name(&self, split: &str) -> String {
-        roboflow_folder(split).to_owned()
+    fn split_names(&self, dataset: &Dataset) -> Vec<String> {
+        let splits = dataset.splits.iter();
+        splits
+            .map(|split| roboflow_folder(split).to_owned())
+            .collect()
     }
 }
 

@@ -10,6 +10,7 @@ use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::hf::features::{self, Feature};
 use super::hf::row::Row;
+use super::hf::split_names;
 use super::shards::Shards;
 use super::sink::{Sink, cannot};
 use crate::error::Error;
@@ -54,11 +55,11 @@ impl Format for WebDataset {
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let mut splits = Vec::new();
-        for (part, split) in dataset.parts("train").into_iter().enumerate() {
+        for (part, split) in split_names::own_names(dataset).into_iter().enumerate() {
             let sizes = dataset.facts_of(part).map(|p| p.bytes);
             let shards = Shards::new(sizes, options.shard_bytes);
             if shards.is_empty() {
-                out.put(&path(split, &shards), &END)?;
+                out.put(&path(&split, &shards), &END)?;
             }
             splits.push((split, shards));
         }
@@ -79,7 +80,8 @@ impl Format for WebDataset {
             ("__key__", Feature::Value("string")),
             ("__url__", Feature::Value("string")),
         ]);
-        let pattern = |split: &str| format!("{split}-*.tar");
+        let own = split_names::own_names(dataset);
+        let pattern = |part: usize, _: &str| format!("{}-*.tar", own[part]);
         Some(features::front_matter(dataset, &columns, pattern))
     }
 }
@@ -95,7 +97,7 @@ fn path(split: &str, shards: &Shards) -> String {
 struct TarWriter<'a> {
     dataset: &'a Dataset,
     keys: file_names::Names,
-    splits: Vec<(&'a str, Shards)>,
+    splits: Vec<(String, Shards)>,
 }
 
 impl Writer for TarWriter<'_> {
@@ -125,14 +127,16 @@ impl Writer for TarWriter<'_> {
 
     fn finish(self: Box<Self>, _: &mut dyn Sink) -> Written {
         let suffixes: Vec<&str> = suffixes(self.dataset).into_iter().collect();
-        Ok(match suffixes.len() > 1 && self.dataset.placed {
-            false => Vec::new(),
-            true => vec![format!(
+        let renamed = split_names::note("webdataset", self.dataset);
+        let mut notes: Vec<String> = renamed.into_iter().collect();
+        if suffixes.len() > 1 && self.dataset.placed {
+            notes.push(format!(
                 "webdataset: images are of several types: name them all where you read one, as in `decode(\"pil\").to_tuple(\"{}\", \
                  \"json\")`",
                 suffixes.join(";")
-            )],
-        })
+            ));
+        }
+        Ok(notes)
     }
 }
 

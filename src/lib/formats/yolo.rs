@@ -205,7 +205,12 @@ fn data_yaml(dataset: &Dataset, options: &FormatOptions) -> String {
         }
     }
     for other in filled.iter().filter(|s| !["train", "val"].contains(s)) {
-        yaml += &format!("{other}: images/{other}\n");
+        // Names of the source may be anything.
+        let [name, folder] = match *other {
+            "test" => ["test".to_owned(), "images/test".to_owned()],
+            other => [other, &format!("images/{other}")].map(ascii_json::yaml_scalar),
+        };
+        yaml += &format!("{name}: {folder}\n");
     }
     yaml += &format!("nc: {}\nnames:\n", dataset.classes.len());
     for name in &dataset.classes {

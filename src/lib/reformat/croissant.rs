@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::description::Made;
 use super::release;
 use crate::files::{self, WrittenFile};
-use crate::formats::{Contents, Format, Kind, Member, Place};
+use crate::formats::{Contents, Dataset, Format, Kind, Member, Place};
 use crate::summary::counted;
 
 /// The name of the description.
@@ -27,7 +27,7 @@ pub fn croissant(
     let mut distribution: Vec<Value> = Vec::new();
     let mut records = vec![classes(&dataset.classes)];
     if !dataset.splits.is_empty() {
-        records.push(splits(&dataset.splits, format));
+        records.push(splits(dataset, format));
     }
     for kind in contents {
         for resource in resources(kind, named) {
@@ -256,15 +256,16 @@ fn classes(names: &[String]) -> Value {
     })
 }
 
-fn splits(names: &[String], format: &dyn Format) -> Value {
+fn splits(dataset: &Dataset, format: &dyn Format) -> Value {
     let url = |name: &str| match name.to_ascii_lowercase().as_str() {
         "train" | "training" => "http://mlcommons.org/croissant/TrainingSplit",
         "val" | "valid" | "validation" | "dev" => "http://mlcommons.org/croissant/ValidationSplit",
         "test" | "testing" => "http://mlcommons.org/croissant/TestSplit",
         _ => "http://mlcommons.org/croissant/Split",
     };
+    let named = dataset.splits.iter().zip(format.split_names(dataset));
     let row =
-        |name: &String| json!({ "splits/name": format.split_name(name), "splits/url": url(name) });
+        |(split, name): (&String, String)| json!({ "splits/name": name, "splits/url": url(split) });
     json!({
         "@type": "cr:RecordSet", "@id": "splits", "name": "splits", "description": "The splits.",
         "dataType": "cr:Split", "key": { "@id": "splits/name" },
@@ -272,7 +273,7 @@ fn splits(names: &[String], format: &dyn Format) -> Value {
             { "@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text" },
             { "@type": "cr:Field", "@id": "splits/url", "name": "url", "dataType": "sc:URL" },
         ],
-        "data": names.iter().map(row).collect::<Vec<_>>(),
+        "data": named.map(row).collect::<Vec<_>>(),
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::split_names;
 use crate::formats::ascii_json::yaml_scalar;
 use crate::formats::contents::{Kind, Place};
 use crate::formats::dataset::Dataset;
@@ -20,6 +21,16 @@ pub enum Feature {
     List(&'static Feature),
     /// Members with names.
     Struct(Columns),
+}
+
+impl Feature {
+    /// The type in a set of these classes: `datasets` refuses class labels without a name, and their numbers are numbers then.
+    pub fn of(self, classes: &[String]) -> Self {
+        match self {
+            Feature::Class if classes.is_empty() => Feature::Value("int64"),
+            other => other,
+        }
+    }
 }
 
 /// Columns in order: name and type.
@@ -73,33 +84,43 @@ pub fn members(
     [own, of_row].concat()
 }
 
-/// The front matter of `README.md`: where the files of each split are, the types of the columns, and counts. `pattern` gives
-/// the files of a split by its name. A split without images is left out if it has no files.
+/// The beginning of the front matter of `README.md`: where the files of each split are. `pattern` gives them by the name of the
+/// split, quoted, so that `2019` and `no` are texts, and by its number. A split without images is left out: it may have no file.
+pub fn data_files(dataset: &Dataset, pattern: impl Fn(usize, &str) -> String) -> String {
+    let mut yaml = String::from("---\nconfigs:\n- config_name: default\n  data_files:\n");
+    for (part, name) in split_names::names(dataset).iter().enumerate() {
+        if dataset.facts_of(part).next().is_some() {
+            let [name, path] = [name, &pattern(part, name)].map(|text| yaml_scalar(text));
+            let _ = write!(yaml, "  - split: {name}\n    path: {path}\n");
+        }
+    }
+    yaml
+}
+
+/// The front matter of `README.md` with the types of the columns, and counts.
 pub fn front_matter(
     dataset: &Dataset,
     columns: &[(&str, Feature)],
-    pattern: impl Fn(&str) -> String,
+    pattern: impl Fn(usize, &str) -> String,
 ) -> String {
-    let mut yaml = String::from("---\nconfigs:\n- config_name: default\n  data_files:\n");
-    let mut counts = String::new();
-    for (part, split) in dataset.parts("train").into_iter().enumerate() {
-        let images = dataset.facts_of(part).count();
-        if images == 0 {
-            continue;
-        }
-        let bytes: u64 = dataset.facts_of(part).map(|facts| facts.bytes).sum();
-        let name = split_name(split);
-        let _ = write!(yaml, "  - split: {name}\n    path: {}\n", pattern(split));
-        let _ = write!(
-            counts,
-            "  - name: {name}\n    num_bytes: {bytes}\n    num_examples: {images}\n"
-        );
-    }
+    let mut yaml = data_files(dataset, pattern);
     yaml += "dataset_info:\n  features:\n";
     for (name, feature) in columns {
         put(&mut yaml, 1, name, feature, &dataset.classes);
     }
-    yaml + "  splits:\n" + &counts + "---\n\n"
+    yaml += "  splits:\n";
+    for (part, name) in split_names::names(dataset).iter().enumerate() {
+        let images = dataset.facts_of(part).count();
+        let bytes: u64 = dataset.facts_of(part).map(|facts| facts.bytes).sum();
+        if images > 0 {
+            let name = yaml_scalar(name);
+            let _ = write!(
+                yaml,
+                "  - name: {name}\n    num_bytes: {bytes}\n    num_examples: {images}\n"
+            );
+        }
+    }
+    yaml + "---\n\n"
 }
 
 fn put(yaml: &mut String, depth: usize, name: &str, feature: &Feature, classes: &[String]) {
@@ -109,7 +130,7 @@ fn put(yaml: &mut String, depth: usize, name: &str, feature: &Feature, classes: 
 
 fn type_of(yaml: &mut String, depth: usize, feature: &Feature, classes: &[String]) {
     let indent = "  ".repeat(depth);
-    match feature {
+    match feature.of(classes) {
         Feature::Image => *yaml += &format!("{indent}dtype: image\n"),
         Feature::Value(dtype) => *yaml += &format!("{indent}dtype: {dtype}\n"),
         Feature::Class => {
@@ -124,20 +145,10 @@ fn type_of(yaml: &mut String, depth: usize, feature: &Feature, classes: &[String
         }
         Feature::Struct(members) => {
             *yaml += &format!("{indent}struct:\n");
-            for (name, member) in *members {
+            for (name, member) in members {
                 put(yaml, depth, name, member, classes);
             }
         }
-    }
-}
-
-/// The name of a split as `datasets` calls it.
-pub fn split_name(split: &str) -> String {
-    match split.to_ascii_lowercase().as_str() {
-        "train" | "training" => "train".into(),
-        "val" | "valid" | "validation" | "dev" => "validation".into(),
-        "test" | "testing" => "test".into(),
-        _ => split.to_owned(),
     }
 }
 

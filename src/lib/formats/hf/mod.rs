@@ -7,6 +7,7 @@
 
 pub(super) mod features;
 pub(super) mod row;
+pub(super) mod split_names;
 
 use serde::Serialize;
 
@@ -18,7 +19,6 @@ use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, cannot, place_image};
 use crate::error::Error;
 use crate::summary::counted;
-use features::split_name as folder;
 use row::Row;
 
 /// The format `hf`: Hugging Face's image folder.
@@ -72,7 +72,7 @@ impl Format for Hf {
         _: &'a FormatOptions,
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
-        let folders: Vec<String> = dataset.parts("train").into_iter().map(folder).collect();
+        let folders = split_names::names(dataset);
         for folder in &folders {
             out.append(&format!("{folder}/metadata.jsonl"), b"")?;
         }
@@ -84,19 +84,12 @@ impl Format for Hf {
         }))
     }
 
-    fn split_name(&self, split: &str) -> String {
-        features::split_name(split)
+    fn split_names(&self, dataset: &Dataset) -> Vec<String> {
+        split_names::names(dataset)
     }
 
     fn front_matter(&self, dataset: &Dataset) -> Option<String> {
-        let mut yaml = String::from("---\nconfigs:\n- config_name: default\n  data_files:\n");
-        for (part, split) in dataset.parts("train").into_iter().enumerate() {
-            // A split without images has no file that its pattern could find.
-            if dataset.facts_of(part).next().is_some() {
-                let folder = folder(split);
-                yaml += &format!("  - split: {folder}\n    path: {folder}/**\n");
-            }
-        }
+        let yaml = features::data_files(dataset, |_, folder| format!("{folder}/**"));
         Some(yaml + "---\n\n")
     }
 }
@@ -135,7 +128,7 @@ impl Writer for HfWriter<'_> {
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = split_names::note("hf", self.dataset).into_iter().collect();
         if let n @ 1.. = self.dataset.outlines() {
             notes.push(format!(
                 "hf: {} left out, only boxes are written; -f parquet writes them",

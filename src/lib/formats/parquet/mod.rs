@@ -22,8 +22,9 @@ use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
-use super::hf::features::{self, Columns, Feature, split_name};
+use super::hf::features::{self, Columns, Feature};
 use super::hf::row::Row;
+use super::hf::split_names;
 use super::shards::Shards;
 use super::sink::{Sink, cannot};
 use crate::error::Error;
@@ -89,11 +90,11 @@ impl Format for Parquet {
             stems: file_names::stems(dataset),
             splits: Vec::new(),
         };
-        for (part, split) in dataset.parts("train").into_iter().enumerate() {
+        for (part, split) in split_names::names(dataset).into_iter().enumerate() {
             let bytes = |bytes| if dataset.placed { bytes } else { 0 };
             let sizes = dataset.facts_of(part).map(|p| bytes(p.bytes));
             let mut split = SplitWriter {
-                split: split_name(split),
+                split,
                 shards: Shards::new(sizes, options.shard_bytes),
                 schema: schema.clone(),
                 properties: properties.clone(),
@@ -108,12 +109,12 @@ impl Format for Parquet {
         Ok(Box::new(writer))
     }
 
-    fn split_name(&self, split: &str) -> String {
-        features::split_name(split)
+    fn split_names(&self, dataset: &Dataset) -> Vec<String> {
+        split_names::names(dataset)
     }
 
     fn front_matter(&self, dataset: &Dataset) -> Option<String> {
-        let pattern = |split: &str| format!("{FOLDER}/{}-*", split_name(split));
+        let pattern = |_, split: &str| format!("{FOLDER}/{split}-*");
         Some(features::front_matter(dataset, &columns(), pattern))
     }
 }
@@ -136,7 +137,7 @@ fn to_json(columns: &[(&str, Feature)], classes: &[String]) -> Value {
 }
 
 fn one(feature: &Feature, classes: &[String]) -> Value {
-    match feature {
+    match feature.of(classes) {
         Feature::Image => json!({ "_type": "Image" }),
         Feature::Value(dtype) => json!({ "dtype": dtype, "_type": "Value" }),
         Feature::Class => json!({ "names": classes, "_type": "ClassLabel" }),
@@ -222,7 +223,9 @@ impl Writer for ParquetWriter<'_> {
     }
 
     fn finish(self: Box<Self>, _: &mut dyn Sink) -> Written {
-        Ok(Vec::new())
+        Ok(split_names::note("parquet", self.dataset)
+            .into_iter()
+            .collect())
     }
 }
 
