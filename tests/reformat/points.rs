@@ -127,3 +127,32 @@ fn what_is_left_out_stands_on_the_card() {
     assert!(work.text("out/README.md").contains(left_out));
     assert!(work.text("out/dataset.json").contains(left_out));
 }
+
+#[test]
+fn formats_without_attributes_of_boxes_say_so() {
+    let told = "2 boxes have further attributes, which are left out; -f coco and -f csv write them";
+    let boxes = |names: &[&str]| -> Vec<Value> {
+        let boxed = |(name, n): (&&str, usize)| json!({ "id": n.to_string(), "concept": "a", "bbox": [10 * n, 0, 5, 5], "attributes": { *name: "x" } });
+        names.iter().zip(0..).map(boxed).collect()
+    };
+    // What has a member, or words of its own, is nothing further.
+    let further = one(
+        [100, 50],
+        [100, 50],
+        boxes(&["observer", "depth", "text", "Is Truncated"]),
+    );
+    let none = one(
+        [100, 50],
+        [100, 50],
+        boxes(&["text", "language", "iscrowd", "difficult"]),
+    );
+    let keeps = ["coco", "csv", "roboflow"];
+    for format in [
+        "coco", "csv", "roboflow", "voc", "yolo", "cvat", "labelme", "hf", "parquet", "tf",
+    ] {
+        let said = |work| reformat(work, format, &["--no-val"]).exits(0).stderr();
+        let is_told = said(&further).contains(told);
+        assert_eq!(is_told, !keeps.contains(&format), "{format}");
+        assert!(!said(&none).contains("further attributes"), "{format}");
+    }
+}

@@ -39,6 +39,7 @@ impl Format for Coco {
             holds_ranks: true,
             is_detection: true,
             holds_points: true,
+            holds_attributes: true,
             holds_images: true,
             has_picture_files: true,
             keeps_names: true,

@@ -112,6 +112,14 @@ impl Dataset {
             .sum()
     }
 
+    /// How many boxes have attributes of which no format but those that keep all makes anything.
+    pub fn attributed(&self) -> u64 {
+        self.facts
+            .iter()
+            .map(|facts| u64::from(facts.attributed))
+            .sum()
+    }
+
     /// How many boxes have a text.
     pub fn texts(&self) -> u64 {
         self.facts.iter().map(|facts| u64::from(facts.texts)).sum()

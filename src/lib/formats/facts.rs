@@ -63,6 +63,8 @@ pub struct ImageFacts<'a> {
     pub texts: u32,
     /// How many boxes have a line or points.
     pub pointed: u32,
+    /// How many boxes have attributes of which no format but those that keep all makes anything.
+    pub attributed: u32,
     /// How often each class occurs.
     pub classes: ClassCounts<'a>,
 }
@@ -94,8 +96,8 @@ pub struct NewFacts {
     pub orientation: u8,
     /// Media type by content.
     pub media_type: &'static str,
-    /// How many boxes have an outline, a text, and a line or points.
-    pub shapes: [u32; 3],
+    /// How many boxes have an outline, a text, a line or points, and further attributes.
+    pub shapes: [u32; 4],
     /// How often each class occurs, by number.
     pub classes: Vec<(u32, u32)>,
 }
@@ -105,7 +107,7 @@ impl Facts {
     pub fn push(&mut self, new: &NewFacts) {
         let counts = self.counts.len() as u32;
         // Most images have no shapes, and most classes on them a single box.
-        let has_shapes = new.shapes != [0; 3];
+        let has_shapes = new.shapes != [0; 4];
         put_number(
             &mut self.counts,
             flagged(new.classes.len() as u32, has_shapes),
@@ -157,9 +159,9 @@ impl Facts {
         let entry = &self.entries[at];
         let mut bytes = &self.counts[entry.counts as usize..];
         let (kinds, has_shapes) = unflagged(take_number(&mut bytes));
-        let [outlines, texts, pointed] = match has_shapes {
-            true => [(); 3].map(|()| take_number(&mut bytes)),
-            false => [0; 3],
+        let [outlines, texts, pointed, attributed] = match has_shapes {
+            true => [(); 4].map(|()| take_number(&mut bytes)),
+            false => [0; 4],
         };
         ImageFacts {
             file: self.files.get(entry.file),
@@ -175,6 +177,7 @@ impl Facts {
             outlines,
             texts,
             pointed,
+            attributed,
             classes: ClassCounts {
                 kinds,
                 bytes,
@@ -356,7 +359,7 @@ mod tests {
         #[test]
         fn facts_come_back_as_they_were_told_and_in_the_order_asked_for(
             images in proptest::collection::vec(
-                (any::<[u32; 3]>(), proptest::collection::vec((0u32..300, 0u32..100_000), 0..5)), 0..20),
+                (any::<[u32; 4]>(), proptest::collection::vec((0u32..300, 0u32..100_000), 0..5)), 0..20),
             keys in proptest::collection::vec(any::<u32>(), 20),
             most in 0usize..25,
         ) {
@@ -376,7 +379,7 @@ mod tests {
             let mut before = 0;
             for (found, at) in facts.iter().zip(&order) {
                 let (shapes, classes) = &images[*at as usize];
-                prop_assert_eq!([found.outlines, found.texts, found.pointed], *shapes);
+                prop_assert_eq!([found.outlines, found.texts, found.pointed, found.attributed], *shapes);
                 let wanted = classes.iter().filter(|(class, _)| class % 2 == 0).map(|(class, n)| (class / 2, *n));
                 prop_assert_eq!(found.classes.iter().collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
                 prop_assert_eq!(found.boxes_before, before);

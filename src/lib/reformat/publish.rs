@@ -53,6 +53,9 @@ impl Set<'_> {
         let options = self.format_options();
         assembled.dataset.told = self.told(summary);
         summary.notes.extend(self.note_points(&assembled.dataset));
+        summary
+            .notes
+            .extend(self.note_attributes(&assembled.dataset));
         let lacks_val = self.note_val(&assembled.dataset, summary);
         match self.single {
             true => self.publish_file(&mut assembled, &options, summary)?,
@@ -409,6 +412,20 @@ impl Set<'_> {
             format!(
                 "{}: {pointed} a line or points, which are left out; -f coco writes them as attributes, and as keypoints \
                  with --keypoints N",
+                silent.join(", ")
+            )
+        })
+    }
+
+    /// Says which formats leave out attributes of boxes.
+    fn note_attributes(&self, dataset: &Dataset) -> Option<String> {
+        let formats = self.formats.iter().map(|format| format.info());
+        let silent = formats.filter(|info| info.is_detection && !info.holds_attributes);
+        let silent: Vec<&str> = silent.map(|info| info.name).collect();
+        let boxes = counted(dataset.attributed(), "box has", "boxes have");
+        (dataset.attributed() > 0 && !silent.is_empty()).then(|| {
+            format!(
+                "{}: {boxes} further attributes, which are left out; -f coco and -f csv write them",
                 silent.join(", ")
             )
         })

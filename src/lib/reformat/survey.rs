@@ -161,7 +161,7 @@ pub struct SurveyedTile {
     /// How many of its boxes are kept, by number of their class.
     pub classes: Box<[(u32, u32)]>,
     /// How many of its boxes have an outline, a text, and a line or points.
-    pub shapes: [u32; 3],
+    pub shapes: [u32; 4],
     /// How many parts of boxes are on it that are too small to stay.
     pub rests: u32,
     /// How many boxes on it are parts of one with a text.
@@ -442,8 +442,18 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     }
 }
 
-/// How many boxes have an outline, a text, and a line or points.
-fn shapes(boxes: &[PlacedBox]) -> [u32; 3] {
+/// Attributes of boxes that say what formats write in their own ways, or leave out with words of their own.
+const USED: [&str; 6] = [
+    "text",
+    "language",
+    "granularity",
+    "order",
+    "parent",
+    "baseline",
+];
+
+/// How many boxes have an outline, a text, a line or points, and further attributes.
+fn shapes(boxes: &[PlacedBox]) -> [u32; 4] {
     let count = |is: fn(&PlacedBox) -> bool| boxes.iter().filter(|b| is(b)).count() as u32;
     [
         count(|b| b.outline.is_some()),
@@ -451,6 +461,12 @@ fn shapes(boxes: &[PlacedBox]) -> [u32; 3] {
         count(|b| {
             contracts::baseline(&b.attributes).is_some()
                 || contracts::keypoints(&b.attributes).is_some()
+        }),
+        count(|b| {
+            let mut names = b.attributes.iter().map(|(name, _)| &**name);
+            names.any(|name| {
+                !USED.contains(&name) && !name.ends_with("keypoints") && !place::is_flag(name)
+            })
         }),
     ]
 }
