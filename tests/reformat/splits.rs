@@ -119,6 +119,14 @@ fn every_earlier_place_is_kept() {
         let after = places(&work, &["--split-like", "old", "--group-by", groups]);
         assert_eq!(moved(&before, &after), 0, "{groups}");
     }
+    // As a single COCO file of it does.
+    let in_train = before.iter().filter(|(_, split)| *split == "train");
+    let rows: String = in_train.map(|(id, _)| format!("{id},train\n")).collect();
+    work.write("some.csv", format!("image,split\n{rows}"));
+    let like = ["--split-like", "some.csv", SHARES[0], SHARES[1]];
+    reformat(&work, "csv", &like).exits(0).says(&[
+        "--split-like some.csv names nothing of `val` and `test`: what was in it may be in another split now",
+    ]);
     reformat(
         &work,
         "csv",

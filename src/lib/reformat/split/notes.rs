@@ -19,6 +19,8 @@ pub fn notes(
     before: Option<&Earlier>,
 ) -> Vec<String> {
     let mut notes = before.map_or(Vec::new(), |before| earlier(before, assigned));
+    let unnamed = before.zip(splits);
+    notes.extend(unnamed.and_then(|(before, splits)| unnamed_splits(before, splits)));
     if let Some(splits) = splits {
         notes.extend(shares(dataset, assigned, splits));
     }
@@ -55,6 +57,20 @@ fn alike(names: &[String]) -> Option<String> {
         format!(
             "splits whose names mean the same: {}; give them one name, in --split or in the metadata that --split-by reads",
             all.join(", ")
+        )
+    })
+}
+
+/// Splits of which the earlier set names no image: a single file of it, perhaps.
+fn unnamed_splits(earlier: &Earlier, splits: &Splits) -> Option<String> {
+    let names = splits.names().into_iter();
+    let names = names.filter(|name| !earlier.names().any(|known| known == name));
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "--split-like {} names nothing of {}: what was in it may be in another split now; the folder of the earlier set names all",
+            earlier.name,
+            names.join(" and ")
         )
     })
 }
