@@ -14,10 +14,20 @@ use object_store::{
     Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt, ObjectStoreScheme,
     WriteMultipart,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::runtime::Runtime;
 use url::{Position, Url};
 
 const SCHEMES: [&str; 3] = ["s3://", "gs://", "az://"];
+/// What stands in a URL as it does in a name. Names are no URLs: `#`, `?` and `%` are letters of a key, as for the store's own programs.
+const PLAIN: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@');
 /// Bytes that are sent at a time.
 const PIECE: usize = 1 << 20;
 /// Files of as many bytes are sent in parts of that size, so many at a time.
@@ -221,7 +231,8 @@ pub fn store_of(path: &Path) -> io::Result<(Arc<dyn ObjectStore>, Key)> {
     static STORES: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
     let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
     let name = path.to_str().ok_or_else(|| wrong("not UTF-8".into()))?;
-    let url = Url::parse(name).map_err(|e| wrong(e.to_string()))?;
+    let url = utf8_percent_encode(name, &PLAIN).to_string();
+    let url = Url::parse(&url).map_err(|e| wrong(e.to_string()))?;
     let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
     let bucket = &url[..Position::BeforePath];
     if let Some(store) = stores.get(bucket) {
