@@ -63,6 +63,26 @@ fn keys_are_as_written_whatever_letters_of_urls_are_in_them() {
 }
 
 #[test]
+fn an_environment_without_keys_is_told_what_to_set() {
+    let store = store(&Files::default(), true);
+    let machine = Server::start(|_, _| Answer::Status(400));
+    let work = Workdir::new();
+    work.write("t.csv", "url\nhttps://h.example/1.jpg\n");
+    let name = "s3://there/x.json";
+    let digest = ["table", "t.csv", "--url-column", "url", "-o", name];
+    let mut command = command(&work, &store, "digest", &digest);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        command.env_remove(name);
+    }
+    command.env("AWS_METADATA_ENDPOINT", machine.url(""));
+    command.env("AWS_PROFILE", "lab");
+    let ran = work.run_command(&mut command);
+    ran.exits(1)
+        .says(&[name, "set AWS_ACCESS_KEY_ID", "AWS_PROFILE"]);
+    assert!(!machine.log().is_empty());
+}
+
+#[test]
 fn what_a_store_does_not_take_in_the_end_is_kept_here() {
     let store = store(&Files::default(), false);
     let archive = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));

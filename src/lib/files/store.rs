@@ -28,6 +28,21 @@ const PLAIN: AsciiSet = NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b':')
     .remove(b'@');
+/// What a machine in a cloud is asked for where the environment has no keys, and what to do where there is no answer.
+const ASKED_WITHOUT_KEYS: [(&str, &str); 3] = [
+    (
+        "/latest/api/token",
+        "(the environment has no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as `aws configure export-credentials --format env` prints them; ~/.aws/credentials and AWS_PROFILE are not read)",
+    ),
+    (
+        "/computeMetadata/",
+        "(the environment has no keys: set GOOGLE_APPLICATION_CREDENTIALS)",
+    ),
+    (
+        "/metadata/identity",
+        "(the environment has no keys: set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY)",
+    ),
+];
 /// Bytes that are sent at a time.
 const PIECE: usize = 1 << 20;
 /// Files of as many bytes are sent in parts of that size, so many at a time.
@@ -261,7 +276,11 @@ fn told(error: StoreError) -> io::Error {
         _ => io::ErrorKind::Other,
     };
     let text = error.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let asks = ASKED_WITHOUT_KEYS
+        .iter()
+        .find(|(path, _)| text.contains(path));
+    lines.extend(asks.map(|(_, what)| *what));
     io::Error::new(kind, lines.join(" "))
 }
 
