@@ -83,6 +83,35 @@ fn an_environment_without_keys_is_told_what_to_set() {
 }
 
 #[test]
+fn what_is_in_a_store_is_not_said_to_be_missing() {
+    let there = ["set/a.jpg", "plan/plan.json", "l.json"].map(|key| (key.to_owned(), jpeg(1)));
+    let files: Files = Arc::new(Mutex::new(BTreeMap::from(there)));
+    let store = store(&files, true);
+    let work = Workdir::new();
+    for (stage, call, says) in [
+        ("serve", &["s3://there/l.json"][..], "is in an object store"),
+        (
+            "download",
+            &["s3://there/plan", "images"],
+            "is a folder in an object store",
+        ),
+        (
+            "extract",
+            &["s3://there/set", "-o", "x.json"],
+            "is a folder in an object store",
+        ),
+        (
+            "extract",
+            &["s3://there/none", "-o", "x.json"],
+            "no such file",
+        ),
+    ] {
+        let ran = run(&work, &store, stage, call);
+        ran.exits(1).says(&[call[0], says]);
+    }
+}
+
+#[test]
 fn what_a_store_does_not_take_in_the_end_is_kept_here() {
     let store = store(&Files::default(), false);
     let archive = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
