@@ -29,6 +29,89 @@ fn a_bucket_that_is_not_there_is_said_before_anything_is_asked_for() {
 }
 
 #[test]
+fn keys_are_as_written_whatever_letters_of_urls_are_in_them() {
+    let files = Files::default();
+    let store = store(&files, true);
+    let work = Workdir::new();
+    // As requests have them, after the name that was given.
+    let keys = [
+        ("run.json", "run.json"),
+        ("run#1.json", "run%231.json"),
+        ("run#2.json", "run%232.json"),
+        ("run?v=3.json", "run%3Fv%3D3.json"),
+        ("a b.json", "a%20b.json"),
+        ("a%20b.json", "a%2520b.json"),
+        ("a%2fb.json", "a%252fb.json"),
+        ("é.json", "%C3%A9.json"),
+    ];
+    for (n, (name, key)) in keys.iter().enumerate() {
+        let url = format!("https://h.example/{n}.jpg");
+        work.write("t.csv", format!("url\n{url}\n"));
+        let name = format!("s3://there/sets/{name}");
+        let digest = ["table", "t.csv", "--url-column", "url", "-o", &name];
+        run(&work, &store, "digest", &digest).exits(0);
+        let files = files.lock().unwrap();
+        assert!(files.contains_key(&format!("sets/{key}")), "{name}");
+    }
+    assert_eq!(files.lock().unwrap().len(), keys.len());
+    for (n, (name, _)) in keys.iter().enumerate() {
+        let name = format!("s3://there/sets/{name}");
+        run(&work, &store, "extract", &[&name, "-o", "set.json"]).exits(0);
+        let url = format!("https://h.example/{n}.jpg");
+        assert_eq!(work.json("set.json")["images"][0]["image"]["url"], url);
+    }
+}
+
+#[test]
+fn an_environment_without_keys_is_told_what_to_set() {
+    let store = store(&Files::default(), true);
+    let machine = Server::start(|_, _| Answer::Status(400));
+    let work = Workdir::new();
+    work.write("t.csv", "url\nhttps://h.example/1.jpg\n");
+    let name = "s3://there/x.json";
+    let digest = ["table", "t.csv", "--url-column", "url", "-o", name];
+    let mut command = command(&work, &store, "digest", &digest);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        command.env_remove(name);
+    }
+    command.env("AWS_METADATA_ENDPOINT", machine.url(""));
+    command.env("AWS_PROFILE", "lab");
+    let ran = work.run_command(&mut command);
+    ran.exits(1)
+        .says(&[name, "set AWS_ACCESS_KEY_ID", "AWS_PROFILE"]);
+    assert!(!machine.log().is_empty());
+}
+
+#[test]
+fn what_is_in_a_store_is_not_said_to_be_missing() {
+    let there = ["set/a.jpg", "plan/plan.json", "l.json"].map(|key| (key.to_owned(), jpeg(1)));
+    let files: Files = Arc::new(Mutex::new(BTreeMap::from(there)));
+    let store = store(&files, true);
+    let work = Workdir::new();
+    for (stage, call, says) in [
+        ("serve", &["s3://there/l.json"][..], "is in an object store"),
+        (
+            "download",
+            &["s3://there/plan", "images"],
+            "is a folder in an object store",
+        ),
+        (
+            "extract",
+            &["s3://there/set", "-o", "x.json"],
+            "is a folder in an object store",
+        ),
+        (
+            "extract",
+            &["s3://there/none", "-o", "x.json"],
+            "no such file",
+        ),
+    ] {
+        let ran = run(&work, &store, stage, call);
+        ran.exits(1).says(&[call[0], says]);
+    }
+}
+
+#[test]
 fn what_a_store_does_not_take_in_the_end_is_kept_here() {
     let store = store(&Files::default(), false);
     let archive = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));

@@ -988,12 +988,15 @@ fn the_table_of_images_has_a_row_for_each_and_a_list_of_its_boxes() {
         tagged("1", on_canvas("xywh=10,20,30,40")),
         tagged("2", on_canvas("xywh=1,2,3,4")),
     ]);
-    let bare = page_with(
-        json!({"id": "https://example.org/iiif/b", "image": {"url": "https://example.org/b.jpg"}, "canvas": null}),
-        json!([]),
-    );
+    let of = |id: &str, image: Value| json!({"id": id, "image": image, "canvas": null});
+    let at = json!({"url": "https://example.org/b.jpg"});
+    let bare = page_with(of("https://example.org/iiif/b", at), json!([]));
+    let at =
+        json!({"url": "https://example.org/c.jpg", "width": 2_147_483_648_u32, "height": u32::MAX});
+    let mut unread = page_with(of("https://example.org/iiif/c", at), json!([]));
+    unread["rejected"] = json!(true);
     let args = ["--parquet", "images.parquet"];
-    let (work, ran) = run(json!([page(two), bare]), &args);
+    let (work, ran) = run(json!([page(two), bare, unread]), &args);
     ran.exits(0);
     let rows = parquet_rows(work.read("images.parquet"));
     let text = |row: usize, column: &str| {
@@ -1004,7 +1007,7 @@ fn the_table_of_images_has_a_row_for_each_and_a_list_of_its_boxes() {
             .1
             .to_string()
     };
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 3);
     for (row, column, wanted) in [
         (0, "id", "\"https://example.org/iiif/a\""),
         (0, "service_version", "2"),
@@ -1016,6 +1019,11 @@ fn the_table_of_images_has_a_row_for_each_and_a_list_of_its_boxes() {
         (1, "frame_width", "null"),
         (1, "labels", "[]"),
         (1, "boxes", "[]"),
+        (1, "rejected", "false"),
+        (2, "boxes", "[]"),
+        (2, "rejected", "true"),
+        (2, "width", "2147483648"),
+        (2, "height", "4294967295"),
     ] {
         assert_eq!(text(row, column), wanted, "{column} of {row}");
     }

@@ -99,7 +99,8 @@ fn parse_lines(bytes: &[u8], head: &Head, name: &str) -> Result<ImageMap, Error>
             "{name}: declares {}, found {found}",
             counted(head.count, "line", "lines")
         );
-        return Err(Error::new(what).hint("the file is truncated: recto-download writes it again"));
+        return Err(Error::new(what)
+            .hint("the file was cut off or changed: recto-download writes it again"));
     }
     Ok(map)
 }

@@ -279,7 +279,7 @@ fn each(
             "{name}: declares {}, found {found}",
             counted(head.count, "line", "lines")
         ))
-        .hint("the file is truncated: restore it from a copy, or write it again with --lock")),
+        .hint("the file was cut off or changed: restore it from a copy, or write it again with --lock")),
         None => Err(not_a_lock(&name)),
     }
 }

@@ -269,7 +269,7 @@ pub fn assembled(bytes: Vec<u8>, list: &str, name: &str) -> Result<Vec<u8>, Erro
             "{name}: declares {}, found {found}",
             counted(count, "line", "lines")
         );
-        return Err(Error::new(what).hint("the file is truncated: write it again"));
+        return Err(Error::new(what).hint("the file was cut off or changed: write it again"));
     }
     object.extend_from_slice(b"]}");
     Ok(object)

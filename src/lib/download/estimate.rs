@@ -288,7 +288,9 @@ fn host(image: &LocalizedImage, options: &Options) -> (String, String) {
     let uri = source_uri(image).unwrap_or_default();
     let url = url::Url::parse(&options.http.rewritten(uri)).ok();
     let domain = url.as_ref().and_then(url::Url::host_str);
-    let domain = domain.unwrap_or("(no host)").to_owned();
+    // As hosts are told apart when they are asked.
+    let domain = domain.unwrap_or("(no host)").trim_end_matches('.');
+    let domain = domain.to_owned();
     match url.as_ref().and_then(url::Url::port) {
         Some(port) => (format!("{domain}:{port}"), domain),
         None => (domain.clone(), domain),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::atomic::write;
 use super::paths::is_dash;
 use super::store::{is_in_store, read_from_store};
+use super::stored_files::is_folder_in_store;
 use crate::error::Error;
 
 /// Reads a whole input; `-` is standard input.
@@ -44,7 +45,14 @@ fn start_of(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     match outcome {
         Ok(()) => Ok(bytes),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            Err(Error::new(format!("{}: no such file", path.display())))
+            let is_folder = is_in_store(path) && is_folder_in_store(path).unwrap_or_default();
+            let what = match is_folder {
+                true => {
+                    "is a folder in an object store, a file is needed: copy the folder here if it is meant"
+                }
+                false => "no such file",
+            };
+            Err(Error::new(format!("{}: {what}", path.display())))
         }
         Err(e) => Err(Error::new(format!("{}: cannot be read", path.display())).because(e)),
     }

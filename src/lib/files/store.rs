@@ -14,10 +14,35 @@ use object_store::{
     Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt, ObjectStoreScheme,
     WriteMultipart,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::runtime::Runtime;
 use url::{Position, Url};
 
 const SCHEMES: [&str; 3] = ["s3://", "gs://", "az://"];
+/// What stands in a URL as it does in a name. Names are no URLs: `#`, `?` and `%` are letters of a key, as for the store's own programs.
+const PLAIN: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@');
+/// What a machine in a cloud is asked for where the environment has no keys, and what to do where there is no answer.
+const ASKED_WITHOUT_KEYS: [(&str, &str); 3] = [
+    (
+        "/latest/api/token",
+        "(the environment has no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as `aws configure export-credentials --format env` prints them; ~/.aws/credentials and AWS_PROFILE are not read)",
+    ),
+    (
+        "/computeMetadata/",
+        "(the environment has no keys: set GOOGLE_APPLICATION_CREDENTIALS)",
+    ),
+    (
+        "/metadata/identity",
+        "(the environment has no keys: set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY)",
+    ),
+];
 /// Bytes that are sent at a time.
 const PIECE: usize = 1 << 20;
 /// Files of as many bytes are sent in parts of that size, so many at a time.
@@ -221,7 +246,8 @@ pub fn store_of(path: &Path) -> io::Result<(Arc<dyn ObjectStore>, Key)> {
     static STORES: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
     let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
     let name = path.to_str().ok_or_else(|| wrong("not UTF-8".into()))?;
-    let url = Url::parse(name).map_err(|e| wrong(e.to_string()))?;
+    let url = utf8_percent_encode(name, &PLAIN).to_string();
+    let url = Url::parse(&url).map_err(|e| wrong(e.to_string()))?;
     let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
     let bucket = &url[..Position::BeforePath];
     if let Some(store) = stores.get(bucket) {
@@ -250,7 +276,11 @@ fn told(error: StoreError) -> io::Error {
         _ => io::ErrorKind::Other,
     };
     let text = error.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let asks = ASKED_WITHOUT_KEYS
+        .iter()
+        .find(|(path, _)| text.contains(path));
+    lines.extend(asks.map(|(_, what)| *what));
     io::Error::new(kind, lines.join(" "))
 }
 

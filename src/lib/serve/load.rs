@@ -16,6 +16,12 @@ pub fn load(options: &Options, prober: &Prober) -> Result<Loaded, Error> {
     let Some(source) = &options.source else {
         return Err(Error::usage("a folder or a localizations.json is needed"));
     };
+    if files::is_in_store(source) {
+        let what = format!("{}: is in an object store", source.display());
+        return Err(Error::new(what).hint(
+            "recto-serve needs files: copy it to a file or folder here (docs/serve.md, Images in an object store)",
+        ));
+    }
     if !source.exists() && !files::is_dash(source) {
         let what = format!("{}: no such file or folder", source.display());
         return Err(

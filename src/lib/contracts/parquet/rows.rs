@@ -2,7 +2,9 @@
 
 use std::io;
 
-use ::parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type};
+use ::parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type,
+};
 use ::parquet::errors::Result;
 use ::parquet::file::writer::SerializedFileWriter;
 
@@ -28,11 +30,12 @@ pub const SCHEMA: &str = "message images {
     optional binary attribution (STRING);
     optional binary metadata (STRING);
     optional int32 service_version;
-    optional int32 width;
-    optional int32 height;
+    optional int64 width;
+    optional int64 height;
     optional double frame_width;
     optional double frame_height;
     optional boolean in_pixels;
+    optional boolean rejected;
     optional group labels (LIST) { repeated group list { optional binary element (STRING); } }
     optional group boxes (LIST) { repeated group list { optional group element {
         optional binary id (STRING);
@@ -60,9 +63,11 @@ pub struct Rows {
     count: usize,
     bytes: usize,
     texts: [Texts; 16],
-    numbers: [Column<Int32Type>; 3],
+    version: Column<Int32Type>,
+    sides: [Column<Int64Type>; 2],
     frame: [Column<DoubleType>; 2],
     in_pixels: Column<BoolType>,
+    rejected: Column<BoolType>,
     labels: Texts,
     box_texts: [Texts; 5],
     box_numbers: [Column<DoubleType>; 4],
@@ -74,9 +79,11 @@ impl Default for Rows {
             count: 0,
             bytes: 0,
             texts: std::array::from_fn(|_| Column::new(0, 0)),
-            numbers: std::array::from_fn(|_| Column::new(0, 0)),
+            version: Column::new(0, 0),
+            sides: std::array::from_fn(|_| Column::new(0, 0)),
             frame: std::array::from_fn(|_| Column::new(0, 0)),
             in_pixels: Column::new(0, 0),
+            rejected: Column::new(0, 0),
             labels: Column::new(0, 1),
             box_texts: std::array::from_fn(|_| Column::of_structs()),
             box_numbers: std::array::from_fn(|_| Column::of_structs()),
@@ -129,15 +136,14 @@ impl Rows {
             cell(column, text.map(ByteArray::from));
         }
         let version = service.map(|service| i32::from(service.version));
-        let pixels = |side: Option<u32>| side.and_then(|side| i32::try_from(side).ok());
-        let numbers = [version, pixels(at.width), pixels(at.height)];
-        for (column, number) in self.numbers.iter_mut().zip(numbers) {
-            cell(column, number);
-        }
+        cell(&mut self.version, version);
+        cell(&mut self.sides[0], at.width.map(i64::from));
+        cell(&mut self.sides[1], at.height.map(i64::from));
         let frame = image.frame;
         cell(&mut self.frame[0], frame.map(|frame| frame.width));
         cell(&mut self.frame[1], frame.map(|frame| frame.height));
         self.in_pixels.value(image.in_pixels);
+        self.rejected.value(image.rejected);
         self.labels
             .values(image.labels.iter().map(|label| ByteArray::from(&**label)));
         self.add_boxes(image)
@@ -186,13 +192,11 @@ impl Rows {
     fn columns(&mut self) -> Vec<&mut dyn Cells> {
         let mut columns: Vec<&mut dyn Cells> = Vec::new();
         columns.extend(self.texts.iter_mut().map(|column| column as &mut dyn Cells));
-        columns.extend(
-            self.numbers
-                .iter_mut()
-                .map(|column| column as &mut dyn Cells),
-        );
+        columns.push(&mut self.version);
+        columns.extend(self.sides.iter_mut().map(|column| column as &mut dyn Cells));
         columns.extend(self.frame.iter_mut().map(|column| column as &mut dyn Cells));
         columns.push(&mut self.in_pixels);
+        columns.push(&mut self.rejected);
         columns.push(&mut self.labels);
         columns.extend(
             self.box_texts
