@@ -442,14 +442,30 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     }
 }
 
-/// Attributes of boxes that say what formats write in their own ways, or leave out with words of their own.
-const USED: [&str; 6] = [
-    "text",
-    "language",
+/// Attributes of boxes that are nothing further: formats write them in their own ways, or say themselves that they do not; and what
+/// every Web Annotation says of itself.
+const USED: [&str; 21] = [
+    "about",
+    "annotation",
+    "baseline",
+    "body",
+    "confidence",
+    "created",
+    "creator",
+    "format",
+    "generator",
     "granularity",
+    "language",
+    "model_version",
+    "modified",
+    "motivation",
     "order",
     "parent",
-    "baseline",
+    "pose",
+    "predicted",
+    "tags",
+    "text",
+    "text_source",
 ];
 
 /// How many boxes have an outline, a text, a line or points, and further attributes.
