@@ -15,8 +15,10 @@ pub struct ListedFile {
     pub path: String,
     /// Its path below the folder that the user named, which is added to URLs.
     pub below: String,
-    /// Its width and height in pixels; none if it is not an image that can be read.
+    /// Its width and height in pixels, as stored; none if it is not an image that can be read.
     pub size: Option<[u32; 2]>,
+    /// The same as its EXIF orientation turns it, where that is another size.
+    pub shown: Option<[u32; 2]>,
 }
 
 /// What is known of where images are.
@@ -38,8 +40,10 @@ pub struct Addressed {
     pub url: Option<String>,
     /// Its other names.
     pub names: Vec<String>,
-    /// Width and height in pixels.
+    /// Width and height in pixels of the image that boxes were drawn on.
     pub size: Option<[u32; 2]>,
+    /// Whether the file has a size, and EXIF turns it, so that it does not say which image boxes were drawn on.
+    pub is_turned: bool,
     /// The sizes by the document and by the file, if their shapes differ.
     pub misshapen: Option<String>,
     /// The files and URLs that it was found as by its name, each with how many of the last parts of the name agree.
@@ -147,15 +151,21 @@ impl Addresses {
             names.push(id.clone());
         }
         let measured = file.and_then(|file| file.size);
+        let shown = file.and_then(|file| file.shown);
+        let shapes = image.size.zip(measured);
+        let turned_shapes = image.size.zip(shown.or(measured));
         Ok(Addressed {
             id,
             url,
             names,
-            size: image.size.or(measured),
-            misshapen: image
-                .size
-                .zip(measured)
-                .and_then(|(given, there)| differ(given, there)),
+            // Some tools show the image as stored, others as EXIF turns it: only what the document says tells.
+            size: image.size.or(measured.filter(|_| shown.is_none())),
+            is_turned: image.size.is_none() && shown.is_some(),
+            misshapen: shapes
+                .and_then(|(given, there)| differ(given, there))
+                .filter(|_| {
+                    turned_shapes.is_some_and(|(given, there)| differ(given, there).is_some())
+                }),
             found_as,
         })
     }
@@ -319,6 +329,7 @@ mod tests {
             path: "images/b2/0001.jpg".into(),
             below: "b2/0001.jpg".into(),
             size: Some([30, 20]),
+            shown: None,
         }];
         let addresses = Addresses::of(vec![], list, files);
         let found = addresses.of_image(&named(&["b2/0001.jpg"])).unwrap();

@@ -37,6 +37,7 @@ pub fn link(
         })),
         found: Found::default(),
         unsized_images: 0,
+        turned: Vec::new(),
         misshapen: Vec::new(),
         shares: Vec::new(),
     };
@@ -142,6 +143,8 @@ struct Linker<'a> {
     found: Found,
     /// Number of images whose boxes are relative to a size that is not known.
     unsized_images: u64,
+    /// Images whose size is not known since EXIF turns their files.
+    turned: Vec<String>,
     /// Images whose file has another aspect ratio than the document says.
     misshapen: Vec<String>,
     /// Documents whose numbers are taken for parts of width and height.
@@ -160,6 +163,8 @@ struct Images {
     lost: Vec<u64>,
     /// Images of which something else is said that cannot be used.
     unread: BTreeSet<usize>,
+    /// Images whose files EXIF turns.
+    turned: BTreeSet<usize>,
 }
 
 /// What a key of boxes stands for.
@@ -290,6 +295,7 @@ impl Linker<'_> {
         }
         let (key, place) = (image.key.clone(), image.place.clone());
         let is_unread = image.is_unread;
+        let is_turned = addressed.is_turned;
         let observation = observation(self.kind, document, image, addressed);
         let next = images.observations.len();
         let number = *images.by_id.entry(observation.id.clone()).or_insert(next);
@@ -306,6 +312,7 @@ impl Linker<'_> {
             Some(_) => {}
         }
         if number == next {
+            images.turned.extend(is_turned.then_some(number));
             images.observations.push(observation);
             images.places.push(place);
             images.lost.push(0);
@@ -397,6 +404,7 @@ impl Linker<'_> {
             places,
             lost,
             unread,
+            turned,
             ..
         } = images;
         let all = observations.into_iter().zip(places).zip(lost);
@@ -414,7 +422,11 @@ impl Linker<'_> {
                 self.found.observations.push(mark(observation));
                 continue;
             }
-            self.unsized_images += u64::from(drawing::is_relative(&observation));
+            match turned.contains(&number) {
+                true if observation.annotations.is_empty() => {}
+                true => self.turned.push(observation.id.clone()),
+                false => self.unsized_images += u64::from(drawing::is_relative(&observation)),
+            }
             self.found.observations.push(observation);
         }
     }
@@ -433,6 +445,13 @@ impl Linker<'_> {
                     "size of an image is",
                     "sizes of images are"
                 )
+            ));
+        }
+        if let Some(first) = self.turned.first() {
+            found.notes.push(format!(
+                "{} by EXIF to another size, and nothing shows on which of the two boxes were drawn: \
+                 `recto-reformat --exif-boxes stored|turned` decides, first: {first}",
+                counted(self.turned.len() as u64, "file is turned", "files are turned")
             ));
         }
         if let Some(first) = self.shares.first() {
