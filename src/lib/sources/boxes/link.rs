@@ -53,6 +53,8 @@ struct KnownImages {
     images: Vec<GivenImage>,
     by_key: HashMap<String, BTreeSet<usize>>,
     by_name: FileIndex<usize>,
+    /// Whether some document has boxes without images.
+    has_results: bool,
 }
 
 impl KnownImages {
@@ -63,6 +65,7 @@ impl KnownImages {
         if !documents.iter().any(is_of_results) {
             return known;
         }
+        known.has_results = true;
         let documents = documents.iter().chain(lists);
         for image in documents.flat_map(|document| &document.images) {
             let number = known.images.len();
@@ -206,6 +209,9 @@ impl Linker<'_> {
         let mut images = Images::default();
         let own = std::mem::take(&mut document.images);
         let has_images = !own.is_empty();
+        let (unannotated, own): (Vec<_>, Vec<_>) =
+            own.into_iter().partition(|image| image.is_unannotated);
+        self.unannotated(&document.name, unannotated);
         for image in own {
             self.image(&document.name, image, &mut images);
         }
@@ -251,6 +257,22 @@ impl Linker<'_> {
             };
             self.found.observations.push(mark(image));
         }
+    }
+
+    /// Leaves out images that nobody annotated. Where the run has results, they are the list of images that results name.
+    fn unannotated(&mut self, document: &str, images: Vec<GivenImage>) {
+        let count = images.len() as u64;
+        if count > 0 && self.known.has_results {
+            return self.found.notes.push(format!(
+                "{document}: {} annotations, which only describe the images of results",
+                counted(count, "image does not have", "images do not have")
+            ));
+        }
+        self.found.rejects.extend(images.into_iter().map(|image| {
+            let problem = "image is not annotated: neither its record nor the document has `annotations`; an empty list would say \
+                           that nothing is on it";
+            Reject::new(document, image.place, "annotations", problem)
+        }));
     }
 
     /// The boxes of rows, whose numbers mean what the list of classes says.

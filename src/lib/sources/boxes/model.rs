@@ -151,6 +151,8 @@ pub struct GivenImage {
     pub labels: Vec<String>,
     /// Whether something is said of it that cannot be used and is no box: without boxes it does not say that nothing is there.
     pub is_unread: bool,
+    /// Whether nobody annotated it: the document describes images and does not say what is on this one.
+    pub is_unannotated: bool,
 }
 
 /// A box as a document describes it.

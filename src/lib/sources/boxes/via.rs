@@ -301,6 +301,7 @@ fn image(key: &str, entry: &ViaFile) -> GivenImage {
             .map(texts)
             .unwrap_or_default(),
         is_unread: false,
+        is_unannotated: false,
     }
 }
 
