@@ -471,3 +471,92 @@ fn holes_of_masks_become_rings() {
         assert_eq!(ring["holes"].as_array().unwrap().len(), 1);
     }
 }
+
+/// Only a list of annotations, be it empty, says what is on an image.
+#[test]
+fn images_that_nobody_annotated_are_no_negatives() {
+    let image = |changes: Value| {
+        let mut image = json!({"id": 3, "file_name": "t.jpg", "width": 100, "height": 50});
+        for (name, value) in changes.as_object().unwrap() {
+            image[name] = value.clone();
+        }
+        image
+    };
+    let of_image = json!({"id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]});
+    let open = "images[0] annotations image is not annotated: neither its record nor the document has `annotations`; an empty list would \
+                say that nothing is on it";
+    let strange = "images[0].annotations[0] record record is not an object: 5";
+    let nothing = "images[0] boxes none of the boxes of the image can be used: 1 box";
+    let a_box = &["fish xywh=1,2,3,4"][..];
+    /// What the image says more, what the document says more, number of images, boxes and rejects.
+    type Case<'a> = (Value, Value, usize, &'a [&'a str], &'a [&'a str]);
+    let cases: [Case; 9] = [
+        (json!({}), json!({}), 1, &[], &[open]),
+        (json!({}), json!({"annotations": null}), 1, &[], &[open]),
+        (json!({}), json!({"annotations": []}), 2, &[], &[]),
+        (json!({"annotations": []}), json!({}), 2, &[], &[]),
+        (
+            json!({"labels": ["fish"]}),
+            json!({}),
+            2,
+            &["fish whole"],
+            &[],
+        ),
+        (json!({"annotations": [of_image]}), json!({}), 2, a_box, &[]),
+        (
+            json!({"objects": [of_image]}),
+            json!({"annotations": []}),
+            2,
+            a_box,
+            &[],
+        ),
+        (json!({"tags": ["annotations"]}), json!({}), 1, &[], &[open]),
+        (
+            json!({"annotations": [5]}),
+            json!({}),
+            1,
+            &[],
+            &[strange, nothing],
+        ),
+    ];
+    for (of_image, of_document, images, wanted, listed) in cases {
+        let mut document =
+            json!({"images": [image(of_image)], "categories": [{"id": 1, "name": "fish"}]});
+        for (name, value) in of_document.as_object().unwrap() {
+            document[name] = value.clone();
+        }
+        let work = Workdir::new();
+        work.write_json("t.json", &document).write_json(
+            "z.json",
+            &json!({"images": [{"id": 1, "file_name": "z.jpg"}], "annotations": []}),
+        );
+        let rejected = ["--rejects", "digest.rejects.csv"];
+        digest(
+            &work,
+            &[&["coco", "t.json", "z.json"][..], &rejected].concat(),
+        )
+        .exits(if listed.is_empty() { 0 } else { 3 });
+        let used = observations(&work);
+        let used = used.iter().filter(|o| o["rejected"] != true);
+        assert_eq!(used.count(), images, "{document}");
+        assert_eq!(boxes(&work), wanted, "{document}");
+        if !listed.is_empty() {
+            assert_eq!(rejects(&work), listed, "{document}");
+        }
+    }
+}
+
+#[test]
+fn images_that_nobody_annotated_are_those_that_results_name() {
+    let work = Workdir::new();
+    let mut info = instances(Value::Null);
+    info.as_object_mut().unwrap().remove("annotations");
+    let result = json!({"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5});
+    work.write_json("info.json", &info)
+        .write_json("r.json", &json!([result]));
+    digest(&work, &["coco", "r.json", "info.json"])
+        .exits(0)
+        .says(&["info.json: 2 images do not have annotations, which only describe the images of results"]);
+    assert_eq!(observations(&work).len(), 1);
+    assert_eq!(boxes(&work), ["fish xywh=1,2,3,4"]);
+}
