@@ -248,14 +248,15 @@ fn several(what: &str, names: &[String], found: &[&str]) -> String {
 }
 
 /// The sizes as a text, if their shapes differ by more than rounding.
-fn differ(given: [u32; 2], there: [u32; 2]) -> Option<String> {
+pub fn differ(given: [u32; 2], there: [u32; 2]) -> Option<String> {
     let frame = |size: [u32; 2]| Frame::try_from(size.map(f64::from)).ok();
     let (a, b) = (frame(given)?, frame(there)?);
-    let text = format!(
-        "{} x {} and {} x {}",
-        given[0], given[1], there[0], there[1]
-    );
-    (!a.may_have_shape_of(b)).then_some(text)
+    (!a.may_have_shape_of(b)).then(|| two_sizes(given, there))
+}
+
+/// Two sizes as a text.
+pub fn two_sizes(a: [u32; 2], b: [u32; 2]) -> String {
+    format!("{} x {} and {} x {}", a[0], a[1], b[0], b[1])
 }
 
 #[cfg(test)]

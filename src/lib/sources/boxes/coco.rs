@@ -231,6 +231,7 @@ fn image(
         url: urls.into_iter().flatten().find(|url| is_picture(url)),
         names,
         size: loose_json::size(width.as_ref(), height.as_ref()),
+        bytes: None,
         group,
         rights: license.and_then(|id| licenses.get(&id).cloned()),
         metadata,

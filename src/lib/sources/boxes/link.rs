@@ -25,12 +25,14 @@ pub fn link(
     addresses: &Addresses,
     classes: &ClassLists,
 ) -> Found {
+    let known = KnownImages::of(&documents, lists);
+    let lists = if known.has_results { lists } else { &[] };
     let mut linker = Linker {
         kind,
         addresses,
         classes,
-        known: KnownImages::of(&documents, lists),
-        rivals: Rivals::of(&documents, addresses),
+        known,
+        rivals: Rivals::of(&documents, lists, addresses),
         habits: RowHabits::of(documents.iter().flat_map(|d| {
             let has_keypoints = classes.of_document(d).keypoints().is_some();
             d.rows.iter().filter(move |_| !has_keypoints)

@@ -141,6 +141,8 @@ pub struct GivenImage {
     pub names: Vec<String>,
     /// Width and height in pixels.
     pub size: Option<[u32; 2]>,
+    /// Length of the file.
+    pub bytes: Option<u64>,
     /// Images of one group never go to different splits.
     pub group: Option<String>,
     /// Licence or rights statement.
