@@ -21,6 +21,15 @@ pub struct ListedFile {
     pub shown: Option<[u32; 2]>,
 }
 
+impl ListedFile {
+    /// The size that a document says and that of the file, if their shapes differ, however EXIF turns it.
+    fn misshapen(&self, given: [u32; 2]) -> Option<String> {
+        let differs = differ(given, self.size?)?;
+        let is_shown_so = |shown| differ(given, shown).is_none();
+        (!self.shown.is_some_and(is_shown_so)).then_some(differs)
+    }
+}
+
 /// What is known of where images are.
 #[derive(Debug, Default)]
 pub struct Addresses {
@@ -150,22 +159,16 @@ impl Addresses {
         if url.is_none() && names.is_empty() {
             names.push(id.clone());
         }
-        let measured = file.and_then(|file| file.size);
-        let shown = file.and_then(|file| file.shown);
-        let shapes = image.size.zip(measured);
-        let turned_shapes = image.size.zip(shown.or(measured));
+        let is_turned = file.is_some_and(|file| file.shown.is_some());
+        // Some tools show the image as stored, others as EXIF turns it: only what the document says tells.
+        let measured = file.and_then(|file| file.size).filter(|_| !is_turned);
         Ok(Addressed {
             id,
             url,
             names,
-            // Some tools show the image as stored, others as EXIF turns it: only what the document says tells.
-            size: image.size.or(measured.filter(|_| shown.is_none())),
-            is_turned: image.size.is_none() && shown.is_some(),
-            misshapen: shapes
-                .and_then(|(given, there)| differ(given, there))
-                .filter(|_| {
-                    turned_shapes.is_some_and(|(given, there)| differ(given, there).is_some())
-                }),
+            size: image.size.or(measured),
+            is_turned: is_turned && image.size.is_none(),
+            misshapen: file.and_then(|file| file.misshapen(image.size?)),
             found_as,
         })
     }
