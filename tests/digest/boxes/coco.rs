@@ -560,3 +560,72 @@ fn images_that_nobody_annotated_are_those_that_results_name() {
     assert_eq!(observations(&work).len(), 1);
     assert_eq!(boxes(&work), ["fish xywh=1,2,3,4"]);
 }
+
+/// CVAT writes the rectangle before it is rotated, and the angle beside it.
+#[test]
+fn rectangles_that_cvat_rotated_are_outlines() {
+    let outline = json!([[5, 6, 15, 6, 15, 16]]);
+    /// Attributes, segmentation, the fragment, whether there is an outline, and the attributes that stay.
+    type Case<'a> = (Value, Value, &'a str, bool, Value);
+    let cases: [Case; 7] = [
+        (
+            json!({"occluded": false, "rotation": 90.0}),
+            json!([]),
+            "xywh=35,5,10,30",
+            true,
+            json!({"occluded": false}),
+        ),
+        (
+            json!({"occluded": false, "rotation": "-90"}),
+            Value::Null,
+            "xywh=35,5,10,30",
+            true,
+            json!({"occluded": false}),
+        ),
+        (
+            json!({"occluded": false, "rotation": 180}),
+            json!([]),
+            "xywh=25,15,30,10",
+            true,
+            json!({"occluded": false}),
+        ),
+        (
+            json!({"occluded": true, "rotation": 0.0}),
+            json!([]),
+            "xywh=25,15,30,10",
+            false,
+            json!({"occluded": true, "rotation": 0.0}),
+        ),
+        (
+            json!({"rotation": 90.0}),
+            json!([]),
+            "xywh=25,15,30,10",
+            false,
+            json!({"rotation": 90.0}),
+        ),
+        (
+            json!({"occluded": false, "rotation": "left"}),
+            json!([]),
+            "xywh=25,15,30,10",
+            false,
+            json!({"occluded": false, "rotation": "left"}),
+        ),
+        (
+            json!({"occluded": false, "rotation": 90.0}),
+            outline,
+            "xywh=25,15,30,10",
+            true,
+            json!({"occluded": false, "rotation": 90.0}),
+        ),
+    ];
+    for (attributes, segmentation, fragment, has_outline, stays) in cases {
+        let work = read(json!([annotation(
+            json!({"bbox": [25, 15, 30, 10], "segmentation": segmentation, "attributes": attributes})
+        )]));
+        let found = &annotations(&work)[0];
+        let region = &found["regions"][0];
+        assert_eq!(region["fragment"], fragment, "{attributes}");
+        assert_eq!(region["svg"].is_string(), has_outline, "{attributes}");
+        assert_eq!(found["attributes"], stays, "{attributes}");
+    }
+}

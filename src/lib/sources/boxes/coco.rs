@@ -352,7 +352,12 @@ fn given_box(
             number.map_or(confidence, Value::Number),
         );
     }
-    let (shape, lost) = shape(bbox, segmentation)?;
+    let (mut shape, lost) = shape(bbox, segmentation)?;
+    if lost.is_none() {
+        let has_occluded = attributes.contains_key("occluded");
+        let rotated = shape.with_rotation(&mut attributes, has_occluded);
+        shape = rotated.map_err(|problem| ("bbox", problem))?;
+    }
     let given = GivenBox {
         place: place.to_owned(),
         id: uuid,
