@@ -516,7 +516,7 @@ fn images_that_nobody_annotated_are_no_negatives() {
             json!({}),
             1,
             &[],
-            &[strange, nothing],
+            &[nothing, strange],
         ),
     ];
     for (of_image, of_document, images, wanted, listed) in cases {

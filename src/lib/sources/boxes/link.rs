@@ -106,8 +106,12 @@ impl KnownImages {
     fn find(&self, key: &str, rivals: &HashMap<usize, BestTwo>) -> Result<GivenImage, String> {
         let same = |numbers: Vec<usize>| {
             let first = numbers.first().map(|n| &self.images[*n])?;
-            let is_same =
-                |n: &usize| self.images[*n].names == first.names && self.images[*n].id == first.id;
+            let is_same = |n: &usize| {
+                let other = &self.images[*n];
+                let sizes = other.size.zip(first.size);
+                let is_sized_so = sizes.is_none_or(|(a, b)| a == b);
+                other.names == first.names && other.id == first.id && is_sized_so
+            };
             numbers.iter().all(is_same).then(|| first.clone())
         };
         let several = |n: usize| format!("image_id is that of several images: {key}, of {n} files");
