@@ -329,8 +329,8 @@ fn files_of_one_name_and_other_sizes_are_not_one_image() {
             "{first:?} {second:?} {more:?}"
         );
         let problem = format!(
-            "images[0] file_name several files of different size have this name: 1.jpg, {told}; an image is one of them, or \
-             --images tells them apart by their folders"
+            "images[0] file_name several files of different size have this name: 1.jpg, {told}; folders in their names tell \
+             them apart, or a run for each folder with its own --images"
         );
         let is_told = rejects_or_none(&work).contains(&problem);
         assert_eq!(is_told, !told.is_empty(), "{first:?} {second:?} {more:?}");

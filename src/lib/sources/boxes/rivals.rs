@@ -151,8 +151,8 @@ impl Rivals {
         let sizes = self.sizes.get(&(addressed.id.clone(), name));
         match sizes.and_then(|sizes| sizes.differ.as_ref()) {
             Some(differ) => Err(format!(
-                "several files of different size have this name: {}, {differ}; an image is one of them, or --images tells them \
-                 apart by their folders",
+                "several files of different size have this name: {}, {differ}; folders in their names tell them apart, or a run for each \
+                 folder with its own --images",
                 image.names.first().map_or("", |name| name)
             )),
             None => Ok(()),
