@@ -46,6 +46,12 @@ impl StoredSize {
     pub fn shown(&self) -> Frame {
         frame_of(rotated_size(self.size, self.orientation))
     }
+
+    /// Its size as EXIF turns it, where that is another one.
+    pub fn shown_otherwise(&self) -> Option<[u32; 2]> {
+        let shown = rotated_size(self.size, self.orientation);
+        (shown != self.size).then_some(shown)
+    }
 }
 
 fn frame_of([width, height]: [u32; 2]) -> Frame {

@@ -87,15 +87,6 @@ fn boxes_are_mapped_from_their_frame_to_the_pixels_of_the_file() {
     }
 }
 
-/// A JPEG with an EXIF orientation: an APP1 segment after the first two bytes.
-fn turned(width: u32, height: u32, orientation: u8) -> Vec<u8> {
-    let jpeg = picture(width, height, 1, ImageFormat::Jpeg);
-    let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
-    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
-    let length = (exif.len() as u16 + 2).to_be_bytes();
-    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
-}
-
 /// Boxes drawn on the turned picture are on the canvas already.
 #[test]
 fn pages_for_archives_have_boxes_of_what_exif_turns_where_they_were_drawn() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recto_testkit::Workdir;
-use recto_testkit::dataset::{AWKWARD, boxed, image, lay_out, picture, reformat};
+use recto_testkit::dataset::{AWKWARD, boxed, image, lay_out, picture, reformat, rows, turned};
 use serde_json::{Value, json};
 
 /// Three images on an archive, one without boxes, and their digest.
@@ -170,6 +170,54 @@ fn sets_come_back_as_the_same_boxes() {
             (&image["group"], &image["metadata"]["Date"]),
             (&json!("ms 1"), &json!(["1200", "1250"]))
         );
+    }
+}
+
+/// The size of a file does not say whether a tool showed it as stored or as EXIF turns it, unless both are one: the user does.
+#[test]
+fn boxes_on_files_that_exif_turns_are_where_the_option_says() {
+    const VIA: &str = r#"{"a.jpg1": {"filename": "a.jpg", "size": 1, "regions": [
+        {"shape_attributes": {"name": "rect", "x": 10, "y": 20, "width": 30, "height": 40}, "region_attributes": {"c": "x"}}]}}"#;
+    let url = ["--images", "https://x.example/"];
+    let folder = ["--images", "images"];
+    /// Input, further options, EXIF orientation, and the box as stored and as turned.
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], u8, [[&'a str; 4]; 2]);
+    let (yolo, via) = (["yolo", "labels"], ["via", "v.json"]);
+    let shares = [["20", "5", "40", "10"], ["10", "70", "20", "20"]];
+    let pixels = [["10", "20", "30", "40"], ["20", "60", "40", "30"]];
+    let upside_down = [["20", "5", "40", "10"], ["140", "85", "40", "10"]];
+    let cases: [Case; 5] = [
+        (&yolo, &[], 6, shares),
+        (&yolo, &folder, 6, shares),
+        (&yolo, &folder, 3, upside_down),
+        (&via, &folder, 6, pixels),
+        (&via, &[], 6, pixels),
+    ];
+    for (input, more, orientation, wanted) in cases {
+        let work = Workdir::new();
+        work.write("images/a.jpg", turned(200, 100, orientation))
+            .write("labels/a.txt", "0 .2 .1 .2 .1")
+            .write("labels/classes.txt", "x\n")
+            .write("v.json", VIA);
+        let digested = [input, more, &url, &["-o", "digest.json"]].concat();
+        let ran = work.run("digest", &digested);
+        ran.exits(0);
+        let is_told = ran.stderr().contains("is turned by EXIF to another size");
+        let has_folder = input == yolo || !more.is_empty();
+        assert_eq!(is_told, has_folder && orientation == 6, "{digested:?}");
+        work.run("extract", &["digest.json", "-o", "localizations.json"])
+            .exits(0);
+        let id = work.json("localizations.json")["images"][0]["id"].clone();
+        work.write_json(
+            "image_map.json",
+            &json!({id.as_str().unwrap(): "images/a.jpg"}),
+        );
+        for (option, wanted) in ["stored", "turned"].into_iter().zip(wanted) {
+            reformat(&work, "csv", &["--exif-boxes", option]).exits(0);
+            let row = &rows(&work, "out/annotations.csv")[0];
+            let found = ["x", "y", "w", "h"].map(|name| row[name].as_str());
+            assert_eq!(found, wanted, "{digested:?} {orientation} {option}");
+        }
     }
 }
 

@@ -34,6 +34,15 @@ pub fn picture(width: u32, height: u32, seed: u32, format: ImageFormat) -> Vec<u
     bytes.into_inner()
 }
 
+/// A JPEG with an EXIF orientation: an APP1 segment after the first two bytes.
+pub fn turned(width: u32, height: u32, orientation: u8) -> Vec<u8> {
+    let jpeg = picture(width, height, 1, ImageFormat::Jpeg);
+    let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+}
+
 /// A localization with a box `[x, y, width, height]` in the frame of its image.
 pub fn boxed(id: &str, concept: &str, bbox: [f64; 4]) -> Value {
     json!({ "id": id, "concept": concept, "bbox": bbox })

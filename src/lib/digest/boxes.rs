@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::exif_boxes::StoredSize;
 use crate::files::Content;
 use crate::image_names::is_image;
 use crate::sources::boxes::model::BoxDocument;
@@ -223,8 +224,13 @@ fn listed(folder: &Path, name: &str) -> Result<Vec<ListedFile>, Error> {
 fn measured(folder: &Path, name: &str, paths: Vec<String>) -> Vec<ListedFile> {
     let measure = |path: String| {
         let header = stored_image::measure(&Content::file(folder.join(&path))).ok();
+        let file = header.map(|header| StoredSize {
+            size: [header.width, header.height],
+            orientation: header.orientation,
+        });
         ListedFile {
-            size: header.map(|header| [header.width, header.height]),
+            size: file.map(|file| file.size),
+            shown: file.and_then(|file| file.shown_otherwise()),
             path: format!("{name}{path}"),
             below: path,
         }

@@ -471,3 +471,123 @@ fn holes_of_masks_become_rings() {
         assert_eq!(ring["holes"].as_array().unwrap().len(), 1);
     }
 }
+
+/// An object with members changed.
+fn changed(object: &Value, changes: &Value) -> Value {
+    let mut changed = object.clone();
+    for (name, value) in changes.as_object().unwrap() {
+        changed[name] = value.clone();
+    }
+    changed
+}
+
+/// Only a list of annotations, be it empty, says what is on an image.
+#[test]
+fn images_that_nobody_annotated_are_no_negatives() {
+    let image = json!({"id": 3, "file_name": "t.jpg", "width": 100, "height": 50});
+    let of_image = json!({"id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]});
+    let open = "images[0] annotations image is not annotated: neither its record nor the document has `annotations`; an empty list would \
+                say that nothing is on it";
+    let strange = "images[0].annotations[0] record record is not an object: 5";
+    let nothing = "images[0] boxes none of the boxes of the image can be used: 1 box";
+    let a_box = &["fish xywh=1,2,3,4"][..];
+    /// What the image says more, what the document says more, number of images, boxes and rejects.
+    type Case<'a> = (Value, Value, usize, &'a [&'a str], &'a [&'a str]);
+    let cases: [Case; 8] = [
+        (json!({}), json!({}), 1, &[], &[open]),
+        (json!({}), json!({"annotations": null}), 1, &[], &[open]),
+        (json!({}), json!({"annotations": []}), 2, &[], &[]),
+        (json!({"annotations": []}), json!({}), 2, &[], &[]),
+        (
+            json!({"labels": ["fish"]}),
+            json!({}),
+            2,
+            &["fish whole"],
+            &[],
+        ),
+        (json!({"annotations": [of_image]}), json!({}), 2, a_box, &[]),
+        (
+            json!({"objects": [of_image]}),
+            json!({"annotations": []}),
+            2,
+            a_box,
+            &[],
+        ),
+        (
+            json!({"annotations": [5]}),
+            json!({}),
+            1,
+            &[],
+            &[nothing, strange],
+        ),
+    ];
+    for (of_image, of_document, images, wanted, listed) in cases {
+        let images_of = json!({"images": [changed(&image, &of_image)], "categories": [{"id": 1, "name": "fish"}]});
+        let document = changed(&images_of, &of_document);
+        let work = Workdir::new();
+        work.write_json("t.json", &document).write_json(
+            "z.json",
+            &json!({"images": [{"id": 1, "file_name": "z.jpg"}], "annotations": []}),
+        );
+        let rejected = ["--rejects", "digest.rejects.csv"];
+        digest(
+            &work,
+            &[&["coco", "t.json", "z.json"][..], &rejected].concat(),
+        )
+        .exits(if listed.is_empty() { 0 } else { 3 });
+        let used = observations(&work);
+        let used = used.iter().filter(|o| o["rejected"] != true);
+        assert_eq!(used.count(), images, "{document}");
+        assert_eq!(boxes(&work), wanted, "{document}");
+        if !listed.is_empty() {
+            assert_eq!(rejects(&work), listed, "{document}");
+        }
+    }
+}
+
+#[test]
+fn images_that_nobody_annotated_are_those_that_results_name() {
+    let work = Workdir::new();
+    let mut info = instances(Value::Null);
+    info.as_object_mut().unwrap().remove("annotations");
+    let result = json!({"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5});
+    work.write_json("info.json", &info)
+        .write_json("r.json", &json!([result]));
+    digest(&work, &["coco", "r.json", "info.json"])
+        .exits(0)
+        .says(&["info.json: 2 images do not have annotations, which only describe the images of results"]);
+    assert_eq!(observations(&work).len(), 1);
+    assert_eq!(boxes(&work), ["fish xywh=1,2,3,4"]);
+}
+
+/// CVAT writes the rectangle before it is rotated, and the angle beside it.
+#[test]
+fn rectangles_that_cvat_rotated_are_outlines() {
+    let (upright, turned) = ("xywh=25,15,30,10", "xywh=35,5,10,30");
+    let cvat = |rotation: Value| json!({"occluded": false, "rotation": rotation});
+    let (outline, none) = (json!([[5, 6, 15, 6, 15, 16]]), json!([]));
+    let rest = json!({"occluded": false});
+    let [quarter, zero, word] = [json!(90.0), json!(0.0), json!("left")].map(cvat);
+    let alone = json!({"rotation": 90.0});
+    /// Attributes, segmentation, the fragment, whether there is an outline, and the attributes that stay.
+    type Case<'a> = (Value, &'a Value, &'a str, bool, &'a Value);
+    let cases: [Case; 7] = [
+        (quarter.clone(), &none, turned, true, &rest),
+        (cvat(json!("-90")), &Value::Null, turned, true, &rest),
+        (cvat(json!(180)), &none, upright, true, &rest),
+        (zero.clone(), &none, upright, false, &zero),
+        (alone.clone(), &none, upright, false, &alone),
+        (word.clone(), &none, upright, false, &word),
+        (quarter.clone(), &outline, upright, true, &quarter),
+    ];
+    for (attributes, segmentation, fragment, has_outline, stays) in cases {
+        let work = read(json!([annotation(
+            json!({"bbox": [25, 15, 30, 10], "segmentation": segmentation, "attributes": attributes})
+        )]));
+        let found = &annotations(&work)[0];
+        let region = &found["regions"][0];
+        assert_eq!(region["fragment"], fragment, "{attributes}");
+        assert_eq!(region["svg"].is_string(), has_outline, "{attributes}");
+        assert_eq!(&found["attributes"], stays, "{attributes}");
+    }
+}

@@ -274,3 +274,73 @@ fn predictions_of_another_file_are_not_put_on_the_image_of_one() {
         ["[0] image_id image of this file name may be that of another record: a/x, b/x.jpg"]
     );
 }
+
+/// Of several files of one name none is known to be the image of it, where they differ in size.
+#[test]
+fn files_of_one_name_and_other_sizes_are_not_one_image() {
+    let sized = |sizes: &[[u32; 2]]| {
+        let image = |(i, size): (usize, &[u32; 2])| json!({"id": i, "file_name": "1.jpg", "width": size[0], "height": size[1]});
+        let boxed = |i: usize| json!({"image_id": i, "category_id": 1, "bbox": [1, 2, 3, 4]});
+        let images: Vec<Value> = sizes.iter().enumerate().map(image).collect();
+        let annotations: Vec<Value> = (0..sizes.len()).map(boxed).collect();
+        json!({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "fish"}]})
+    };
+    let (wide, high, small) = ([200, 100], [160, 120], [100, 50]);
+    let url = &["--images", "https://x.example/"][..];
+    let map = &["--images", "m.csv"][..];
+    /// Sizes in two documents, further options, number of images, the sizes that are told.
+    type Case<'a> = (
+        &'a [[u32; 2]],
+        &'a [[u32; 2]],
+        &'a [&'a str],
+        usize,
+        &'a str,
+    );
+    let cases: [Case; 8] = [
+        (&[wide], &[high], url, 0, "200 x 100 and 160 x 120"),
+        (&[wide], &[high], map, 0, "200 x 100 and 160 x 120"),
+        // The shapes tell which of the two an archive has.
+        (&[wide], &[high], &[], 2, ""),
+        // A copy of another size.
+        (&[wide], &[small], url, 2, ""),
+        (&[wide, wide], &[wide], url, 2, ""),
+        (&[wide, small], &[], url, 0, "200 x 100 and 100 x 50"),
+        (&[wide, small], &[], &[], 0, "200 x 100 and 100 x 50"),
+        (&[wide, small], &[wide], &[], 0, "200 x 100 and 100 x 50"),
+    ];
+    for (first, second, more, wanted, told) in cases {
+        let work = Workdir::new();
+        work.write("m.csv", "file,url\n1.jpg,https://x.example/1.jpg\n")
+            .write_json("train/i.json", &sized(first))
+            .write_json("val/i.json", &sized(second))
+            .write_json("z.json", &coco(&["z.jpg"]));
+        let inputs = [
+            "coco",
+            "train",
+            "val",
+            "z.json",
+            "--rejects",
+            "digest.rejects.csv",
+        ];
+        digest(&work, &[&inputs[..], more].concat());
+        assert_eq!(
+            observations(&work).len(),
+            wanted + 1,
+            "{first:?} {second:?} {more:?}"
+        );
+        let problem = format!(
+            "images[0] file_name several files of different size have this name: 1.jpg, {told}; folders in their names tell \
+             them apart, or a run for each folder with its own --images"
+        );
+        let is_told = rejects_or_none(&work).contains(&problem);
+        assert_eq!(is_told, !told.is_empty(), "{first:?} {second:?} {more:?}");
+    }
+}
+
+/// The rejects; none if there is no file of them.
+fn rejects_or_none(work: &Workdir) -> Vec<String> {
+    match work.exists("digest.rejects.csv") {
+        true => rejects(work),
+        false => Vec::new(),
+    }
+}

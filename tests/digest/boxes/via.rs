@@ -169,3 +169,31 @@ fn other_json_is_refused_with_what_it_holds() {
         digest(&work, &["via", "v.json"]).exits(1).says(&[problem]);
     }
 }
+
+/// Browsers tell no folders: a file is known by its name and its length.
+#[test]
+fn files_of_one_name_and_other_lengths_are_not_one_image() {
+    const HEAD: &str = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes";
+    const REGION: &str = r#"{},1,0,"{""name"":""rect"",""x"":1,""y"":2,""width"":3,""height"":4}","{""c"":""fish""}""#;
+    let table = |lengths: [i32; 2]| {
+        let rows = lengths.map(|length| format!("a.jpg,{length},{REGION}"));
+        format!("{HEAD}\n{}\nz.jpg,9,{REGION}\n", rows.join("\n"))
+    };
+    let project = |lengths: [i32; 2]| {
+        let region = json!({"shape_attributes": {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}, "region_attributes": {"c": "fish"}});
+        let file = |name: &str, size: i32| json!({"filename": name, "size": size, "regions": [region], "file_attributes": {}});
+        json!({"first": file("a.jpg", lengths[0]), "second": file("a.jpg", lengths[1]), "z": file("z.jpg", 9)}).to_string()
+    };
+    for (lengths, wanted) in [([1000, 2000], 1), ([1000, 1000], 3), ([-1, 1000], 3)] {
+        for (name, text) in [("v.csv", table(lengths)), ("v.json", project(lengths))] {
+            let work = Workdir::new();
+            work.write(name, text);
+            let url = ["--images", "https://x.example/"];
+            let ran = digest(&work, &[&["via", name][..], &url].concat());
+            assert_eq!(boxes(&work).len(), wanted, "{name} {lengths:?}");
+            if wanted == 1 {
+                ran.exits(3).says(&["1000 and 2000 bytes"]);
+            }
+        }
+    }
+}

@@ -11,6 +11,9 @@ fn document(head: &str, objects: &str) -> String {
 const HEAD: &str = "<folder>f</folder><filename>a.jpg</filename><size><width>100</width><height>50</height><depth>3</depth></size>";
 const BOX: &str = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>31.0</xmax><ymax>22</ymax></bndbox>";
 
+const ROTATION: &str =
+    "<attributes><attribute><name>rotation</name><value>90.0</value></attribute></attributes>";
+
 fn object(inner: &str) -> String {
     format!(
         "<object><name>fish</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>{inner}</object>"
@@ -39,6 +42,11 @@ fn objects_are_boxes_or_rejects() {
             "a & <b> é xywh=1,2,30,20",
         ),
         (object(turned), "fish xywh=45,15,10,20"),
+        (
+            object(&format!("<occluded>0</occluded>{BOX}{ROTATION}")),
+            "fish xywh=6,-3,20,30",
+        ),
+        (object(&format!("{BOX}{ROTATION}")), "fish xywh=1,2,30,20"),
         (object(""), "object[0] bndbox bndbox is missing"),
         (
             object(&BOX.replace("31.0", "x")),

@@ -153,6 +153,55 @@ fn boxes_drawn_on_video_are_put_on_the_picture_of_their_size() {
     }
 }
 
+/// A box that names an image is in its pixels, whatever the sizes of the video and of other images are.
+#[test]
+fn a_picture_without_size_does_not_get_that_of_the_video() {
+    let mut bare = reference(2, "jpg", "");
+    bare["width_pixels"] = Value::Null;
+    bare.as_object_mut().unwrap().remove("height_pixels");
+    let sibling = reference(1, "png", "");
+    /// Image references, boxes, whether the video is known, the width of the image, boxes that are kept and rejected.
+    type Case<'a> = (&'a [Value], &'a [Value], bool, Value, [u64; 2]);
+    let (own, of_video) = (boxed(1, 2), unnamed(2));
+    let bare = [bare];
+    let both = [sibling, bare[0].clone()];
+    let cases: [Case; 6] = [
+        (&bare, &[own.clone()], true, Value::Null, [1, 0]),
+        (&bare, &[own.clone()], false, Value::Null, [1, 0]),
+        (&both, &[own.clone()], true, Value::Null, [1, 0]),
+        (&bare, &[of_video.clone()], true, json!(64), [1, 0]),
+        (
+            &bare,
+            &[own.clone(), of_video.clone()],
+            true,
+            Value::Null,
+            [1, 1],
+        ),
+        (&bare, &[own, of_video], false, Value::Null, [2, 0]),
+    ];
+    for (references, boxes, is_known, width, [kept, rejected]) in cases {
+        let rows = vec![row(1, 1, "Nanomia", references, boxes)];
+        let videos = Vec::from_iter(is_known.then(|| video(1, "e")));
+        let server = Lab {
+            videos,
+            ..lab(rows)
+        }
+        .start();
+        let work = Workdir::new();
+        let ran = digest(&work, &server, &["Nanomia"]);
+        assert_eq!(account(&work), [kept, 0, rejected], "{boxes:?} {is_known}");
+        assert_eq!(
+            observations(&work)[0]["image"]["width"],
+            width,
+            "{boxes:?} {is_known}"
+        );
+        if rejected > 0 {
+            ran.exits(3)
+                .says(&["other boxes are in pixels of its image, whose size is not known"]);
+        }
+    }
+}
+
 #[test]
 fn missing_addresses_are_looked_up_and_files_on_somebodys_disk_are_told() {
     let mut without = reference(1, "png", "");

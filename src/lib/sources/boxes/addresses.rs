@@ -15,8 +15,19 @@ pub struct ListedFile {
     pub path: String,
     /// Its path below the folder that the user named, which is added to URLs.
     pub below: String,
-    /// Its width and height in pixels; none if it is not an image that can be read.
+    /// Its width and height in pixels, as stored; none if it is not an image that can be read.
     pub size: Option<[u32; 2]>,
+    /// The same as its EXIF orientation turns it, where that is another size.
+    pub shown: Option<[u32; 2]>,
+}
+
+impl ListedFile {
+    /// The size that a document says and that of the file, if their shapes differ, however EXIF turns it.
+    fn misshapen(&self, given: [u32; 2]) -> Option<String> {
+        let differs = differ(given, self.size?)?;
+        let is_shown_so = |shown| differ(given, shown).is_none();
+        (!self.shown.is_some_and(is_shown_so)).then_some(differs)
+    }
 }
 
 /// What is known of where images are.
@@ -38,8 +49,10 @@ pub struct Addressed {
     pub url: Option<String>,
     /// Its other names.
     pub names: Vec<String>,
-    /// Width and height in pixels.
+    /// Width and height in pixels of the image that boxes were drawn on.
     pub size: Option<[u32; 2]>,
+    /// Whether the file has a size, and EXIF turns it, so that it does not say which image boxes were drawn on.
+    pub is_turned: bool,
     /// The sizes by the document and by the file, if their shapes differ.
     pub misshapen: Option<String>,
     /// The files and URLs that it was found as by its name, each with how many of the last parts of the name agree.
@@ -146,16 +159,16 @@ impl Addresses {
         if url.is_none() && names.is_empty() {
             names.push(id.clone());
         }
-        let measured = file.and_then(|file| file.size);
+        let is_turned = file.is_some_and(|file| file.shown.is_some());
+        // Some tools show the image as stored, others as EXIF turns it: only what the document says tells.
+        let measured = file.and_then(|file| file.size).filter(|_| !is_turned);
         Ok(Addressed {
             id,
             url,
             names,
             size: image.size.or(measured),
-            misshapen: image
-                .size
-                .zip(measured)
-                .and_then(|(given, there)| differ(given, there)),
+            is_turned: is_turned && image.size.is_none(),
+            misshapen: file.and_then(|file| file.misshapen(image.size?)),
             found_as,
         })
     }
@@ -238,14 +251,15 @@ fn several(what: &str, names: &[String], found: &[&str]) -> String {
 }
 
 /// The sizes as a text, if their shapes differ by more than rounding.
-fn differ(given: [u32; 2], there: [u32; 2]) -> Option<String> {
+pub fn differ(given: [u32; 2], there: [u32; 2]) -> Option<String> {
     let frame = |size: [u32; 2]| Frame::try_from(size.map(f64::from)).ok();
     let (a, b) = (frame(given)?, frame(there)?);
-    let text = format!(
-        "{} x {} and {} x {}",
-        given[0], given[1], there[0], there[1]
-    );
-    (!a.may_have_shape_of(b)).then_some(text)
+    (!a.may_have_shape_of(b)).then(|| two_sizes(given, there))
+}
+
+/// Two sizes as a text.
+pub fn two_sizes(a: [u32; 2], b: [u32; 2]) -> String {
+    format!("{} x {} and {} x {}", a[0], a[1], b[0], b[1])
 }
 
 #[cfg(test)]
@@ -319,6 +333,7 @@ mod tests {
             path: "images/b2/0001.jpg".into(),
             below: "b2/0001.jpg".into(),
             size: Some([30, 20]),
+            shown: None,
         }];
         let addresses = Addresses::of(vec![], list, files);
         let found = addresses.of_image(&named(&["b2/0001.jpg"])).unwrap();

@@ -55,11 +55,13 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     categories(&mut document, instances.categories.unwrap_or_default());
     let licenses = licenses(instances.licenses.unwrap_or_default());
     let images = instances.images.unwrap_or_default();
+    let is_annotated = instances.annotations.is_some();
     for (i, record) in images.into_iter().enumerate() {
         let place = format!("images[{i}]");
-        match image(&place, record, &licenses) {
-            Ok(image) => document.images.push(image),
-            Err((field, problem)) => document.reject(&place, field, problem),
+        if let Err((field, problem)) =
+            with_image(&mut document, &place, record, &licenses, is_annotated)
+        {
+            document.reject(&place, field, problem);
         }
     }
     let annotations = instances.annotations.unwrap_or_default();
@@ -127,12 +129,64 @@ fn members(record: &RawValue) -> Result<Map<String, Value>, Problem> {
     object(value).map_err(|problem| ("record", problem))
 }
 
-fn image(
+/// Reads an image with the annotations that stand in its record, as some programs write them. `is_annotated`: the document
+/// has a list of annotations.
+fn with_image(
+    document: &mut BoxDocument,
     place: &str,
     record: &RawValue,
     licenses: &HashMap<String, String>,
-) -> Result<GivenImage, Problem> {
+    is_annotated: bool,
+) -> Result<(), Problem> {
     let mut members = members(record)?;
+    let id = members.get("id").cloned();
+    let inside: Vec<String> = members
+        .iter()
+        .filter(|(name, value)| holds_annotations(name, value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let is_annotated = is_annotated || !inside.is_empty();
+    for name in inside {
+        let Some(Value::Array(records)) = members.shift_remove(&name) else {
+            continue;
+        };
+        for (i, record) in records.into_iter().enumerate() {
+            let place = format!("{place}.{name}[{i}]");
+            match object(record) {
+                Ok(mut record) => {
+                    let image = record.entry("image_id").or_insert(Value::Null);
+                    if image.is_null() {
+                        *image = id.clone().unwrap_or_default();
+                    }
+                    of_record(document, &place, record);
+                }
+                Err(problem) => {
+                    let image = id.as_ref().and_then(key).unwrap_or_default();
+                    document.reject_box(&place, "record", problem, &image);
+                }
+            }
+        }
+    }
+    let image = image(place, members, licenses)?;
+    document.images.push(GivenImage {
+        is_unannotated: !is_annotated && image.labels.is_empty(),
+        ..image
+    });
+    Ok(())
+}
+
+/// Whether a member of an image is a list of its annotations.
+fn holds_annotations(name: &str, value: &Value) -> bool {
+    let is_shape = |item: &Value| item.get("bbox").is_some() || item.get("segmentation").is_some();
+    let items = value.as_array();
+    items.is_some_and(|items| name == "annotations" || items.iter().any(is_shape))
+}
+
+fn image(
+    place: &str,
+    mut members: Map<String, Value>,
+    licenses: &HashMap<String, String>,
+) -> Result<GivenImage, Problem> {
     let id = members.shift_remove("id");
     let key = id.as_ref().and_then(key);
     let key = key.ok_or(("id", "id of the image is missing".to_owned()))?;
@@ -177,11 +231,13 @@ fn image(
         url: urls.into_iter().flatten().find(|url| is_picture(url)),
         names,
         size: loose_json::size(width.as_ref(), height.as_ref()),
+        bytes: None,
         group,
         rights: license.and_then(|id| licenses.get(&id).cloned()),
         metadata,
         labels: labels.as_ref().map(texts).unwrap_or_default(),
         is_unread: false,
+        is_unannotated: false,
     })
 }
 
@@ -213,10 +269,13 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn annotation(document: &mut BoxDocument, place: &str, record: &RawValue) {
-    let members = match members(record) {
-        Ok(members) => members,
-        Err((field, problem)) => return document.reject_box(place, field, problem, ""),
-    };
+    match members(record) {
+        Ok(members) => of_record(document, place, members),
+        Err((field, problem)) => document.reject_box(place, field, problem, ""),
+    }
+}
+
+fn of_record(document: &mut BoxDocument, place: &str, members: Map<String, Value>) {
     // Panoptic annotations hold the segments of an image.
     if let Some(Value::Array(segments)) = members.get("segments_info") {
         for (i, segment) in segments.iter().enumerate() {
@@ -293,7 +352,12 @@ fn given_box(
             number.map_or(confidence, Value::Number),
         );
     }
-    let (shape, lost) = shape(bbox, segmentation)?;
+    let (mut shape, lost) = shape(bbox, segmentation)?;
+    if lost.is_none() {
+        let has_occluded = attributes.contains_key("occluded");
+        let rotated = shape.with_rotation(&mut attributes, has_occluded);
+        shape = rotated.map_err(|problem| ("bbox", problem))?;
+    }
     let given = GivenBox {
         place: place.to_owned(),
         id: uuid,

@@ -25,18 +25,21 @@ pub fn link(
     addresses: &Addresses,
     classes: &ClassLists,
 ) -> Found {
+    let known = KnownImages::of(&documents, lists);
+    let lists = if known.has_results { lists } else { &[] };
     let mut linker = Linker {
         kind,
         addresses,
         classes,
-        known: KnownImages::of(&documents, lists),
-        rivals: Rivals::of(&documents, addresses),
+        known,
+        rivals: Rivals::of(&documents, lists, addresses),
         habits: RowHabits::of(documents.iter().flat_map(|d| {
             let has_keypoints = classes.of_document(d).keypoints().is_some();
             d.rows.iter().filter(move |_| !has_keypoints)
         })),
         found: Found::default(),
         unsized_images: 0,
+        turned: Vec::new(),
         misshapen: Vec::new(),
         shares: Vec::new(),
     };
@@ -52,6 +55,8 @@ struct KnownImages {
     images: Vec<GivenImage>,
     by_key: HashMap<String, BTreeSet<usize>>,
     by_name: FileIndex<usize>,
+    /// Whether some document has boxes without images.
+    has_results: bool,
 }
 
 impl KnownImages {
@@ -62,6 +67,7 @@ impl KnownImages {
         if !documents.iter().any(is_of_results) {
             return known;
         }
+        known.has_results = true;
         let documents = documents.iter().chain(lists);
         for image in documents.flat_map(|document| &document.images) {
             let number = known.images.len();
@@ -100,8 +106,12 @@ impl KnownImages {
     fn find(&self, key: &str, rivals: &HashMap<usize, BestTwo>) -> Result<GivenImage, String> {
         let same = |numbers: Vec<usize>| {
             let first = numbers.first().map(|n| &self.images[*n])?;
-            let is_same =
-                |n: &usize| self.images[*n].names == first.names && self.images[*n].id == first.id;
+            let is_same = |n: &usize| {
+                let other = &self.images[*n];
+                let sizes = other.size.zip(first.size);
+                let is_sized_so = sizes.is_none_or(|(a, b)| a == b);
+                other.names == first.names && other.id == first.id && is_sized_so
+            };
             numbers.iter().all(is_same).then(|| first.clone())
         };
         let several = |n: usize| format!("image_id is that of several images: {key}, of {n} files");
@@ -142,6 +152,8 @@ struct Linker<'a> {
     found: Found,
     /// Number of images whose boxes are relative to a size that is not known.
     unsized_images: u64,
+    /// Images whose size is not known since EXIF turns their files.
+    turned: Vec<String>,
     /// Images whose file has another aspect ratio than the document says.
     misshapen: Vec<String>,
     /// Documents whose numbers are taken for parts of width and height.
@@ -160,6 +172,8 @@ struct Images {
     lost: Vec<u64>,
     /// Images of which something else is said that cannot be used.
     unread: BTreeSet<usize>,
+    /// Images whose files EXIF turns.
+    turned: BTreeSet<usize>,
 }
 
 /// What a key of boxes stands for.
@@ -201,6 +215,9 @@ impl Linker<'_> {
         let mut images = Images::default();
         let own = std::mem::take(&mut document.images);
         let has_images = !own.is_empty();
+        let (unannotated, own): (Vec<_>, Vec<_>) =
+            own.into_iter().partition(|image| image.is_unannotated);
+        self.unannotated(&document.name, unannotated);
         for image in own {
             self.image(&document.name, image, &mut images);
         }
@@ -248,6 +265,22 @@ impl Linker<'_> {
         }
     }
 
+    /// Leaves out images that nobody annotated. Where the run has results, they are the list of images that results name.
+    fn unannotated(&mut self, document: &str, images: Vec<GivenImage>) {
+        let count = images.len() as u64;
+        if count > 0 && self.known.has_results {
+            return self.found.notes.push(format!(
+                "{document}: {} annotations, which only describe the images of results",
+                counted(count, "image does not have", "images do not have")
+            ));
+        }
+        self.found.rejects.extend(images.into_iter().map(|image| {
+            let problem = "image is not annotated: neither its record nor the document has `annotations`; an empty list would say \
+                           that nothing is on it";
+            Reject::new(document, image.place, "annotations", problem)
+        }));
+    }
+
     /// The boxes of rows, whose numbers mean what the list of classes says.
     fn read_rows(&mut self, document: &mut BoxDocument, classes: &DocumentClasses) {
         let keypoints = classes.keypoints();
@@ -290,6 +323,7 @@ impl Linker<'_> {
         }
         let (key, place) = (image.key.clone(), image.place.clone());
         let is_unread = image.is_unread;
+        let is_turned = addressed.is_turned;
         let observation = observation(self.kind, document, image, addressed);
         let next = images.observations.len();
         let number = *images.by_id.entry(observation.id.clone()).or_insert(next);
@@ -306,6 +340,7 @@ impl Linker<'_> {
             Some(_) => {}
         }
         if number == next {
+            images.turned.extend(is_turned.then_some(number));
             images.observations.push(observation);
             images.places.push(place);
             images.lost.push(0);
@@ -397,6 +432,7 @@ impl Linker<'_> {
             places,
             lost,
             unread,
+            turned,
             ..
         } = images;
         let all = observations.into_iter().zip(places).zip(lost);
@@ -414,7 +450,11 @@ impl Linker<'_> {
                 self.found.observations.push(mark(observation));
                 continue;
             }
-            self.unsized_images += u64::from(drawing::is_relative(&observation));
+            match turned.contains(&number) {
+                true if observation.annotations.is_empty() => {}
+                true => self.turned.push(observation.id.clone()),
+                false => self.unsized_images += u64::from(drawing::is_relative(&observation)),
+            }
             self.found.observations.push(observation);
         }
     }
@@ -433,6 +473,13 @@ impl Linker<'_> {
                     "size of an image is",
                     "sizes of images are"
                 )
+            ));
+        }
+        if let Some(first) = self.turned.first() {
+            found.notes.push(format!(
+                "{} by EXIF to another size, and nothing shows on which of the two boxes were drawn: \
+                 `recto-reformat --exif-boxes stored|turned` decides, first: {first}",
+                counted(self.turned.len() as u64, "file is turned", "files are turned")
             ));
         }
         if let Some(first) = self.shares.first() {

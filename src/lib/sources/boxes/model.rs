@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::contracts::{BBox, Frame, Metadata, keypoints};
 use crate::selectors::MAX_COORDINATE;
 use crate::summary::Reject;
+use crate::values;
 
 /// What one document holds. Records that cannot be used are in `rejects`, each with its place in the document.
 #[derive(Clone, Debug, Default)]
@@ -141,6 +142,8 @@ pub struct GivenImage {
     pub names: Vec<String>,
     /// Width and height in pixels.
     pub size: Option<[u32; 2]>,
+    /// Length of the file.
+    pub bytes: Option<u64>,
     /// Images of one group never go to different splits.
     pub group: Option<String>,
     /// Licence or rights statement.
@@ -151,6 +154,8 @@ pub struct GivenImage {
     pub labels: Vec<String>,
     /// Whether something is said of it that cannot be used and is no box: without boxes it does not say that nothing is there.
     pub is_unread: bool,
+    /// Whether nobody annotated it: the document describes images and does not say what is on this one.
+    pub is_unannotated: bool,
 }
 
 /// A box as a document describes it.
@@ -234,6 +239,41 @@ impl GivenShape {
         Ok(GivenShape { outlines, ..whole })
     }
 
+    /// The shape as CVAT rotated it: it writes the rectangle before that, and the angle among the attributes, where it is taken
+    /// from. What has outlines has been rotated.
+    ///
+    /// # Errors
+    /// It lies beyond all images then.
+    pub fn with_rotation(
+        self,
+        attributes: &mut BTreeMap<String, Value>,
+        has_occluded: bool,
+    ) -> Result<Self, String> {
+        let is_box = self.outlines.is_empty();
+        let degrees = is_box.then(|| take_rotation(attributes, has_occluded));
+        match degrees.flatten() {
+            Some(degrees) => self.turned(degrees),
+            None => Ok(self),
+        }
+    }
+
+    /// The box rotated clockwise by degrees about its centre.
+    fn turned(self, degrees: f64) -> Result<Self, String> {
+        // Finer than any pixel: without it a quarter turn leaves the noise of sine and cosine.
+        const FINEST: f64 = 1e9;
+        let BBox {
+            x,
+            y,
+            width,
+            height,
+        } = self.bbox;
+        let centre = [x + width / 2.0, y + height / 2.0];
+        let outline = rotated(corners([x, y, width, height]), centre, degrees);
+        let rounded = |v: f64| (v * FINEST).round() / FINEST + 0.0;
+        let outline = outline.into_iter().map(|point| point.map(rounded));
+        GivenShape::of_outlines(vec![outline.collect()], self.unit)
+    }
+
     /// The shape on an image of this size, and why its outlines are left out. Models make masks of reduced copies.
     ///
     /// # Errors
@@ -295,6 +335,16 @@ pub fn rotated(corners: [[f64; 2]; 4], [cx, cy]: [f64; 2], degrees: f64) -> Vec<
         [cx + x * cos - y * sin, cy + x * sin + y * cos]
     };
     corners.map(turn).to_vec()
+}
+
+/// Takes the angle of a rectangle that CVAT rotated out of its attributes, in degrees clockwise. Where nothing else of CVAT
+/// is there (`has_occluded`), an attribute of this name may mean anything and stays.
+fn take_rotation(attributes: &mut BTreeMap<String, Value>, has_occluded: bool) -> Option<f64> {
+    const ROTATION: &str = "rotation";
+    let degrees = attributes.get(ROTATION).and_then(values::number);
+    let degrees = degrees.filter(|degrees| has_occluded && degrees.rem_euclid(360.0) != 0.0)?;
+    attributes.remove(ROTATION);
+    Some(degrees)
 }
 
 /// The corners of a box `[x, y, width, height]`, clockwise from the upper left.

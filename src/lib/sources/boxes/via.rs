@@ -40,6 +40,8 @@ pub fn read(name: &str, bytes: &[u8], class: Option<&str>) -> Result<BoxDocument
 struct ViaFile {
     place: String,
     file: String,
+    /// Length of the file: with its name it is the key of VIA, since browsers tell no folders.
+    bytes: Option<u64>,
     attributes: Map<String, Value>,
     regions: Vec<Region>,
 }
@@ -112,9 +114,16 @@ fn entry(place: &str, value: Value) -> Result<ViaFile, String> {
     Ok(ViaFile {
         place: place.to_owned(),
         file,
+        bytes: members.get("size").and_then(length),
         attributes: object(members.shift_remove("file_attributes").unwrap_or_default()),
         regions: regions.into_iter().map(region).collect(),
     })
+}
+
+/// The length of a file; none where it is not known, as of images by URL, which have -1.
+fn length(value: &Value) -> Option<u64> {
+    let number = values::number(value).filter(|number| *number >= 1.0);
+    number.map(|number| number as u64)
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -143,6 +152,7 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, Stri
             columns.join(", ")
         )
     })?;
+    let length_at = at("file_size");
     let places = [
         "file_attributes",
         "region_shape_attributes",
@@ -150,7 +160,7 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, Stri
     ]
     .map(at);
     let mut entries: Vec<ViaFile> = Vec::new();
-    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut numbers: BTreeMap<(String, Option<u64>), usize> = BTreeMap::new();
     for (row, record) in (1..).zip(reader.records()) {
         let place = format!("row {row}");
         let cells = match record {
@@ -167,7 +177,9 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, Stri
         };
         let [of_file, shape, attributes] = places.map(|at| at.and_then(|at| cell(cells.get(at)?)));
         let next = entries.len();
-        let number = *numbers.entry(name.to_owned()).or_insert(next);
+        let bytes = length_at.and_then(|at| length(&Value::from(cells.get(at)?)));
+        let key = (name.to_owned(), bytes);
+        let number = *numbers.entry(key).or_insert(next);
         if number == next {
             if let Some(Err(problem)) = &of_file {
                 document.reject(&place, "file_attributes", problem);
@@ -175,6 +187,7 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, Stri
             entries.push(ViaFile {
                 place: place.clone(),
                 file: name.to_owned(),
+                bytes,
                 attributes: members(of_file),
                 regions: Vec::new(),
             });
@@ -291,6 +304,7 @@ fn image(key: &str, entry: &ViaFile) -> GivenImage {
         url: Some(entry.file.clone()).filter(|file| crate::sources::source::is_url(file)),
         names: vec![entry.file.clone()],
         size,
+        bytes: entry.bytes,
         group: own("group"),
         rights: own("rights"),
         metadata,
@@ -301,6 +315,7 @@ fn image(key: &str, entry: &ViaFile) -> GivenImage {
             .map(texts)
             .unwrap_or_default(),
         is_unread: false,
+        is_unannotated: false,
     }
 }
 

@@ -156,16 +156,14 @@ fn given_box(
         }
         (None, None, None) => return Err(("bndbox", "bndbox is missing".into())),
     };
-    for field in ["bndbox", "robndbox", "polygon"] {
-        let given = object.children.iter().filter(|child| child.name == field);
-        if given.count() > 1 {
-            let problem = format!("several {field} of one object, the first is used");
-            lost = lost.or(Some((field, problem)));
-        }
-    }
-    if object.child("part").is_some() {
-        lost = lost.or(Some(("part", "parts of objects are not read".into())));
-    }
+    let mut attributes = attributes(object);
+    let shape = match lost {
+        Some(_) => shape,
+        None => shape
+            .with_rotation(&mut attributes, object.child("occluded").is_some())
+            .map_err(|problem| ("bndbox", problem))?,
+    };
+    let lost = lost.or_else(|| surplus(object));
     let given = GivenBox {
         place: place.to_owned(),
         id: object
@@ -175,9 +173,29 @@ fn given_box(
         image: String::new(),
         class: GivenClass::Name(name.to_owned()),
         shape: Some(shape),
-        attributes: attributes(object),
+        attributes,
     };
     Ok((given, lost))
+}
+
+/// What an object has besides its first shape.
+fn surplus(object: &Element) -> Option<Problem> {
+    let is_repeated = |field: &&str| {
+        let given = object.children.iter();
+        given.filter(|child| child.name == **field).count() > 1
+    };
+    let repeated = ["bndbox", "robndbox", "polygon"]
+        .into_iter()
+        .find(is_repeated);
+    match repeated {
+        Some(field) => {
+            let problem = format!("several {field} of one object, the first is used");
+            Some((field, problem))
+        }
+        None => object
+            .child("part")
+            .map(|_| ("part", "parts of objects are not read".into())),
+    }
 }
 
 fn attributes(object: &Element) -> BTreeMap<String, Value> {

@@ -198,8 +198,16 @@ impl Moment {
         if options.prefer == Prefer::One {
             choice.merge(&mut chosen);
         }
-        let sizes: Vec<Option<[u32; 2]>> =
-            (0..self.pictures.len()).map(|at| choice.size(at)).collect();
+        let own = choice.in_own_pixels(&chosen);
+        let (unclear, chosen): (Vec<_>, Vec<_>) = chosen
+            .into_iter()
+            .partition(|(at, placed)| own.contains(at) && choice.is_of_video(*at, placed));
+        rejects.extend(unclear.into_iter().map(|(_, placed)| {
+            const PROBLEM: &str = "box names no image reference, and other boxes are in pixels of its image, whose size is not known";
+            reject(&placed, PROBLEM.into())
+        }));
+        let size = |at: usize| choice.size(at).filter(|_| !own.contains(&at));
+        let sizes: Vec<Option<[u32; 2]>> = (0..self.pictures.len()).map(size).collect();
         for (at, placed) in chosen {
             self.pictures[at].annotations.push(placed.annotation);
         }
@@ -337,6 +345,21 @@ impl Choice<'_> {
         }
     }
 
+    /// Images of unknown size that boxes name: these are in pixels of the image itself, which need not have the size of the
+    /// video or of other images.
+    fn in_own_pixels(&self, chosen: &[(usize, Placed)]) -> BTreeSet<usize> {
+        let named = chosen
+            .iter()
+            .filter(|(_, placed)| observations::reference(&placed.annotation).is_some());
+        let at = named.map(|(at, _)| *at);
+        at.filter(|at| self.declared(*at).is_none()).collect()
+    }
+
+    /// Whether a box is in units of the video, or of other images, and not known to be in pixels of its own image.
+    fn is_of_video(&self, at: usize, placed: &Placed) -> bool {
+        observations::reference(&placed.annotation).is_none() && self.size(at).is_some()
+    }
+
     fn all(&self) -> std::ops::Range<usize> {
         0..self.pictures.len()
     }
@@ -393,7 +416,8 @@ impl Choice<'_> {
         Some([image.width?, image.height?])
     }
 
-    /// The size of an image in pixels: declared, else that of the other images if they agree, else that of the video.
+    /// The size that boxes of the video have on an image: its declared one, else that of the other images if they agree, else
+    /// that of the video.
     fn size(&self, at: usize) -> Option<[u32; 2]> {
         let sizes: BTreeSet<[u32; 2]> = self.all().filter_map(|at| self.declared(at)).collect();
         let agreed = (sizes.len() == 1).then(|| sizes.first().copied()).flatten();
