@@ -542,6 +542,36 @@ mod parquet_files {
         }
     }
 
+    #[test]
+    fn numbers_without_sign_are_read_as_they_are() {
+        for kind in ["UINT_64", "INTEGER(64, false)"] {
+            let schema = format!("message m {{ required int64 id ({kind}); }}");
+            let schema = Arc::new(parse_message_type(&schema).unwrap());
+            let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+            let mut group = writer.next_row_group().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            let typed = column.typed::<Int64Type>();
+            typed
+                .write_batch(&[-9223372036854775803, 7], None, None)
+                .unwrap();
+            column.close().unwrap();
+            group.close().unwrap();
+            let work = Workdir::new();
+            work.write("t.parquet", writer.into_inner().unwrap());
+            digest(
+                &work,
+                "t.parquet",
+                &["--url-template", "https://a/{id}.jpg"],
+            )
+            .exits(0);
+            assert_eq!(
+                texts(&work, "/id"),
+                ["https://a/9223372036854775813.jpg", "https://a/7.jpg"],
+                "{kind}"
+            );
+        }
+    }
+
     /// Written by Arrow 26 for Python, which knows this program as little as it is known here.
     const BY_ARROW: &[u8] = include_bytes!("pictures.parquet");
 

@@ -116,6 +116,8 @@ struct Column {
 #[derive(Clone, Copy)]
 enum ValueKind {
     Plain,
+    /// A whole number without sign.
+    Unsigned,
     /// Days since 1970.
     Date,
     Millis,
@@ -152,6 +154,14 @@ impl ValueKind {
             (Some(LogicalType::Decimal(_)), _) | (None, ConvertedType::DECIMAL) => {
                 ValueKind::Decimal(column.type_scale().clamp(0, 38) as u32)
             }
+            (Some(LogicalType::Integer(int)), _) if !int.is_signed => ValueKind::Unsigned,
+            (
+                None,
+                ConvertedType::UINT_8
+                | ConvertedType::UINT_16
+                | ConvertedType::UINT_32
+                | ConvertedType::UINT_64,
+            ) => ValueKind::Unsigned,
             _ => ValueKind::Plain,
         }
     }
@@ -233,10 +243,16 @@ fn read_column(
             read_values(reader, column, rows, |value| Some(value.to_string()))
         }
         ColumnReader::Int32ColumnReader(reader) => read_values(reader, column, rows, |value| {
-            Some(integer((*value).into(), kind))
+            Some(match kind {
+                ValueKind::Unsigned => value.cast_unsigned().to_string(),
+                _ => integer((*value).into(), kind),
+            })
         }),
         ColumnReader::Int64ColumnReader(reader) => read_values(reader, column, rows, |value| {
-            Some(integer((*value).into(), kind))
+            Some(match kind {
+                ValueKind::Unsigned => value.cast_unsigned().to_string(),
+                _ => integer((*value).into(), kind),
+            })
         }),
         ColumnReader::Int96ColumnReader(reader) => read_values(reader, column, rows, |value| {
             Some(integer(value.to_millis().into(), ValueKind::Millis))
@@ -312,7 +328,7 @@ fn integer(number: i128, kind: ValueKind) -> String {
         ValueKind::Millis => Timestamp::from_millisecond(short),
         ValueKind::Micros => Timestamp::from_microsecond(short),
         ValueKind::Nanos => Timestamp::from_nanosecond(number),
-        ValueKind::Plain | ValueKind::Uuid => return number.to_string(),
+        ValueKind::Plain | ValueKind::Unsigned | ValueKind::Uuid => return number.to_string(),
     };
     // As conditions compare times, and as other sources write them.
     time.map_or_else(|_| number.to_string(), |time| time.to_string())
