@@ -331,3 +331,43 @@ fn numbers_of_tracks_are_told_from_coordinates() {
         assert_eq!(listed, lost, "{rows:?}");
     }
 }
+
+/// Every row of a run ends with `confidence 1` where there is one object; keypoints without `kpt_shape` are no outline.
+#[test]
+fn rows_of_one_object_and_of_keypoints_are_no_outlines() {
+    let posed = "line 1 line line is a box with keypoints, but kpt_shape is not known: data.yaml with kpt_shape is needed beside the labels, or as --classes FILE";
+    let cases: [(&str, &[&str], &[&str]); 4] = [
+        (
+            "0 0 0 .5 0 .5 .5 0 .5 .93 1\n0 0 0 .5 0 .5 .5 0 .5 .91 1",
+            &["fish xywh=0,0,100,50", "fish xywh=0,0,100,50"],
+            &[],
+        ),
+        (
+            "0 .5 .5 .5 .5 .4 .4 2 .6 .6 1\n0 .5 .5 .5 .5",
+            &["fish xywh=50,25,100,50"],
+            &[posed],
+        ),
+        (
+            "0 .5 .5 .5 .5 .4 .4 0 .6 .6 1 .4 .4 1 .4 .4 0 .4 .4 1 .8\n0 .5 .5 .5 .5",
+            &["fish xywh=50,25,100,50"],
+            &[posed],
+        ),
+        // Lines that end with CR alone.
+        (
+            "0 .5 .5 .5 .5\r0 .25 .5 .5 1\r",
+            &["fish xywh=50,25,100,50", "fish xywh=0,0,100,100"],
+            &[],
+        ),
+    ];
+    for (rows, kept, lost) in cases {
+        let work = Workdir::new();
+        work.write("set/classes.txt", "fish\n")
+            .write("set/labels/a.txt", rows);
+        picture(&work, "set/images/a.png", 200, 100);
+        digest(&work, &["yolo", "set"]).exits(if lost.is_empty() { 0 } else { 3 });
+        assert_eq!(boxes(&work), kept, "{rows:?}");
+        if !lost.is_empty() {
+            assert_eq!(rejects(&work), lost, "{rows:?}");
+        }
+    }
+}

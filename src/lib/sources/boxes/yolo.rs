@@ -31,6 +31,8 @@ const MOST: f64 = 2.0;
 /// It is not text, not YAML, or not a table of files.
 pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "document is not UTF-8".to_owned())?;
+    // Old programs end lines with CR alone.
+    let text = &*text.replace("\r\n", "\n").replace('\r', "\n");
     let file = file_name(name);
     let mut document = BoxDocument::of(name);
     if is_yaml(&file) {
@@ -249,10 +251,19 @@ pub struct RowHabits {
 impl RowHabits {
     /// The habits of all rows of a run. Rows with keypoints say nothing: theirs end with a visibility.
     pub fn of<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
-        rows.fold(RowHabits::default(), |habits, row| RowHabits {
-            has_tracks: habits.has_tracks || (row.numbers.len() > 4 && ends_with_track(row, 2.0)),
-            has_outlines: habits.has_outlines || row.numbers.len() > 6,
-        })
+        let (mut all, mut firsts) = (0_usize, 0_usize);
+        let mut habits = RowHabits::default();
+        for row in rows {
+            let count = row.numbers.len();
+            habits.has_tracks |= count > 4 && ends_with_track(row, 2.0);
+            habits.has_outlines |= count > 6;
+            let is_first = count >= 8 && count % 2 == 0 && row.numbers.last() == Some(&1.0);
+            all += 1;
+            firsts += usize::from(is_first);
+        }
+        // One object alone has the number 1 in all rows; outlines do not all end at the lower edge.
+        habits.has_tracks |= all > 1 && firsts == all;
+        habits
     }
 
     /// How many numbers of a row without keypoints tell its place: a box or an outline. Trackers count from 1, which may
@@ -288,6 +299,9 @@ pub fn given_box(
     let mut put = |name: &str, value: Value| drop(attributes.insert(name.to_owned(), value));
     let (place, points) = match keypoints {
         Some([count, of_each]) => posed(row, count * of_each)?,
+        None if has_visibilities(&row.numbers) => {
+            return Err("line is a box with keypoints, but kpt_shape is not known: data.yaml with kpt_shape is needed beside the labels, or as --classes FILE".into());
+        }
         None => (habits.place(row), 0),
     };
     let (numbers, rest) = row.numbers.split_at(place);
@@ -317,6 +331,23 @@ pub fn given_box(
         class: GivenClass::Number(row.class.clone()),
         shape: Some(shape),
         attributes,
+    })
+}
+
+/// Whether numbers are a box and keypoints with visibilities, perhaps with confidence and track: each third after the box is
+/// 0, 1 or 2. No coordinate is 2, and so many coordinates do not lie at the edges.
+fn has_visibilities(numbers: &[f64]) -> bool {
+    const SURE: usize = 5;
+    (0..=2).any(|tail| {
+        let points = numbers.len().saturating_sub(4 + tail);
+        if points < 6 || points % 3 != 0 {
+            return false;
+        }
+        let seen: Vec<f64> = numbers[6..4 + points].iter().step_by(3).copied().collect();
+        let are_visibilities = seen.iter().all(|v| [0.0, 1.0, 2.0].contains(v));
+        let is_beyond = seen[..seen.len() - 1].contains(&2.0);
+        let is_within = numbers.iter().any(|v| v.fract() != 0.0);
+        are_visibilities && (is_beyond || (seen.len() >= SURE && is_within))
     })
 }
 
