@@ -245,6 +245,12 @@ fn datasets_gets_names_of_splits_that_it_takes_and_no_label_without_a_name() {
             .map(|row| row["splits/name"].as_str().unwrap())
             .collect();
         found.sort_unstable();
+        // As their files are called.
+        if format == "webdataset" {
+            wanted.retain(|name| name != "validation_2");
+            wanted.push("val".into());
+            wanted.sort();
+        }
         assert_eq!(found, wanted, "{format}");
     }
     let work = set(&Vec::new);

@@ -70,6 +70,10 @@ impl Format for WebDataset {
         }))
     }
 
+    fn split_names(&self, dataset: &Dataset) -> Vec<String> {
+        split_names::own_names(dataset)
+    }
+
     fn front_matter(&self, dataset: &Dataset) -> Option<String> {
         let mut columns: Vec<(&str, Feature)> = Vec::new();
         if dataset.placed {
