@@ -257,7 +257,8 @@ fn tables_are_read_as_programs_write_them() {
     let of_r = of_r + &format!("\"2\"\t\"{two}\"\t\"y\"\n");
     let by_url: &[&str] = &["--url-column", "url"];
     // (the file, options, a cell of the first row: its column, its text)
-    let cases: [(Vec<u8>, &[&str], Option<[&str; 2]>); 7] = [
+    type Shown<'a> = Option<[&'a str; 2]>;
+    let cases: [(Vec<u8>, &[&str], Shown); 7] = [
         (
             break_first.clone().into(),
             by_url,

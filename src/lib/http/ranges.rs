@@ -144,7 +144,8 @@ mod tests {
             whole: Some(100),
         };
         let tag = ("etag", "\"1\"");
-        let cases: [(u16, &[(&str, &str)], Range); 9] = [
+        type Pairs<'a> = [(&'a str, &'a str)];
+        let cases: [(u16, &Pairs, Range); 9] = [
             (206, &[tag, ("content-range", "bytes 40-99/100")], rest),
             (206, &[tag, ("content-range", "bytes 40-99/*")], rest),
             (

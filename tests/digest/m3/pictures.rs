@@ -1,5 +1,7 @@
 //! Which picture of its moment a box is put on, where pictures come from, what they are grouped by.
 
+use std::slice::from_ref;
+
 use serde_json::{Value, json};
 
 use super::{account, digest, lab, labels, observations, plain, video};
@@ -166,10 +168,10 @@ fn a_picture_without_size_does_not_get_that_of_the_video() {
     let bare = [bare];
     let both = [sibling, bare[0].clone()];
     let cases: [Case; 6] = [
-        (&bare, &[own.clone()], true, Value::Null, [1, 0]),
-        (&bare, &[own.clone()], false, Value::Null, [1, 0]),
-        (&both, &[own.clone()], true, Value::Null, [1, 0]),
-        (&bare, &[of_video.clone()], true, json!(64), [1, 0]),
+        (&bare, from_ref(&own), true, Value::Null, [1, 0]),
+        (&bare, from_ref(&own), false, Value::Null, [1, 0]),
+        (&both, from_ref(&own), true, Value::Null, [1, 0]),
+        (&bare, from_ref(&of_video), true, json!(64), [1, 0]),
         (
             &bare,
             &[own.clone(), of_video.clone()],
@@ -177,7 +179,13 @@ fn a_picture_without_size_does_not_get_that_of_the_video() {
             Value::Null,
             [1, 1],
         ),
-        (&bare, &[own, of_video], false, Value::Null, [2, 0]),
+        (
+            &bare,
+            &[own.clone(), of_video.clone()],
+            false,
+            Value::Null,
+            [2, 0],
+        ),
     ];
     for (references, boxes, is_known, width, [kept, rejected]) in cases {
         let rows = vec![row(1, 1, "Nanomia", references, boxes)];

@@ -340,7 +340,7 @@ fn has_visibilities(numbers: &[f64]) -> bool {
     const SURE: usize = 5;
     (0..=2).any(|tail| {
         let points = numbers.len().saturating_sub(4 + tail);
-        if points < 6 || points % 3 != 0 {
+        if points < 6 || !points.is_multiple_of(3) {
             return false;
         }
         let seen: Vec<f64> = numbers[6..4 + points].iter().step_by(3).copied().collect();

@@ -83,7 +83,7 @@ fn from_base64(written: &[u8]) -> Option<Vec<u8>> {
     while letters.last() == Some(&b'=') {
         letters.pop();
     }
-    while letters.len() % 4 != 0 {
+    while !letters.len().is_multiple_of(4) {
         letters.push(b'=');
     }
     STANDARD.decode(letters).ok()
