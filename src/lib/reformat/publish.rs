@@ -22,7 +22,7 @@ use super::write::{Images, Share};
 use crate::annotation_files::AnnotationFiles;
 use crate::error::Error;
 use crate::formats::{
-    Dataset, DatasetImage, Format, FormatOptions, Sink, Told, Writer, pretty_ascii_json,
+    Dataset, DatasetImage, Format, FormatInfo, FormatOptions, Sink, Told, Writer, pretty_ascii_json,
 };
 use crate::summary::{Summary, counted};
 use crate::texts::Texts;
@@ -404,31 +404,31 @@ impl Set<'_> {
 
     /// Says which formats leave out lines and points.
     fn note_points(&self, dataset: &Dataset) -> Option<String> {
-        let formats = self.formats.iter().map(|format| format.info());
-        let silent = formats.filter(|info| info.is_detection && !info.holds_points);
-        let silent: Vec<&str> = silent.map(|info| info.name).collect();
+        let silent = self.silent(|info| info.holds_points)?;
         let pointed = counted(dataset.pointed(), "box has", "boxes have");
-        (dataset.pointed() > 0 && !silent.is_empty()).then(|| {
+        (dataset.pointed() > 0).then(|| {
             format!(
-                "{}: {pointed} a line or points, which are left out; -f coco writes them as attributes, and as keypoints \
-                 with --keypoints N",
-                silent.join(", ")
+                "{silent}: {pointed} a line or points, which are left out; -f coco writes them as attributes, and as keypoints \
+                 with --keypoints N"
             )
         })
     }
 
     /// Says which formats leave out attributes of boxes.
     fn note_attributes(&self, dataset: &Dataset) -> Option<String> {
-        let formats = self.formats.iter().map(|format| format.info());
-        let silent = formats.filter(|info| info.is_detection && !info.holds_attributes);
-        let silent: Vec<&str> = silent.map(|info| info.name).collect();
+        let silent = self.silent(|info| info.holds_attributes)?;
         let boxes = counted(dataset.attributed(), "box has", "boxes have");
-        (dataset.attributed() > 0 && !silent.is_empty()).then(|| {
-            format!(
-                "{}: {boxes} further attributes, which are left out; -f coco and -f csv write them",
-                silent.join(", ")
-            )
+        (dataset.attributed() > 0).then(|| {
+            format!("{silent}: {boxes} further attributes, which are left out; -f coco and -f csv write them")
         })
+    }
+
+    /// The formats for detectors that do not hold something, if there are any.
+    fn silent(&self, holds: impl Fn(&FormatInfo) -> bool) -> Option<String> {
+        let formats = self.formats.iter().map(|format| format.info());
+        let silent = formats.filter(|info| info.is_detection && !holds(info));
+        let silent: Vec<&str> = silent.map(|info| info.name).collect();
+        (!silent.is_empty()).then(|| silent.join(", "))
     }
 
     /// Says that a format that needs images for validation has none; gives what helps.
