@@ -65,6 +65,7 @@ def row(image):
         "rights": source.get("rights"), "attribution": source.get("attribution"), "metadata": image.get("metadata", {}),
         "service_version": service.get("version"), "width": at.get("width"), "height": at.get("height"),
         "frame_width": frame[0], "frame_height": frame[1], "in_pixels": image.get("in_pixels", False),
+        "rejected": image.get("rejected", False),
         "labels": image.get("labels", []), "boxes": [box(one) for one in image.get("localizations", [])],
     }
 

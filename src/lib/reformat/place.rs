@@ -200,7 +200,7 @@ fn one(
     let holes: Vec<Polygon> = holes.map(|ring| mapping.polygon(ring)).collect();
     let seen = seen(&mapped, [&parts, &holes], size).ok_or_else(outside)?;
     Ok(PlacedShape {
-        bbox: seen.bbox,
+        bbox: seen.inside,
         is_clipped: seen.is_cut,
         is_flat: seen.outline.is_none() && localization.polygon.is_some(),
         outline: seen.outline,
@@ -211,6 +211,8 @@ fn one(
 pub struct Seen {
     /// The box: where it is cut off and was the one around its outline, the one around what is left of that.
     pub bbox: BBox,
+    /// The box, cut off on its own.
+    pub inside: BBox,
     /// What is left of its outline, if that encloses anything.
     pub outline: Option<Outline>,
     /// Whether a part of the box is not to be seen.
@@ -232,6 +234,7 @@ pub fn seen(bbox: &BBox, [parts, holes]: [&[Polygon]; 2], size: Frame) -> Option
     };
     Some(Seen {
         bbox,
+        inside,
         outline,
         is_cut,
     })

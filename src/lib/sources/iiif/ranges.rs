@@ -1,15 +1,13 @@
-//! Ranges: the annotations in them, canvases that stand nowhere else, and the parts of canvases that they mark, as newspapers
-//! mark articles.
+//! Ranges: the annotations in them, canvases that stand nowhere else, and the parts of canvases that they mark, which
+//! are told.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::hanging::{Hanging, PageStatements};
+use super::hanging::Hanging;
 use super::range_members::{NAMED, is_only_named, target};
 use super::reader::Reader;
 use super::targets::{self, TargetPart};
-use super::values::{
-    absolute, has, id, kind, label, members, members_of, size, spelled, split_fragment,
-};
+use super::values::{absolute, has, id, kind, members, members_of, size, spelled, split_fragment};
 use crate::contracts::{BBox, Frame};
 use crate::image_names::far;
 use crate::selectors::{self, Selection};
@@ -29,13 +27,13 @@ impl<'a> Reader<'a> {
     /// The annotations of a range, of the ranges in it and of the canvases that it names, and the parts of these.
     fn range(&mut self, range: &'a Value, on: Hanging) {
         self.annotations_on(range, on);
-        for (at, inner) in members_of(range, &NAMED).into_iter().enumerate() {
+        for inner in members_of(range, &NAMED) {
             if kind(inner) == "range" {
                 self.range(inner, on);
                 continue;
             }
             self.named_canvas(inner, on);
-            self.marked(inner, range, on, at + 1);
+            self.marked(inner);
         }
     }
 
@@ -55,9 +53,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The part of a canvas that a range names: what the range is about is there. Whether it is one. `order` is its position in the
-    /// range, from 1.
-    fn marked(&mut self, named: &'a Value, range: &Value, on: Hanging, order: usize) -> bool {
+    /// Whether a range names a part of a canvas, which is told.
+    fn marked(&mut self, named: &Value) -> bool {
         let target = target(named);
         // Ids of canvases may end like fragments.
         let whole = id(named).filter(|id| split_fragment(id).1.is_some());
@@ -70,18 +67,11 @@ impl<'a> Reader<'a> {
         if part.is_ok_and(|part| part.region.is_whole() || self.is_all(&part)) {
             return false;
         }
-        let mut attributes = Map::new();
-        if let Some(name) = id(range).filter(|_| range.is_object()) {
-            attributes.insert("range".into(), absolute(&self.base, name).into());
+        let note = "ranges name parts of canvases, as newspapers mark articles; they are not boxes"
+            .to_owned();
+        if !self.found.notes.contains(&note) {
+            self.found.notes.push(note);
         }
-        let made = json!({
-            "type": "Annotation",
-            "motivation": "highlighting",
-            "label": label(&range["label"]),
-            "target": target,
-            "attributes": attributes,
-        });
-        self.made_annotation(&made, named, on, &PageStatements::default(), order);
         true
     }
 
@@ -112,11 +102,11 @@ impl<'a> Reader<'a> {
             manifest: manifest.as_deref(),
             ..Hanging::default()
         };
-        for (at, canvas) in members_of(range, &NAMED).into_iter().enumerate() {
+        for canvas in members_of(range, &NAMED) {
             match kind(canvas).as_str() {
                 "range" => self.lone_range(canvas),
                 _ if is_only_named(canvas) => {
-                    if !self.marked(canvas, range, on, at + 1) {
+                    if !self.marked(canvas) {
                         let problem = "canvas of a range is only named: its manifest holds it";
                         self.not_used(canvas, problem);
                     }
