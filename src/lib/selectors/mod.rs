@@ -12,6 +12,7 @@ mod outlines;
 mod rings;
 mod shape;
 pub mod svg;
+mod svg_attributes;
 
 pub use apart::{are_apart, bounds, is_far};
 pub use fragment::{Part, nested_fragment};
