@@ -288,3 +288,43 @@ fn a_rectangle_that_is_not_the_smallest_is_told() {
         .exits(0)
         .says(&["1 rectangle is larger than the outline needs"]);
 }
+
+#[test]
+fn the_box_around_an_outline_that_a_tile_cuts_off_is_the_one_around_what_is_left() {
+    let ring = json!([[120, 45], [198, 50], [300, 95], [300, 5], [198, 40]]);
+    // As some tools write it, in whole pixels around decimals.
+    let uneven = json!([
+        [120.4, 45],
+        [198, 50],
+        [299.6, 94.7],
+        [299.5, 5.3],
+        [198, 40]
+    ]);
+    // The outline, the box, and whether that is the one around the outline.
+    let cases = [
+        (&ring, [120.0, 5.0, 180.0, 90.0], true),
+        (&uneven, [120.0, 5.0, 180.0, 90.0], true),
+        (&ring, [90.0, 0.0, 210.0, 99.0], false),
+    ];
+    for (outline, bbox, is_around) in cases {
+        let mut leaving = boxed("o", "a", bbox);
+        leaving["polygon"] = outline.clone();
+        let work = one([200, 100], [200, 100], vec![leaving]);
+        // The image cuts the box off on its own; the first tile, as far as 150, cuts it again.
+        for (tiles, wanted) in [
+            (&[][..], 90.0),
+            (&["--tiles", "150", "--min-visible", "0"], 2.0),
+        ] {
+            reformat(&work, "coco", tiles).exits(0);
+            let coco = work.json("out/annotations/instances_default.json");
+            let found = &coco["annotations"][0];
+            let [_, _, _, height]: [f64; 4] =
+                serde_json::from_value(found["bbox"].clone()).unwrap();
+            assert_eq!(
+                (height - wanted).abs() < 2.0,
+                is_around,
+                "{tiles:?} {found}"
+            );
+        }
+    }
+}

@@ -36,6 +36,8 @@ pub struct PlacedBox<'a> {
     pub bbox: BBox,
     /// The outline, inside the image.
     pub outline: Option<Outline>,
+    /// Whether the box was the one around its outline, before the image cut both off.
+    pub is_around: bool,
     /// What formats have members for.
     pub flags: Flags,
     /// Everything else.
@@ -149,6 +151,7 @@ pub fn place<'a>(
                     class,
                     bbox: shape.bbox,
                     outline: shape.outline,
+                    is_around: shape.is_around,
                     flags: flags(&attributes),
                     attributes,
                 });
@@ -165,6 +168,8 @@ pub fn place<'a>(
 struct PlacedShape {
     bbox: BBox,
     outline: Option<Outline>,
+    /// Whether the box was the one around its outline.
+    is_around: bool,
     is_clipped: bool,
     /// Whether it has an outline in the set that encloses nothing on the image.
     is_flat: bool,
@@ -200,7 +205,8 @@ fn one(
     let holes: Vec<Polygon> = holes.map(|ring| mapping.polygon(ring)).collect();
     let seen = seen(&mapped, [&parts, &holes], size).ok_or_else(outside)?;
     Ok(PlacedShape {
-        bbox: seen.inside,
+        is_around: seen.outline.is_some() && is_around(&mapped, &parts),
+        bbox: seen.bbox,
         is_clipped: seen.is_cut,
         is_flat: seen.outline.is_none() && localization.polygon.is_some(),
         outline: seen.outline,
@@ -209,10 +215,8 @@ fn one(
 
 /// What an image or a tile shows of a box.
 pub struct Seen {
-    /// The box: where it is cut off and was the one around its outline, the one around what is left of that.
-    pub bbox: BBox,
     /// The box, cut off on its own.
-    pub inside: BBox,
+    pub bbox: BBox,
     /// What is left of its outline, if that encloses anything.
     pub outline: Option<Outline>,
     /// Whether a part of the box is not to be seen.
@@ -221,27 +225,22 @@ pub struct Seen {
 
 /// What an image or a tile of this size shows of a box and its outline, of parts and holes; none if nothing of the box.
 pub fn seen(bbox: &BBox, [parts, holes]: [&[Polygon]; 2], size: Frame) -> Option<Seen> {
-    let (inside, is_cut) = clip(bbox, size)?;
+    let (bbox, is_cut) = clip(bbox, size)?;
     let cut = |rings: &[Polygon]| -> Vec<Polygon> {
         let cut = rings.iter().filter_map(|ring| clip_polygon(ring, size));
         cut.collect()
     };
     // An outline that encloses nothing, such as a line there and back, is none: the box is what there is.
     let outline = Outline::new(cut(parts), cut(holes)).filter(|outline| outline.area() > 0.0);
-    let bbox = match &outline {
-        Some(outline) if is_cut && is_around(bbox, parts) => clip(&box_around(outline)?, size)?.0,
-        _ => inside,
-    };
     Some(Seen {
         bbox,
-        inside,
         outline,
         is_cut,
     })
 }
 
 /// The box around what an outline encloses.
-fn box_around(outline: &Outline) -> Option<BBox> {
+pub fn box_around(outline: &Outline) -> Option<BBox> {
     let disjoint = outline.disjoint();
     BBox::around(disjoint.parts().iter().flat_map(Polygon::points).copied()).ok()
 }
@@ -430,6 +429,7 @@ mod tests {
             class,
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
+            is_around: false,
             flags: Flags::default(),
             attributes: BorrowedAttributes::default(),
         };

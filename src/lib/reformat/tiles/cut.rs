@@ -2,8 +2,9 @@
 
 use crate::contracts::{BBox, Frame, Named, Polygon, map_points};
 use crate::formats::Outline;
+use crate::reformat::box_to_pixels::clip;
 use crate::reformat::cut_points::cut_points;
-use crate::reformat::place::{PlacedBox, seen};
+use crate::reformat::place::{PlacedBox, box_around, seen};
 
 /// How images are cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,9 +130,13 @@ fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
         Some(outline) => [outline.parts(), outline.holes()].map(shifted),
     };
     let seen = seen(&moved, [&parts, &holes], size)?;
+    let bbox = match &seen.outline {
+        Some(outline) if labelled.is_around && seen.is_cut => clip(&box_around(outline)?, size)?.0,
+        _ => seen.bbox,
+    };
     let area = |bbox: &BBox| bbox.width * bbox.height;
     let share = match (outline, &seen.outline) {
-        (None, _) => area(&seen.bbox) / area(whole),
+        (None, _) => area(&bbox) / area(whole),
         (Some(outline), Some(cut)) => cut.area() / outline.area(),
         // A tile within a hole shows nothing of it.
         (Some(_), None) => return None,
@@ -139,7 +144,7 @@ fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
     let fits = whole.width.min(size.width) * whole.height.min(size.height);
     Some(Part {
         share: share * area(whole) / fits,
-        bbox: seen.bbox,
+        bbox,
         outline: seen.outline,
     })
 }
@@ -172,6 +177,7 @@ fn on_tile<'a>(
         class: labelled.class,
         bbox: part.bbox,
         outline: part.outline,
+        is_around: labelled.is_around,
         flags,
         attributes,
     }
@@ -198,6 +204,7 @@ mod tests {
             class: 0,
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
+            is_around: false,
             flags: Flags::default(),
             attributes: Default::default(),
         }
