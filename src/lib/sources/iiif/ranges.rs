@@ -13,7 +13,7 @@ use crate::image_names::far;
 use crate::selectors::{self, Selection};
 
 impl<'a> Reader<'a> {
-    /// The annotations of the ranges of a manifest, and the parts that they mark.
+    /// The annotations of the ranges of a manifest; parts that they name are counted and told.
     pub(super) fn structures(&mut self, manifest: &'a Value, on: Hanging) {
         for range in members(manifest, "structures") {
             let is_range = |member: &&str| has(range, member);
@@ -53,7 +53,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a range names a part of a canvas, which is told.
+    /// Whether a range names a part of a canvas, which is counted and told: whether it marks what is there, or where a chapter begins,
+    /// is not said.
     fn marked(&mut self, named: &Value) -> bool {
         let target = target(named);
         // Ids of canvases may end like fragments.
@@ -67,8 +68,10 @@ impl<'a> Reader<'a> {
         if part.is_ok_and(|part| part.region.is_whole() || self.is_all(&part)) {
             return false;
         }
-        let note = "ranges name parts of canvases, as newspapers mark articles; they are not boxes"
-            .to_owned();
+        self.found.count("parts_of_ranges", 1);
+        let note =
+            "ranges name parts of canvases, as newspapers mark articles: no boxes are made of them"
+                .to_owned();
         if !self.found.notes.contains(&note) {
             self.found.notes.push(note);
         }
