@@ -95,6 +95,10 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
             "[download]\nrewrite = [\"https://a.example/=http://me:pw@b.example/\"]\n",
             "set the variable RECTO_DOWNLOAD_REWRITE to the URL instead",
         ),
+        (
+            "rewrite = \"https://a.example/=http://me:pw@b.example/\"\n",
+            "set the variable RECTO_D",
+        ),
         ("bearer = { enf = \"A\" }\n", "expected { env = \"NAME\" }"),
         (
             "[digest.iiif]\nconfig = \"config.ini\"\n",

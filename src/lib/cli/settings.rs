@@ -330,7 +330,7 @@ impl TomlFile<'_> {
                 )));
             }
             DeValue::String(text) if has_password(text) => {
-                let variable = variable(stage.unwrap_or("STAGE"), option);
+                let variable = variable(stage.unwrap_or_else(|| self.stage_of(option)), option);
                 return Err(written_secret(place, option)
                     .hint(format!("set the variable {variable} to the URL instead")));
             }
@@ -352,6 +352,19 @@ impl TomlFile<'_> {
             true => self.folder.join(text).display().to_string(),
             false => text.into(),
         }
+    }
+
+    /// The first stage that has an option.
+    fn stage_of(&self, option: &str) -> &str {
+        let has = |(_, command): &&(&str, Command)| {
+            command
+                .get_arguments()
+                .any(|arg| arg.get_long() == Some(option))
+        };
+        self.commands
+            .iter()
+            .find(has)
+            .map_or("STAGE", |(stage, _)| stage)
     }
 
     /// The option of this name, of a stage or of any.
