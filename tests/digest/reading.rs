@@ -55,6 +55,14 @@ pub(super) struct Account {
     pub(super) rejects: Vec<(String, String)>,
 }
 
+impl Account {
+    /// The boxes without their classes.
+    pub(super) fn numbers(&self) -> Vec<Vec<f64>> {
+        let numbers = self.boxes.iter().map(|(_, numbers)| numbers.clone());
+        numbers.collect()
+    }
+}
+
 pub(super) fn account(work: &Workdir, digest: &[&str], extract: &[&str]) -> Account {
     let digest: Vec<&str> = ["iiif"].iter().chain(digest).copied().collect();
     let digest: Vec<&str> = digest.into_iter().chain(["-o", "digest.json"]).collect();
@@ -394,11 +402,7 @@ fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
     for (target, wanted) in cases {
         let found = offline(&annotated(json!([tag(1, json!("x"), target.clone())])), &[]);
         assert!(found.labels.is_empty(), "{target}: {found:?}");
-        let boxes: Vec<Vec<f64>> = found
-            .boxes
-            .into_iter()
-            .map(|(_, numbers)| numbers)
-            .collect();
+        let boxes = found.numbers();
         let wanted: Vec<Vec<f64>> = wanted.into_iter().map(Vec::from).collect();
         assert_eq!(boxes, wanted, "{target}: {:?}", found.rejects);
         assert_eq!(

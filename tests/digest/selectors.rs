@@ -89,11 +89,7 @@ fn a_part_that_differs_from_its_other_words_is_listed_wherever_it_stands() {
             &annotated(json!([tag(1, json!("x"), on(selector.clone()))])),
             &[],
         );
-        let boxes: Vec<Vec<f64>> = found
-            .boxes
-            .into_iter()
-            .map(|(_, numbers)| numbers)
-            .collect();
+        let boxes = found.numbers();
         assert_eq!(boxes, [numbers], "{selector}");
         assert_eq!(
             found.rejects.len(),
@@ -162,11 +158,7 @@ fn a_part_of_a_part_lies_within_it_or_is_listed() {
             &annotated(json!([tag(1, json!("x"), on(selector.clone()))])),
             &[],
         );
-        let boxes: Vec<Vec<f64>> = found
-            .boxes
-            .into_iter()
-            .map(|(_, numbers)| numbers)
-            .collect();
+        let boxes = found.numbers();
         let wanted: Vec<Vec<f64>> = wanted.into_iter().map(Vec::from).collect();
         assert_eq!(
             (boxes, found.labels.len()),
@@ -236,11 +228,7 @@ fn what_a_style_says_of_a_drawing_is_read_or_listed() {
     for (drawing, wanted) in cases {
         let target = on(svg(json!(format!("<svg>{drawing}</svg>"))));
         let found = offline(&annotated(json!([tag(1, json!("x"), target)])), &[]);
-        let boxes: Vec<Vec<f64>> = found
-            .boxes
-            .into_iter()
-            .map(|(_, numbers)| numbers)
-            .collect();
+        let boxes = found.numbers();
         assert_eq!(
             found.rejects.len(),
             usize::from(wanted.is_none()),

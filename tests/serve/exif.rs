@@ -193,24 +193,9 @@ fn what_nothing_decides_the_option_does() {
     }
     // Nor does a set say where they are that has neither sizes nor boxes.
     let work = Workdir::new();
-    work.write("o3.jpg", photo(3))
-        .write("images.csv", format!("id,url\na,{}\n", id(3)));
-    let table = [
-        "table",
-        "images.csv",
-        "--url-column",
-        "url",
-        "-o",
-        "digest.json",
-    ];
-    work.run("digest", &table).exits(0);
-    work.run("extract", &["digest.json", "-o", "set.json"])
-        .exits(0);
-    let image = work.json("set.json")["images"][0]["id"].clone();
-    let image = image.as_str().unwrap();
-    work.write_json("image_map.json", &json!({image: "o3.jpg"}));
+    work.write("o3.jpg", photo(3));
+    let path = crate::running::set_of_address(&work, &id(3), "o3.jpg");
     let server = Serving::start(&work, &["set.json", "--review", "r.jsonl"]);
-    let path = image.replace(':', "%3A").replace('/', "%2F");
     let drawn = json!({"concept": "drawn", "bbox": shown});
     told(&send(&server, "POST", &format!("/review/{path}"), &drawn));
     server.stop();

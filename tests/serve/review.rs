@@ -468,25 +468,9 @@ fn a_box_drawn_on_a_picture_that_exif_turned_is_turned_back() {
     let exif =
         b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     work.write("a.jpg", [&jpeg[..2], exif, &jpeg[2..]].concat());
-    work.write("images.csv", "id,url\na,http://x.example/a.jpg\n");
-    let table = [
-        "table",
-        "images.csv",
-        "--url-column",
-        "url",
-        "-o",
-        "digest.json",
-    ];
-    work.run("digest", &table).exits(0);
-    work.run("extract", &["digest.json", "-o", "set.json"])
-        .exits(0);
-    let id = work.json("set.json")["images"][0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    work.write_json("image_map.json", &json!({id.as_str(): "a.jpg"}));
+    let id = crate::running::set_of_address(&work, "http://x.example/a.jpg", "a.jpg");
     let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
-    let path = format!("/review/{}", id.replace(':', "%3A").replace('/', "%2F"));
+    let path = format!("/review/{id}");
     let drawn = json!({"concept": "red", "bbox": [27, 10, 8, 10]});
     assert_eq!(send(&server, "POST", &path, &drawn).status, 200);
     server.stop();

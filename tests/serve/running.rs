@@ -168,6 +168,21 @@ pub fn folder() -> Workdir {
     work
 }
 
+/// Makes `set.json` and its image map of a file in the folder that is known by its address alone, without size and boxes. Returns the
+/// id of the image, as paths have it.
+pub fn set_of_address(work: &Workdir, url: &str, file: &str) -> String {
+    work.write("images.csv", format!("id,url\na,{url}\n"));
+    let table = "table images.csv --url-column url -o digest.json";
+    let table: Vec<&str> = table.split(' ').collect();
+    work.run("digest", &table).exits(0);
+    work.run("extract", &["digest.json", "-o", "set.json"])
+        .exits(0);
+    let id = work.json("set.json")["images"][0]["id"].clone();
+    let id = id.as_str().unwrap();
+    work.write_json("image_map.json", &json!({id: file}));
+    id.replace(':', "%3A").replace('/', "%2F")
+}
+
 pub fn set() -> Workdir {
     let work = folder();
     let image = |id: &str, band: &str, boxes: Value| {
