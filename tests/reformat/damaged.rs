@@ -48,6 +48,19 @@ fn without_strips() -> Vec<u8> {
     tiff(273, 0x7fff_0000)
 }
 
+/// A PNG whose palette ends within a colour, over which its decoder panics.
+fn within_a_colour() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, SIZE[0], SIZE[1]);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_palette(&[1, 2, 3, 4][..]);
+    let mut writer = encoder.write_header().unwrap();
+    let pixels = vec![0; (SIZE[0] * SIZE[1]) as usize];
+    writer.write_image_data(&pixels).unwrap();
+    drop(writer);
+    bytes
+}
+
 /// Three images in three groups with a line each; these are the bytes of the second.
 fn three(second: Vec<u8>) -> Workdir {
     let work = Workdir::new();
@@ -108,6 +121,7 @@ fn a_file_that_is_cut_short_is_one_reject_where_pixels_are_needed() {
         cut(&jpeg(true)),
         cut(&png),
         without_strips(),
+        within_a_colour(),
     ];
     for file in files {
         let work = three(file);

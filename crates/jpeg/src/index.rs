@@ -36,6 +36,9 @@ use crate::transcode::{EncodingTables, ScanWriter, SymbolCounts, Symbols};
 /// Decoding can begin at every MCU of a row whose column is a multiple of this.
 const STEP: u32 = 16;
 
+/// The largest difference of DC coefficients in a baseline JPEG (F.1.2.1.2).
+const MOST_DC_DIFFERENCE: u32 = 2047;
+
 /// A place where decoding can begin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Start {
@@ -406,6 +409,7 @@ fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize
     let mut starts = Vec::new();
     let mut bits = Bits::new(bytes, scan.start);
     let mut predict = Predict::new(Predictions::default());
+    let mut spread = [[0; 2]; 4];
     for number in 0..total {
         // Both are less than 2^16.
         let (x, y) = (
@@ -420,14 +424,25 @@ fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize
             starts.push(start(&bits, &predict)?);
         }
         for unit in &units {
-            let read = predict.block(&mut bits, unit.place(x, y), unit.dc, unit.ac);
+            let place = unit.place(x, y);
+            let read = predict.block(&mut bits, place, unit.dc, unit.ac);
             read.map_err(|InvalidBits| cut(number))?;
+            let dc = predict.predictions.0[place.component];
+            let [least, most] = &mut spread[place.component];
+            (*least, *most) = ((*least).min(dc), (*most).max(dc));
         }
         if bits.overran() {
             return Err(cut(number));
         }
     }
     let end = bits.close().map_err(|_| cut(total))?;
+    // Any two blocks may become neighbours, and no pixels are so far apart.
+    if spread
+        .iter()
+        .any(|[least, most]| most.abs_diff(*least) > MOST_DC_DIFFERENCE)
+    {
+        return Err(damaged("DC coefficients beyond the range of 8-bit samples"));
+    }
     Ok((starts, end))
 }
 

@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageEncoder as _, ImageFormat, Limits};
 use super::alpha;
 use super::baseline;
 use super::colour;
+use super::guard::guarded;
 use super::header::{Header, measure_bytes, of_jpeg_tiles, reader};
 use super::tiff::Tiff;
 use super::tiff_directory::is_tiff;
@@ -23,6 +24,10 @@ const SPARE: u64 = 64 << 20;
 /// # Errors
 /// The image has more pixels, is damaged, or is of a type that recto does not read.
 pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
+    guarded(|why| why, || decode_within(bytes, most_pixels))
+}
+
+fn decode_within(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     let header = measure_bytes(bytes)?;
     let pixels = u64::from(header.width) * u64::from(header.height);
     if pixels > most_pixels {

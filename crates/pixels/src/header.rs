@@ -5,6 +5,7 @@ use std::io::{BufRead, Cursor, Read, Seek};
 use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::baseline;
+use super::guard::guarded;
 use super::rare_jpeg::{RareJpeg, is_cmyk};
 use super::tiff_directory::is_tiff;
 
@@ -74,7 +75,10 @@ pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
 /// # Errors
 /// The input is not an image that recto reads: why not.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
-    let mut input = input;
+    guarded(|why| why, || header_in(input))
+}
+
+fn header_in(mut input: impl BufRead + Seek) -> Result<Header, String> {
     if let Some(found) = baseline::header(&mut input) {
         return Ok(Header {
             width: found.size[0],

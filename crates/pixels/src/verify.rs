@@ -13,6 +13,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::decode::decode;
 use super::gif;
+use super::guard::guarded;
 use super::header::{Header, measure_bytes, measure_in, sniff};
 use super::other_types::{NOT_SUPPORTED, unsupported_type};
 use super::rare_jpeg::RareJpeg;
@@ -79,11 +80,11 @@ const DENSE: u64 = 16;
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
     let header = measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
     believable(&header, bytes.len() as u64)?;
-    match header.media_type {
-        "image/jpeg" => check_jpeg(bytes, &header)?,
-        "image/png" => check_png(io::Cursor::new(bytes))?,
-        _ => check_other(bytes, &header)?,
-    }
+    guarded(Flaw::Damaged, || match header.media_type {
+        "image/jpeg" => check_jpeg(bytes, &header),
+        "image/png" => check_png(io::Cursor::new(bytes)),
+        _ => check_other(bytes, &header),
+    })?;
     Ok(header)
 }
 
@@ -93,10 +94,10 @@ pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
 /// What is wrong with it.
 pub fn decode_whole(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, Flaw> {
     let header = measured(bytes, most_pixels)?;
-    match header.media_type {
-        "image/jpeg" => check_jpeg(bytes, &header)?,
-        _ => check_length(bytes, &header)?,
-    }
+    guarded(Flaw::Damaged, || match header.media_type {
+        "image/jpeg" => check_jpeg(bytes, &header),
+        _ => check_length(bytes, &header),
+    })?;
     decode(bytes, most_pixels).map_err(|cause| match RareJpeg::of(bytes) {
         Some(rare) => unsupported_kind(header.media_type, rare.coding),
         None => undecodable(&header, &cause),
@@ -109,6 +110,10 @@ pub fn decode_whole(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, Flaw
 /// # Errors
 /// What is wrong with it.
 pub fn check_pixels(bytes: &[u8], most_pixels: u64) -> Result<(), Flaw> {
+    guarded(Flaw::Damaged, || check_pixels_of(bytes, most_pixels))
+}
+
+fn check_pixels_of(bytes: &[u8], most_pixels: u64) -> Result<(), Flaw> {
     let header = measured(bytes, most_pixels)?;
     match header.media_type {
         _ if pixels_of(&header) <= DECODED => {}
@@ -171,13 +176,13 @@ pub fn verify_file(path: &Path) -> Result<VerifiedFile, Flaw> {
     let (sha256, bytes) = sha256(&mut file).map_err(disk)?;
     let _one_at_a_time =
         (bytes > LARGE).then(|| LARGE_ONE.lock().unwrap_or_else(PoisonError::into_inner));
-    match header.media_type {
-        "image/jpeg" if bytes > LOADED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
-        "image/jpeg" => check_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
-        "image/png" => check_png(BufReader::new(File::open(path).map_err(disk)?))?,
-        "image/tiff" if is_whole_tiff(BufReader::new(File::open(path).map_err(disk)?)) => {}
-        _ => check_other(&std::fs::read(path).map_err(disk)?, &header)?,
-    }
+    guarded(Flaw::Damaged, || match header.media_type {
+        "image/jpeg" if bytes > LOADED => ends_as_jpeg(&tail(&mut file).map_err(disk)?),
+        "image/jpeg" => check_jpeg(&std::fs::read(path).map_err(disk)?, &header),
+        "image/png" => check_png(BufReader::new(File::open(path).map_err(disk)?)),
+        "image/tiff" if is_whole_tiff(BufReader::new(File::open(path).map_err(disk)?)) => Ok(()),
+        _ => check_other(&std::fs::read(path).map_err(disk)?, &header),
+    })?;
     Ok(VerifiedFile {
         header,
         bytes,
@@ -407,6 +412,12 @@ fn check_png(input: impl io::BufRead + Seek) -> Result<(), Flaw> {
     let damaged =
         |e: png::DecodingError| Flaw::Damaged(format!("a PNG that is damaged or truncated: {e}"));
     let mut reader = png::Decoder::new(input).read_info().map_err(damaged)?;
+    // PNG, section 11.2.2: three bytes for each colour. What decodes it later would not find out.
+    let palette = reader.info().palette.as_ref().map(|colours| colours.len());
+    if palette.is_some_and(|bytes| bytes == 0 || bytes % 3 != 0) {
+        let why = "a PNG that is damaged: its palette ends within a colour";
+        return Err(Flaw::Damaged(why.into()));
+    }
     while reader.next_row().map_err(damaged)?.is_some() {}
     reader.finish().map_err(damaged)
 }
@@ -442,6 +453,36 @@ mod tests {
                     "{encoding:?} cut at {cut} of {}",
                     whole.len()
                 );
+            }
+        }
+    }
+
+    /// A PNG of 8 x 8 pixels of the first colour.
+    fn with_palette(palette: &'static [u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 8, 8);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_palette(palette);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(&[0; 64]).unwrap();
+        drop(writer);
+        bytes
+    }
+
+    #[test]
+    fn a_palette_that_ends_within_a_colour_is_damage_and_no_panic() {
+        let whole = with_palette(&[1, 2, 3]);
+        assert!(verify(&whole).is_ok());
+        assert_eq!(check_pixels(&whole, 64), Ok(()));
+        for palette in [&[1, 2, 3, 4][..], &[1, 2]] {
+            let bytes = with_palette(palette);
+            let found = [
+                verify(&bytes).map(drop),
+                check_pixels(&bytes, 64),
+                decode_whole(&bytes, 64).map(drop),
+            ];
+            for found in found {
+                assert!(matches!(found, Err(Flaw::Damaged(_))), "{found:?}");
             }
         }
     }

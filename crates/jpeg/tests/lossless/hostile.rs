@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
+use recto_jpeg::index::Index;
 use recto_jpeg::{Grid, SymbolCounts, check, tiled};
 
 use crate::fixtures::*;
@@ -87,4 +88,55 @@ fn a_flipped_bit_in_the_scan_is_often_found_out_and_never_fatal() {
     }
     // Most flips change a value and nothing else: syntax cannot tell.
     assert!(found * 10 > tried, "{found} of {tried}");
+}
+
+/// A grey JPEG of four blocks in a row. Each DC difference is that of the list, with eleven bits; there is nothing else.
+fn of_dc_differences(differences: [i32; 4]) -> Vec<u8> {
+    let mut jpeg = vec![0xFF, 0xD8];
+    let quantization = [&[0][..], &[1; 64]].concat();
+    // One code of one bit: differences of eleven bits, and the end of a block.
+    let table = |class: u8, symbol: u8| [&[class, 1][..], &[0; 15], &[symbol]].concat();
+    let parts: [(u8, Vec<u8>); 5] = [
+        (0xDB, quantization),
+        (0xC0, vec![8, 0, 8, 0, 32, 1, 1, 0x11, 0]),
+        (0xC4, table(0x00, 11)),
+        (0xC4, table(0x10, 0)),
+        (0xDA, vec![1, 1, 0, 0, 63, 0]),
+    ];
+    for (marker, body) in parts {
+        jpeg.extend([0xFF, marker, 0, body.len() as u8 + 2]);
+        jpeg.extend(body);
+    }
+    let mut bits = String::new();
+    for difference in differences {
+        // Negative ones are written one lower (F.1.2.1.1).
+        let value = if difference < 0 {
+            difference + 2047
+        } else {
+            difference
+        };
+        bits += &format!("0{value:011b}0");
+    }
+    while !bits.len().is_multiple_of(8) {
+        bits.push('1');
+    }
+    for byte in bits.as_bytes().chunks(8) {
+        let byte = u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap();
+        jpeg.push(byte);
+        if byte == 0xFF {
+            jpeg.push(0);
+        }
+    }
+    jpeg.extend([0xFF, 0xD9]);
+    jpeg
+}
+
+#[test]
+fn blocks_that_no_pixels_can_have_are_told_before_any_is_cut_out() {
+    let sound = of_dc_differences([1024, -1500, 1100, -1024]);
+    let index = Index::read(&sound).unwrap();
+    assert!(index.crop_part(&sound, [8, 0, 24, 8]).is_ok());
+    let beyond = of_dc_differences([1024, 1024, -2047, -2047]);
+    let told = Index::read(&beyond).unwrap_err().to_string();
+    assert!(told.contains("DC coefficients beyond the range"), "{told}");
 }

@@ -13,6 +13,7 @@ use image::DynamicImage;
 
 use super::avif;
 use super::bmp;
+use super::guard::guarded;
 use super::header;
 use super::jp2;
 use super::orientation::upright;
@@ -96,7 +97,11 @@ impl ImageSource {
     ///
     /// # Errors
     /// The file cannot be served: why not.
-    pub fn open(mut file: Window, page: u32, most_pixels: u64) -> Result<Self, String> {
+    pub fn open(file: Window, page: u32, most_pixels: u64) -> Result<Self, String> {
+        guarded(|why| why, || Self::read(file, page, most_pixels))
+    }
+
+    fn read(mut file: Window, page: u32, most_pixels: u64) -> Result<Self, String> {
         if is_tiff(&start_of::<4>(&file)?) {
             if let Ok(tiff) = Tiff::open_readable(file.clone(), page) {
                 return Self::of_tiff(tiff, most_pixels);
@@ -207,11 +212,14 @@ impl ImageSource {
     /// # Errors
     /// The file is damaged, or the format cannot hold the response.
     pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
-        match self {
-            ImageSource::Whole(picture) => picture.render(plan),
-            ImageSource::Tiled(tiled) => tiled.render(plan),
-            ImageSource::Jpeg(large) => large.render(plan),
-        }
+        guarded(
+            |why| why,
+            || match self {
+                ImageSource::Whole(picture) => picture.render(plan),
+                ImageSource::Tiled(tiled) => tiled.render(plan),
+                ImageSource::Jpeg(large) => large.render(plan),
+            },
+        )
     }
 
     /// A region as a JPEG cut out without loss, filled up to a square of `filled` pixels per side; none if not possible.
@@ -250,17 +258,19 @@ impl ImageSource {
     /// # Errors
     /// The file is damaged.
     pub fn region(&self, region: [u32; 4]) -> Result<DynamicImage, String> {
-        let [x, y, w, h] = region;
-        match self {
-            ImageSource::Whole(picture) => Ok(picture.region([x, y, w, h])),
-            ImageSource::Tiled(tiled) => {
-                let image = tiled.read(tiled.tiff.full(), region)?;
-                Ok(tiled.in_srgb(image))
-            }
-            ImageSource::Jpeg(large) => {
-                let image = large.jpeg.region(1, region)?;
-                Ok(large.in_srgb(image))
-            }
-        }
+        guarded(
+            |why| why,
+            || match self {
+                ImageSource::Whole(picture) => Ok(picture.region(region)),
+                ImageSource::Tiled(tiled) => {
+                    let image = tiled.read(tiled.tiff.full(), region)?;
+                    Ok(tiled.in_srgb(image))
+                }
+                ImageSource::Jpeg(large) => {
+                    let image = large.jpeg.region(1, region)?;
+                    Ok(large.in_srgb(image))
+                }
+            },
+        )
     }
 }

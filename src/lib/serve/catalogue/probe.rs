@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,9 +10,9 @@ use crate::contracts::LocalizedImage;
 use crate::exif_boxes::ExifBoxes;
 use crate::files::{Content, into_file};
 use crate::pixels;
-use crate::pixels::Window;
 use crate::pixels::pdf::is_pdf;
 use crate::pixels::source::{SourceInfo, start_of};
+use crate::pixels::{Window, guarded};
 use crate::serve::image::pdf::{self, PdfSettings};
 use crate::serve::image_record::{
     FileFacts, ImageRecord, Page, PageLook, measure_pages, open_within, stamp,
@@ -88,8 +87,8 @@ impl Prober {
     /// Why it cannot be served.
     pub fn probe(&self, content: &Content, home: Option<&Path>) -> Result<Probed, String> {
         // A file that breaks a decoder must not keep others from being served.
-        let looked = catch_unwind(AssertUnwindSafe(|| self.look(content, home)));
-        looked.unwrap_or_else(|_| Err("not an image that can be read: it is damaged".into()))
+        let unreadable = |why| format!("not an image that can be read: {why}");
+        guarded(unreadable, || self.look(content, home))
     }
 
     fn look(&self, content: &Content, home: Option<&Path>) -> Result<Probed, String> {
