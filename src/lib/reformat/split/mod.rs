@@ -10,7 +10,7 @@ pub mod options;
 mod shares;
 mod stratify;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deal::Unit;
 use earlier::Earlier;
@@ -98,7 +98,7 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
     let names = names(members, rules);
     let number = |name: &str| names.iter().position(|known| known == name);
     let (units, joins) = unite(members, groups, rules);
-    let places: Vec<Option<usize>> = members
+    let placed: Vec<Option<usize>> = members
         .iter()
         .map(|member| {
             let official = member.official.and_then(number);
@@ -108,10 +108,21 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
             official.or_else(earlier).or_else(with_group)
         })
         .collect();
-    let mut gathered = merged_units(members, groups, &units, rules);
-    fix(&mut gathered, members, groups, &units, &places, |group| {
-        number(rules.earlier?.of_group(group)?)
-    });
+    let unit_of = |member: &Member| units[member.group as usize] as usize;
+    let homes = majorities(&placed, members.iter().map(unit_of));
+    // What is new in a group goes where most of it is, whatever its group is joined to.
+    let of_groups = majorities(&placed, members.iter().map(|m| m.group as usize));
+    let of_group = |member: &Member| of_groups.get(member.group as usize).copied().flatten();
+    let places = members.iter().zip(&placed);
+    let places: Vec<Option<usize>> = places
+        .map(|(member, place)| place.or_else(|| of_group(member)))
+        .collect();
+    let mut gathered = named_units(groups, &units, rules.seed);
+    for (unit, home) in gathered.iter_mut().zip(homes) {
+        unit.fixed = home;
+    }
+    let count = gathered.len();
+    count_members(&mut gathered, members, &units, &places, rules.by_class);
     let shares = shares(&names, rules);
     let dealt = match rules.by_class {
         true => stratify::deal(&gathered, &shares, train(&names, &shares)),
@@ -120,17 +131,15 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
     let of: Vec<u16> = members
         .iter()
         .zip(&places)
-        .map(|(member, place)| {
-            place.unwrap_or_else(|| dealt[units[member.group as usize] as usize]) as u16
-        })
+        .map(|(member, place)| place.unwrap_or_else(|| dealt[unit_of(member)]) as u16)
         .collect();
     Assigned {
         divided: divided(members, &of),
         joined: joined(&joins, members, &of, groups.len()),
         leaks: leaks(members, &of),
         known: known(members, groups, rules),
-        kept: places.iter().flatten().count(),
-        units: gathered.len(),
+        kept: placed.iter().flatten().count(),
+        units: count,
         largest: gathered.iter().map(|unit| unit.images).max().unwrap_or(0),
         asked: rules.splits.clone(),
         names,
@@ -228,12 +237,8 @@ fn root(parent: &[u32], mut group: u32) -> u32 {
     group
 }
 
-fn merged_units(
-    members: &[Member],
-    groups: &[String],
-    units: &[u32],
-    rules: &SplitRules,
-) -> Vec<Unit> {
+/// The units, each with its place on the line, and nothing in it.
+fn named_units(groups: &[String], units: &[u32], seed: u64) -> Vec<Unit> {
     let n = units
         .iter()
         .map(|unit| *unit as usize + 1)
@@ -244,22 +249,49 @@ fn merged_units(
         let name = &mut names[unit as usize];
         *name = Some(name.map_or(group, |known| known.min(group)));
     }
-    let place = |name: &Option<&String>| {
+    let place = |name: Option<&String>| {
         let name = name.map_or("", String::as_str);
-        hash_number(format!("{}\n{name}", rules.seed).as_bytes())
+        hash_number(format!("{seed}\n{name}").as_bytes())
     };
-    let mut gathered: Vec<Unit> = names
-        .iter()
-        .map(|name| Unit {
-            place: place(name),
-            ..Unit::default()
-        })
-        .collect();
-    let mut classes: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); n];
-    for member in members {
+    let named = names.into_iter().map(|name| Unit {
+        place: place(name),
+        ..Unit::default()
+    });
+    named.collect()
+}
+
+/// Counts images and classes of the units. Images that are elsewhere than where their unit is fixed count where they are: as
+/// more units, which are added.
+fn count_members(
+    gathered: &mut Vec<Unit>,
+    members: &[Member],
+    units: &[u32],
+    places: &[Option<usize>],
+    by_class: bool,
+) {
+    let placed = members.iter().zip(places).map(|(member, &place)| {
         let unit = units[member.group as usize] as usize;
+        (
+            member,
+            unit,
+            place.filter(|_| place != gathered[unit].fixed),
+        )
+    });
+    let placed: Vec<(&Member, usize, Option<usize>)> = placed.collect();
+    let elsewhere = placed.iter().filter_map(|&(_, unit, at)| Some((unit, at?)));
+    // In an order that is not that of the input.
+    let elsewhere: BTreeSet<(usize, usize)> = elsewhere.collect();
+    let numbers: BTreeMap<(usize, usize), usize> =
+        elsewhere.into_iter().zip(gathered.len()..).collect();
+    gathered.extend(numbers.keys().map(|&(_, split)| Unit {
+        fixed: Some(split),
+        ..Unit::default()
+    }));
+    let mut classes: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); gathered.len()];
+    for (member, unit, at) in placed {
+        let unit = at.map_or(unit, |split| numbers[&(unit, split)]);
         gathered[unit].images += 1;
-        if rules.by_class {
+        if by_class {
             for &(concept, n) in member.concepts {
                 *classes[unit].entry(concept).or_default() += n;
             }
@@ -268,34 +300,27 @@ fn merged_units(
     for (unit, classes) in gathered.iter_mut().zip(classes) {
         unit.classes = classes.into_iter().collect();
     }
-    gathered
 }
 
-/// Fixes units where most of their members, or the groups that were there before, are.
-fn fix(
-    gathered: &mut [Unit],
-    members: &[Member],
-    groups: &[String],
-    units: &[u32],
-    places: &[Option<usize>],
-    of_group: impl Fn(&str) -> Option<usize>,
-) {
-    let mut votes: Vec<BTreeMap<usize, u64>> = vec![BTreeMap::new(); gathered.len()];
-    let earlier: Vec<Option<usize>> = groups.iter().map(|group| of_group(group)).collect();
-    for (member, place) in members.iter().zip(places) {
-        let place = place.or(earlier[member.group as usize]);
+/// Where most of the members are that have a place, by the number of what they belong to; of several splits the first.
+fn majorities(
+    placed: &[Option<usize>],
+    belongs: impl Iterator<Item = usize>,
+) -> Vec<Option<usize>> {
+    let mut votes: Vec<BTreeMap<usize, u64>> = Vec::new();
+    for (place, whole) in placed.iter().zip(belongs) {
+        votes.resize_with(votes.len().max(whole + 1), BTreeMap::new);
         if let Some(place) = place {
-            *votes[units[member.group as usize] as usize]
-                .entry(place)
-                .or_default() += 1;
+            *votes[whole].entry(*place).or_default() += 1;
         }
     }
-    for (unit, votes) in gathered.iter_mut().zip(votes) {
+    let most = |votes: BTreeMap<usize, u64>| {
         let most = votes
             .into_iter()
             .max_by_key(|&(split, n)| (n, std::cmp::Reverse(split)));
-        unit.fixed = most.map(|(split, _)| split);
-    }
+        most.map(|(split, _)| split)
+    };
+    votes.into_iter().map(most).collect()
 }
 
 /// How many groups stay together with another, for each reason: both are in one and the same split.
@@ -433,6 +458,27 @@ mod tests {
         assert_eq!([3, 4, 5].map(|i| found.of[i]), [2, 1, 1]);
         assert_eq!(found.of.iter().filter(|of| **of == 1).count(), 4);
         assert_eq!(found.kept, 3);
+    }
+
+    #[test]
+    fn what_is_new_goes_where_most_of_its_group_is_then_to_what_it_is_joined_to() {
+        // Two of the first group, three of the second; then one new of the first, and one of a group of its own.
+        let member = |(i, group): (u64, u32)| Member {
+            group,
+            id_hash: i,
+            ..Member::default()
+        };
+        let members: Vec<Member> = (0..).zip([0, 0, 1, 1, 1, 0, 2]).map(member).collect();
+        let place = |i: u64| (i, if i < 2 { "a" } else { "b" }.to_owned());
+        let earlier = Earlier::of((0..5).map(place).collect(), HashMap::new());
+        let rules = SplitRules {
+            earlier: Some(&earlier),
+            alike: vec![(0, 2), (3, 6)],
+            ..rules("a=0.5,b=0.5", 0)
+        };
+        let found = assign(&members, &groups(3), &rules);
+        assert_eq!(found.of, [0, 0, 1, 1, 1, 0, 1]);
+        assert_eq!((found.units, found.kept, found.divided), (1, 5, 0));
     }
 
     static SHAS: [[u8; 32]; 40] = {
