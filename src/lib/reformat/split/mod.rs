@@ -10,7 +10,7 @@ pub mod options;
 mod shares;
 mod stratify;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use deal::Unit;
 use earlier::Earlier;
@@ -110,13 +110,11 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
         .collect();
     let unit_of = |member: &Member| units[member.group as usize] as usize;
     let homes = majorities(&placed, members.iter().map(unit_of));
-    // What is new in a group goes where most of it is, whatever its group is joined to.
-    let of_groups = majorities(&placed, members.iter().map(|m| m.group as usize));
-    let of_group = |member: &Member| of_groups.get(member.group as usize).copied().flatten();
-    let places = members.iter().zip(&placed);
-    let places: Vec<Option<usize>> = places
-        .map(|(member, place)| place.or_else(|| of_group(member)))
-        .collect();
+    let kept = placed.iter().flatten().count();
+    let places = match kept {
+        0 => placed,
+        _ => with_their_groups(members, placed),
+    };
     let mut gathered = named_units(groups, &units, rules.seed);
     for (unit, home) in gathered.iter_mut().zip(homes) {
         unit.fixed = home;
@@ -138,7 +136,7 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
         joined: joined(&joins, members, &of, groups.len()),
         leaks: leaks(members, &of),
         known: known(members, groups, rules),
-        kept: placed.iter().flatten().count(),
+        kept,
         units: count,
         largest: gathered.iter().map(|unit| unit.images).max().unwrap_or(0),
         asked: rules.splits.clone(),
@@ -269,18 +267,13 @@ fn count_members(
     places: &[Option<usize>],
     by_class: bool,
 ) {
-    let placed = members.iter().zip(places).map(|(member, &place)| {
-        let unit = units[member.group as usize] as usize;
-        (
-            member,
-            unit,
-            place.filter(|_| place != gathered[unit].fixed),
-        )
-    });
-    let placed: Vec<(&Member, usize, Option<usize>)> = placed.collect();
-    let elsewhere = placed.iter().filter_map(|&(_, unit, at)| Some((unit, at?)));
+    let unit_of = |member: &Member| units[member.group as usize] as usize;
+    let placed = || members.iter().zip(places);
     // In an order that is not that of the input.
-    let elsewhere: BTreeSet<(usize, usize)> = elsewhere.collect();
+    let elsewhere: BTreeSet<(usize, usize)> = placed()
+        .filter_map(|(member, place)| Some((unit_of(member), (*place)?)))
+        .filter(|(unit, split)| gathered[*unit].fixed != Some(*split))
+        .collect();
     let numbers: BTreeMap<(usize, usize), usize> =
         elsewhere.into_iter().zip(gathered.len()..).collect();
     gathered.extend(numbers.keys().map(|&(_, split)| Unit {
@@ -288,8 +281,10 @@ fn count_members(
         ..Unit::default()
     }));
     let mut classes: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); gathered.len()];
-    for (member, unit, at) in placed {
-        let unit = at.map_or(unit, |split| numbers[&(unit, split)]);
+    for (member, place) in placed() {
+        let unit = unit_of(member);
+        let own = place.and_then(|split| numbers.get(&(unit, split)));
+        let unit = own.copied().unwrap_or(unit);
         gathered[unit].images += 1;
         if by_class {
             for &(concept, n) in member.concepts {
@@ -314,13 +309,44 @@ fn majorities(
             *votes[whole].entry(*place).or_default() += 1;
         }
     }
-    let most = |votes: BTreeMap<usize, u64>| {
-        let most = votes
-            .into_iter()
-            .max_by_key(|&(split, n)| (n, std::cmp::Reverse(split)));
-        most.map(|(split, _)| split)
+    votes.iter().map(most).collect()
+}
+
+/// The split with most votes; of several the first.
+fn most(votes: &BTreeMap<usize, u64>) -> Option<usize> {
+    let most = votes
+        .iter()
+        .max_by_key(|&(split, n)| (n, std::cmp::Reverse(split)));
+    most.map(|(split, _)| *split)
+}
+
+/// The places of all members of groups of which some have one. What is new goes where most of its group is, whatever the group
+/// is joined to; if the group is divided already, an image whose file was there before goes where that is.
+fn with_their_groups(members: &[Member], placed: Vec<Option<usize>>) -> Vec<Option<usize>> {
+    let of_groups = majorities(&placed, members.iter().map(|m| m.group as usize));
+    let home = |member: &Member| of_groups[member.group as usize];
+    let pairs = || members.iter().zip(&placed);
+    let divided: HashSet<u32> = pairs()
+        .filter(|(member, place)| place.is_some() && **place != home(member))
+        .map(|(member, _)| member.group)
+        .collect();
+    let mut equal: HashMap<&[u8; 32], BTreeMap<usize, u64>> = pairs()
+        .filter(|(member, place)| place.is_none() && divided.contains(&member.group))
+        .filter_map(|(member, _)| Some((member.sha256?, BTreeMap::new())))
+        .collect();
+    for (member, place) in pairs() {
+        let votes = member.sha256.and_then(|sha256| equal.get_mut(sha256));
+        if let (Some(votes), Some(place)) = (votes, place) {
+            *votes.entry(*place).or_default() += 1;
+        }
+    }
+    let followed = |member: &Member| match divided.contains(&member.group) {
+        true => most(equal.get(member.sha256?)?),
+        false => None,
     };
-    votes.into_iter().map(most).collect()
+    pairs()
+        .map(|(member, place)| place.or_else(|| followed(member)).or_else(|| home(member)))
+        .collect()
 }
 
 /// How many groups stay together with another, for each reason: both are in one and the same split.
@@ -462,23 +488,58 @@ mod tests {
 
     #[test]
     fn what_is_new_goes_where_most_of_its_group_is_then_to_what_it_is_joined_to() {
-        // Two of the first group, three of the second; then one new of the first, and one of a group of its own.
-        let member = |(i, group): (u64, u32)| Member {
-            group,
-            id_hash: i,
-            ..Member::default()
-        };
-        let members: Vec<Member> = (0..).zip([0, 0, 1, 1, 1, 0, 2]).map(member).collect();
-        let place = |i: u64| (i, if i < 2 { "a" } else { "b" }.to_owned());
-        let earlier = Earlier::of((0..5).map(place).collect(), HashMap::new());
-        let rules = SplitRules {
-            earlier: Some(&earlier),
-            alike: vec![(0, 2), (3, 6)],
-            ..rules("a=0.5,b=0.5", 0)
-        };
-        let found = assign(&members, &groups(3), &rules);
-        assert_eq!(found.of, [0, 0, 1, 1, 1, 0, 1]);
-        assert_eq!((found.units, found.kept, found.divided), (1, 5, 0));
+        // By group: each old image with its split, and new ones with their files.
+        let cases: [(&[(u32, Option<char>, u8)], &str); 3] = [
+            // Two in one split, three in the other, joined: what is new in the first stays with the first.
+            (
+                &[
+                    (0, Some('a'), 0),
+                    (0, Some('a'), 1),
+                    (1, Some('b'), 2),
+                    (1, Some('b'), 3),
+                    (1, Some('b'), 1),
+                    (0, None, 4),
+                    (2, None, 3),
+                ],
+                "aabbbab",
+            ),
+            // A group that is divided: most of it, but for a file that was there before.
+            (
+                &[
+                    (0, Some('b'), 0),
+                    (0, Some('b'), 1),
+                    (0, Some('a'), 2),
+                    (0, None, 3),
+                    (0, None, 2),
+                ],
+                "bbaba",
+            ),
+            // As many here as there: the first split.
+            (&[(0, Some('b'), 0), (0, Some('a'), 1), (0, None, 2)], "baa"),
+        ];
+        for (images, wanted) in cases {
+            let member = |(i, &(group, _, file)): (u64, &(u32, Option<char>, u8))| Member {
+                group,
+                id_hash: i,
+                sha256: Some(&SHAS[usize::from(file)]),
+                ..Member::default()
+            };
+            let members: Vec<Member> = (0..).zip(images).map(member).collect();
+            let old = (0..)
+                .zip(images)
+                .filter_map(|(i, image)| Some((i, image.1?.to_string())));
+            let earlier = Earlier::of(old.collect(), HashMap::new());
+            let rules = SplitRules {
+                earlier: Some(&earlier),
+                ..rules("a=0.5,b=0.5", 0)
+            };
+            let found = assign(&members, &groups(3), &rules).of;
+            let found: String = found
+                .iter()
+                .map(|of| ["a", "b"][usize::from(*of)])
+                .collect();
+            assert_eq!(found, wanted);
+        }
     }
 
     static SHAS: [[u8; 32]; 40] = {

@@ -3,8 +3,8 @@
 //! Groups begin where they are without it, so that as far as possible a group's split depends on its name and the seed alone.
 //! Where a class is out of proportion, groups move, alone or in exchange for another, those first that help most, until the
 //! classes are in proportion or nothing helps: as few as needed. Of few groups every way to deal them is tried. The shares of
-//! the images stay as good as they were, unless train would lack a class, and the classes are never farther from their shares
-//! than they were.
+//! the images stay as good as they were, and the classes together are never farther from their shares than they were; only that
+//! train has every class goes before both.
 
 use std::collections::HashMap;
 
