@@ -298,7 +298,7 @@ fn one_coco_file_leads_to_the_whole_set_if_that_names_it() {
         let copy = file("other");
         std::fs::copy(work.path(&file("instances_test")), work.path(&copy)).unwrap();
         like(&copy, &[]).exits(0).says(&[
-            "names only the split `test`, so that every image is in it; the folder of the earlier set names all",
+            "names only the split `test`, so that all without another place are in it; the folder of the earlier set names all",
         ]);
         like(&copy, &SHARES).exits(0).says(&[
             "names nothing of `train` and `val`: what was in it may be in another split now; the folder of the earlier set names all",

@@ -69,7 +69,7 @@ fn unnamed_splits(earlier: &Earlier, splits: &Splits) -> Option<String> {
     if names.is_empty() {
         return earlier.only_split().map(|only| {
             format!(
-                "--split-like {} names only the split `{only}`, so that every image is in it; the folder of the earlier set names all, \
+                "--split-like {} names only the split `{only}`, so that all without another place are in it; the folder of the earlier set names all, \
                  and --split gives others",
                 earlier.name
             )
