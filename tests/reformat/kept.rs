@@ -269,3 +269,99 @@ fn secrets_of_addresses_do_not_reach_a_set() {
     ran.exits(0);
     assert!(!ran.stderr().contains("names no image"), "{}", ran.stderr());
 }
+
+#[test]
+fn one_coco_file_leads_to_the_whole_set_if_that_names_it() {
+    for [formats, folder] in [["coco", "old"], ["coco,csv", "old/coco"]] {
+        let work = Workdir::new();
+        set(&work, 14);
+        let call = ["localizations.json", "-f", formats, "-o", "old"];
+        let call = [&call[..], &SHARES].concat();
+        work.run("reformat", &call).exits(0);
+        let before = places(&work, "old");
+        set(&work, 18);
+        let file = |name: &str| format!("{folder}/annotations/{name}.json");
+        let like = |file: &str, more: &[&str]| {
+            let like = ["--split-like", file, "--group-by", "page"];
+            reformat(&work, "csv", &[&like[..], more].concat())
+        };
+        for split in ["train", "val", "test"] {
+            let file = file(&format!("instances_{split}"));
+            like(&file, &[])
+                .exits(0)
+                .says(&[&file, "one file of a set whose dataset.json names it"]);
+            let after = places(&work, "out");
+            let moved = before.iter().filter(|(id, split)| after[*id] != **split);
+            assert_eq!((moved.count(), after.len()), (0, 18), "{file}");
+        }
+        // A copy that no dataset.json names is one split.
+        let copy = file("other");
+        std::fs::copy(work.path(&file("instances_test")), work.path(&copy)).unwrap();
+        like(&copy, &[]).exits(0).says(&[
+            "names only the split `test`, so that all without another place are in it; the folder of the earlier set names all",
+        ]);
+        like(&copy, &SHARES).exits(0).says(&[
+            "names nothing of `train` and `val`: what was in it may be in another split now; the folder of the earlier set names all",
+        ]);
+    }
+}
+
+#[test]
+fn where_old_groups_are_divided_what_is_new_meets_the_shares_of_the_whole_set() {
+    const N: usize = 141;
+    const NAMES: [&str; 3] = ["train", "val", "test"];
+    // The places of 100 images, and the number of their groups now. Then 40 in groups of two, and one more in an old group.
+    let cases = [
+        ([80, 10, 10], 100),
+        ([80, 10, 10], 10),
+        ([80, 10, 10], 1),
+        ([66, 17, 17], 5),
+        ([40, 40, 20], 4),
+    ];
+    for (old, groups) in cases {
+        let place = |i: usize| NAMES[usize::from(i >= old[0]) + usize::from(i >= old[0] + old[1])];
+        let group = |i: usize| match i {
+            0..100 => format!("m{}", i % groups),
+            140 => "m0".to_owned(),
+            _ => format!("n{}", i / 2),
+        };
+        let names: Vec<[String; 2]> = (0..N)
+            .map(|i| [format!("u{i}"), format!("i/{i}.png")])
+            .collect();
+        let images = names.iter().enumerate().map(|(i, [id, _])| {
+            let boxes = vec![boxed("b", "a", [0.0, 0.0, 5.0, 5.0])];
+            image(id, &group(i), [40, 20], boxes)
+        });
+        let files = names.iter().zip(1..).map(|([id, file], seed)| {
+            let picture = picture(40, 20, seed, ImageFormat::Png);
+            (id.as_str(), file.as_str(), picture)
+        });
+        let work = Workdir::new();
+        lay_out(
+            &work,
+            &images.collect::<Vec<_>>(),
+            &files.collect::<Vec<_>>(),
+        );
+        let rows: String = (0..100).map(|i| format!("u{i},{}\n", place(i))).collect();
+        work.write("t.csv", format!("image,split\n{rows}"));
+        let call = "--split-like t.csv --split train=0.8,val=0.1,test=0.1 --stratify class";
+        let call: Vec<&str> = call.split(' ').collect();
+        for call in [&call[..4], &call] {
+            reformat(&work, "csv", call).exits(0);
+            let after = places(&work, "out");
+            assert!((0..100).all(|i| after[&format!("u{i}")] == place(i)));
+            // Most of its group are there.
+            assert_eq!(after["u140"], "train", "{old:?} {groups}");
+            let wanted = [0.8, 0.1, 0.1].map(|share| share * N as f64);
+            let beyond = |held: [usize; 3]| -> f64 {
+                let splits = held.iter().zip(wanted);
+                splits
+                    .map(|(n, wanted)| (*n as f64 - wanted).max(0.0))
+                    .sum()
+            };
+            let held = NAMES.map(|name| after.values().filter(|split| *split == name).count());
+            let most = beyond(old) + 0.02 * N as f64 + 1e-6;
+            assert!(beyond(held) <= most, "{old:?} {groups} {call:?}: {held:?}");
+        }
+    }
+}

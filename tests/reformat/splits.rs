@@ -578,3 +578,91 @@ fn rows_of_a_table_without_a_group_are_groups_of_their_own() {
         assert!(work.text("out/dataset.json").contains(told), "{grouped}");
     }
 }
+
+/// Images in groups, of which each has boxes of two of three classes; and of each group, the numbers of its images and of its
+/// boxes of each class.
+fn mixed(groups: usize, mut state: u32) -> (Vec<Value>, Vec<[u32; 4]>) {
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as usize % below
+    };
+    let (mut images, mut counts) = (Vec::new(), vec![[0; 4]; groups]);
+    for (group, counts) in counts.iter_mut().enumerate() {
+        let other = next(3);
+        for _ in 0..[1, 3, 6, 10][next(4)] {
+            let mut boxes = Vec::new();
+            for n in 0..next(5) {
+                let class = [0, other][next(2)];
+                counts[1 + class] += 1;
+                let bbox = [1.0, 1.0, 5.0, 5.0 - n as f64];
+                boxes.push(boxed(&format!("b{n}"), ["a", "b", "c"][class], bbox));
+            }
+            counts[0] += 1;
+            let id = format!("u{}", images.len());
+            images.push(image(&id, &format!("g{group}"), [10, 10], boxes));
+        }
+    }
+    (images, counts)
+}
+
+/// The parts of the images and of each class that are in the wrong split.
+fn elsewhere(groups: &[[u32; 4]], of: &[usize]) -> [f64; 4] {
+    std::array::from_fn(|part| {
+        let total: u32 = groups.iter().map(|group| group[part]).sum();
+        let beyond = [0.7, 0.15, 0.15].iter().enumerate().map(|(split, share)| {
+            let held = groups.iter().zip(of).filter(|(_, of)| **of == split);
+            let held: u32 = held.map(|(group, _)| group[part]).sum();
+            (f64::from(held) - share * f64::from(total)).max(0.0)
+        });
+        beyond.sum::<f64>() / f64::from(total.max(1))
+    })
+}
+
+#[test]
+fn classes_are_never_farther_from_their_shares_than_without_stratify() {
+    let classes = |parts: [f64; 4]| parts[1..].iter().sum::<f64>();
+    // Groups, what is in them, seed.
+    for (n, set, seed) in [
+        (8, 2, "0"),
+        (8, 4, "1"),
+        (8, 6, "0"),
+        (12, 4, "1"),
+        (12, 4, "2"),
+        (12, 29, "2"),
+        (16, 2, "0"),
+    ] {
+        let (images, groups) = mixed(n, set);
+        let ids = images.iter().map(|image| image["id"].as_str().unwrap());
+        let names: Vec<[String; 2]> = ids.map(|id| [id.into(), format!("{id}.png")]).collect();
+        let files = names.iter().zip(1..).map(|([id, file], seed)| {
+            let picture = picture(10, 10, seed, ImageFormat::Png);
+            (id.as_str(), file.as_str(), picture)
+        });
+        let work = Workdir::new();
+        lay_out(&work, &images, &files.collect::<Vec<_>>());
+        let split = ["--split", "train=0.7,val=0.15,test=0.15", "--seed", seed];
+        let [without, with] = [&[][..], &["--stratify", "class"]].map(|more| {
+            reformat(&work, "csv", &[&split[..], more].concat()).exits(0);
+            let rows = rows(&work, "out/image-splits.csv").into_iter();
+            let number = |name: &str| ["train", "val", "test"].iter().position(|n| *n == name);
+            let of: BTreeMap<String, usize> = rows
+                .map(|row| (row["group"].clone(), number(&row["split"]).unwrap()))
+                .collect();
+            let of: Vec<usize> = (0..n).map(|group| of[&format!("g{group}")]).collect();
+            elsewhere(&groups, &of)
+        });
+        let what = format!("{n} {set} {seed}: {without:?} {with:?}");
+        let most = without[0].max(0.02) + 1e-6;
+        assert!(with[0] <= most, "{what}");
+        assert!(classes(with) <= classes(without) + 1e-6, "{what}");
+        if n == 8 {
+            let way = |way: usize| {
+                let of: Vec<usize> = (0..8).map(|group| way / 3_usize.pow(group) % 3).collect();
+                elsewhere(&groups, &of)
+            };
+            let ways = (0..3_usize.pow(8)).map(way).filter(|way| way[0] <= most);
+            let best = ways.map(classes).fold(f64::INFINITY, f64::min);
+            assert!(classes(with) <= best + 0.06 + 1e-5, "{what}: {best}");
+        }
+    }
+}

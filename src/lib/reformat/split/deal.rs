@@ -4,6 +4,8 @@
 //! group's split depends on nothing else, and stays when others come and go. Where the shares are missed that way, groups
 //! move, as few as needed: first those that are larger than their split, largest first, then others in the order of their
 //! places, at last whichever help most, alone or in exchange for another. Of few groups every way to deal them is tried.
+//!
+//! A split that holds more than its share of what may not move keeps that, and the others share the rest in proportion.
 
 /// What is dealt: a group, or several that must stay together.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +24,7 @@ pub struct Unit {
 pub const TOLERANCE: f64 = 0.02;
 
 /// The number of ways to deal that are all tried.
-const MOST_WAYS: f64 = 150_000.0;
+pub const MOST_WAYS: f64 = 150_000.0;
 
 /// Of more groups only the largest are exchanged.
 const MOST_EXCHANGED: usize = 300;
@@ -33,8 +35,7 @@ pub fn deal(units: &[Unit], shares: &[f64]) -> Vec<usize> {
     if dealing.is_met() {
         return dealing.of;
     }
-    let free = units.iter().filter(|unit| unit.fixed.is_none()).count();
-    if (shares.len() as f64).powi(free as i32) <= MOST_WAYS {
+    if ways(units, shares) <= MOST_WAYS {
         return every_way(&dealing);
     }
     dealing.move_giants();
@@ -49,6 +50,12 @@ pub fn deal(units: &[Unit], shares: &[f64]) -> Vec<usize> {
         }
     }
     dealing.of
+}
+
+/// How many ways there are to deal what may move.
+pub fn ways(units: &[Unit], shares: &[f64]) -> f64 {
+    let free = units.iter().filter(|unit| unit.fixed.is_none()).count();
+    (shares.len() as f64).powi(free as i32)
 }
 
 /// The split in which a place on the line lies.
@@ -68,9 +75,46 @@ pub fn misplaced(held: &[f64], wanted: &[f64]) -> f64 {
     beyond.sum()
 }
 
+/// How many images each split can have at best: its share, or what it holds already, if that is more. Then the others share the
+/// rest in proportion.
+fn attainable(units: &[Unit], shares: &[f64], asked: &[f64]) -> Vec<f64> {
+    let mut fixed = vec![0.0; shares.len()];
+    for unit in units {
+        if let Some(split) = unit.fixed {
+            fixed[split] += unit.images as f64;
+        }
+    }
+    let all: f64 = units.iter().map(|unit| unit.images as f64).sum();
+    let mut wanted = asked.to_vec();
+    let mut is_full = vec![false; shares.len()];
+    loop {
+        let splits = 0..shares.len();
+        let over: Vec<usize> = splits
+            .clone()
+            .filter(|&split| !is_full[split] && fixed[split] > wanted[split] + 1e-6)
+            .collect();
+        if over.is_empty() {
+            return wanted;
+        }
+        over.into_iter().for_each(|split| is_full[split] = true);
+        let (full, others): (Vec<usize>, Vec<usize>) = splits.partition(|&split| is_full[split]);
+        let rest = all - full.iter().map(|&split| fixed[split]).sum::<f64>();
+        let of_rest: f64 = others.iter().map(|&split| shares[split]).sum();
+        full.iter().for_each(|&split| wanted[split] = fixed[split]);
+        for split in others {
+            wanted[split] = match of_rest > 0.0 {
+                true => rest * shares[split] / of_rest,
+                false => 0.0,
+            };
+        }
+    }
+}
+
 struct Dealing<'a> {
     units: &'a [Unit],
-    /// Images that each split should have, and has.
+    /// Images that each split should have by its share.
+    asked: Vec<f64>,
+    /// Images that each split should have, as what is fixed allows, and has.
     wanted: Vec<f64>,
     held: Vec<f64>,
     /// The split of each unit.
@@ -81,9 +125,11 @@ struct Dealing<'a> {
 impl<'a> Dealing<'a> {
     fn new(units: &'a [Unit], shares: &[f64]) -> Self {
         let all: f64 = units.iter().map(|unit| unit.images as f64).sum();
+        let asked: Vec<f64> = shares.iter().map(|share| share * all).collect();
         let mut dealing = Dealing {
             units,
-            wanted: shares.iter().map(|share| share * all).collect(),
+            wanted: attainable(units, shares, &asked),
+            asked,
             held: vec![0.0; shares.len()],
             of: Vec::with_capacity(units.len()),
             tolerance: TOLERANCE * all + 1e-6,
@@ -275,17 +321,20 @@ fn every_way(dealing: &Dealing) -> Vec<usize> {
                 moved += dealing.units[unit].images;
             }
         }
-        (misplaced(&held, &dealing.wanted), moved)
+        let asked = misplaced(&held, &dealing.asked);
+        (asked, misplaced(&held, &dealing.wanted), moved)
     };
-    let measures: Vec<(f64, u64)> = (0..ways).map(measure).collect();
-    let least = measures
-        .iter()
-        .map(|(n, _)| *n)
-        .fold(f64::INFINITY, f64::min);
-    let good = (0..ways).filter(|&way| measures[way].0 <= least + dealing.tolerance);
-    let way = good.min_by(|&a, &b| {
+    let measures: Vec<(f64, f64, u64)> = (0..ways).map(measure).collect();
+    let mut good: Vec<usize> = (0..ways).collect();
+    let numbers: [fn(&(f64, f64, u64)) -> f64; 2] = [|found| found.0, |found| found.1];
+    for number in numbers {
+        let found = good.iter().map(|&way| number(&measures[way]));
+        let least = found.fold(f64::INFINITY, f64::min);
+        good.retain(|&way| number(&measures[way]) <= least + dealing.tolerance);
+    }
+    let way = good.into_iter().min_by(|&a, &b| {
         let (a, b) = (measures[a], measures[b]);
-        a.1.cmp(&b.1).then(a.0.total_cmp(&b.0))
+        a.2.cmp(&b.2).then(a.1.total_cmp(&b.1))
     });
     let (mut of, mut digits) = (dealing.of.clone(), way.unwrap_or(0));
     for &unit in &free {
@@ -385,6 +434,28 @@ mod tests {
         let of = deal(&units, SHARES[0]);
         assert!(of[..6].iter().all(|split| *split == 1));
         assert!(of[6..].iter().all(|split| *split != 1), "{of:?}");
+    }
+
+    #[test]
+    fn what_is_full_leaves_the_rest_to_the_others_in_proportion() {
+        let fixed = |split: usize, images: u64| Unit {
+            images,
+            fixed: Some(split),
+            ..Unit::default()
+        };
+        for n in [10, 60] {
+            let mut units = units(&vec![2; n], 5);
+            units.extend([fixed(0, 12 * n as u64), fixed(1, n as u64 / 5)]);
+            let of = deal(&units, SHARES[0]);
+            let held = |split: usize| {
+                let of = units.iter().zip(&of).filter(|(_, of)| **of == split);
+                of.map(|(unit, _)| unit.images).sum::<u64>() as usize
+            };
+            // Nothing that is new belongs to the first; the others get the same.
+            let most = (TOLERANCE * 14.2 * n as f64) as usize + 1;
+            assert!(held(0) <= 12 * n + most, "{of:?}");
+            assert!(held(1).abs_diff(held(2)) <= 2 * most, "{of:?}");
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::shares::Splits;
-use crate::contracts::{self, DatasetFile};
+use crate::contracts::{self, DatasetEntry, DatasetFile};
 use crate::error::Error;
 use crate::files;
 use crate::reformat::image_notes::first_few;
@@ -59,6 +59,14 @@ impl Earlier {
         !self.images.is_empty()
     }
 
+    /// Its split, if it names only one, and nothing says that there were no others.
+    pub fn only_split(&self) -> Option<&str> {
+        match self.counts.as_slice() {
+            [(name, _)] if self.asked.is_none() => Some(name),
+            _ => None,
+        }
+    }
+
     /// The names of its splits.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.counts.iter().map(|(name, _)| name.as_str())
@@ -75,8 +83,8 @@ impl Earlier {
     }
 }
 
-/// Reads a `dataset.json`, a folder with one, a COCO file that recto wrote, or a CSV with the column `split` and at least one of
-/// `image` and `group`.
+/// Reads a `dataset.json`, a folder with one, a COCO file that recto wrote and with it the set that it belongs to, or a CSV with
+/// the column `split` and at least one of `image` and `group`.
 ///
 /// # Errors
 /// The file cannot be read, or says nothing of splits.
@@ -88,7 +96,7 @@ pub fn read(path: &Path) -> Result<Earlier, Error> {
     let start = bytes.iter().find(|b| !b.is_ascii_whitespace());
     let mut earlier = match start {
         Some(b'{') => match of_coco(&bytes) {
-            Some(earlier) => earlier,
+            Some(part) => whole_set(path, &name, part),
             None => of_dataset_file(path, contracts::parse(&bytes, &name)?),
         },
         _ => of_table(&bytes, &name)?,
@@ -117,6 +125,40 @@ fn of_dataset_file(path: &Path, dataset: DatasetFile) -> Earlier {
             ..earlier
         },
     }
+}
+
+/// All splits of the set that a COCO file belongs to, if they are known: the file alone is one of them.
+fn whole_set(path: &Path, name: &str, part: Earlier) -> Earlier {
+    let has_it = |whole: &Earlier| part.names().all(|name| whole.names().any(|n| n == name));
+    let Some(mut whole) = set_of(path).filter(has_it) else {
+        return part;
+    };
+    whole.notes.push(format!(
+        "--split-like {name} is one file of a set whose dataset.json names it: places in all of its splits are kept"
+    ));
+    whole.images.extend(part.images);
+    Earlier {
+        example: part.example,
+        ..whole
+    }
+}
+
+/// The set whose `dataset.json` names a file: it is in the folder of that, or up to two above, where sets in several formats have
+/// theirs.
+fn set_of(file: &Path) -> Option<Earlier> {
+    if files::is_in_store(file) {
+        return None;
+    }
+    let folder = files::folder_of(file).canonicalize().ok()?;
+    let file = folder.join(file.file_name()?);
+    folder.ancestors().take(3).find_map(|above| {
+        let path = above.join("dataset.json");
+        let bytes = path.is_file().then(|| files::read(&path).ok())??;
+        let dataset: DatasetFile = contracts::parse(&bytes, "dataset.json").ok()?;
+        let is_it = |entry: &DatasetEntry| above.join(&entry.path) == file;
+        let names_it = dataset.files.iter().any(is_it);
+        names_it.then(|| of_dataset_file(&path, dataset))
+    })
 }
 
 /// The tables of images in a set, or in the folders of its formats. Sets of before have no `image-splits.csv`.

@@ -10,7 +10,7 @@ pub mod options;
 mod shares;
 mod stratify;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use deal::Unit;
 use earlier::Earlier;
@@ -98,7 +98,7 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
     let names = names(members, rules);
     let number = |name: &str| names.iter().position(|known| known == name);
     let (units, joins) = unite(members, groups, rules);
-    let places: Vec<Option<usize>> = members
+    let placed: Vec<Option<usize>> = members
         .iter()
         .map(|member| {
             let official = member.official.and_then(number);
@@ -108,10 +108,19 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
             official.or_else(earlier).or_else(with_group)
         })
         .collect();
-    let mut gathered = merged_units(members, groups, &units, rules);
-    fix(&mut gathered, members, groups, &units, &places, |group| {
-        number(rules.earlier?.of_group(group)?)
-    });
+    let unit_of = |member: &Member| units[member.group as usize] as usize;
+    let homes = majorities(&placed, members.iter().map(unit_of));
+    let kept = placed.iter().flatten().count();
+    let places = match kept {
+        0 => placed,
+        _ => with_their_groups(members, placed),
+    };
+    let mut gathered = named_units(groups, &units, rules.seed);
+    for (unit, home) in gathered.iter_mut().zip(homes) {
+        unit.fixed = home;
+    }
+    let count = gathered.len();
+    count_members(&mut gathered, members, &units, &places, rules.by_class);
     let shares = shares(&names, rules);
     let dealt = match rules.by_class {
         true => stratify::deal(&gathered, &shares, train(&names, &shares)),
@@ -120,17 +129,15 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
     let of: Vec<u16> = members
         .iter()
         .zip(&places)
-        .map(|(member, place)| {
-            place.unwrap_or_else(|| dealt[units[member.group as usize] as usize]) as u16
-        })
+        .map(|(member, place)| place.unwrap_or_else(|| dealt[unit_of(member)]) as u16)
         .collect();
     Assigned {
         divided: divided(members, &of),
         joined: joined(&joins, members, &of, groups.len()),
         leaks: leaks(members, &of),
         known: known(members, groups, rules),
-        kept: places.iter().flatten().count(),
-        units: gathered.len(),
+        kept,
+        units: count,
         largest: gathered.iter().map(|unit| unit.images).max().unwrap_or(0),
         asked: rules.splits.clone(),
         names,
@@ -228,12 +235,8 @@ fn root(parent: &[u32], mut group: u32) -> u32 {
     group
 }
 
-fn merged_units(
-    members: &[Member],
-    groups: &[String],
-    units: &[u32],
-    rules: &SplitRules,
-) -> Vec<Unit> {
+/// The units, each with its place on the line, and nothing in it.
+fn named_units(groups: &[String], units: &[u32], seed: u64) -> Vec<Unit> {
     let n = units
         .iter()
         .map(|unit| *unit as usize + 1)
@@ -244,22 +247,46 @@ fn merged_units(
         let name = &mut names[unit as usize];
         *name = Some(name.map_or(group, |known| known.min(group)));
     }
-    let place = |name: &Option<&String>| {
+    let place = |name: Option<&String>| {
         let name = name.map_or("", String::as_str);
-        hash_number(format!("{}\n{name}", rules.seed).as_bytes())
+        hash_number(format!("{seed}\n{name}").as_bytes())
     };
-    let mut gathered: Vec<Unit> = names
-        .iter()
-        .map(|name| Unit {
-            place: place(name),
-            ..Unit::default()
-        })
+    let named = names.into_iter().map(|name| Unit {
+        place: place(name),
+        ..Unit::default()
+    });
+    named.collect()
+}
+
+/// Counts images and classes of the units. Images that are elsewhere than where their unit is fixed count where they are: as
+/// more units, which are added.
+fn count_members(
+    gathered: &mut Vec<Unit>,
+    members: &[Member],
+    units: &[u32],
+    places: &[Option<usize>],
+    by_class: bool,
+) {
+    let unit_of = |member: &Member| units[member.group as usize] as usize;
+    let placed = || members.iter().zip(places);
+    // In an order that is not that of the input.
+    let elsewhere: BTreeSet<(usize, usize)> = placed()
+        .filter_map(|(member, place)| Some((unit_of(member), (*place)?)))
+        .filter(|(unit, split)| gathered[*unit].fixed != Some(*split))
         .collect();
-    let mut classes: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); n];
-    for member in members {
-        let unit = units[member.group as usize] as usize;
+    let numbers: BTreeMap<(usize, usize), usize> =
+        elsewhere.into_iter().zip(gathered.len()..).collect();
+    gathered.extend(numbers.keys().map(|&(_, split)| Unit {
+        fixed: Some(split),
+        ..Unit::default()
+    }));
+    let mut classes: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); gathered.len()];
+    for (member, place) in placed() {
+        let unit = unit_of(member);
+        let own = place.and_then(|split| numbers.get(&(unit, split)));
+        let unit = own.copied().unwrap_or(unit);
         gathered[unit].images += 1;
-        if rules.by_class {
+        if by_class {
             for &(concept, n) in member.concepts {
                 *classes[unit].entry(concept).or_default() += n;
             }
@@ -268,34 +295,58 @@ fn merged_units(
     for (unit, classes) in gathered.iter_mut().zip(classes) {
         unit.classes = classes.into_iter().collect();
     }
-    gathered
 }
 
-/// Fixes units where most of their members, or the groups that were there before, are.
-fn fix(
-    gathered: &mut [Unit],
-    members: &[Member],
-    groups: &[String],
-    units: &[u32],
-    places: &[Option<usize>],
-    of_group: impl Fn(&str) -> Option<usize>,
-) {
-    let mut votes: Vec<BTreeMap<usize, u64>> = vec![BTreeMap::new(); gathered.len()];
-    let earlier: Vec<Option<usize>> = groups.iter().map(|group| of_group(group)).collect();
-    for (member, place) in members.iter().zip(places) {
-        let place = place.or(earlier[member.group as usize]);
+/// Where most of the members are that have a place, by the number of what they belong to; of several splits the first.
+fn majorities(
+    placed: &[Option<usize>],
+    belongs: impl Iterator<Item = usize>,
+) -> Vec<Option<usize>> {
+    let mut votes: Vec<BTreeMap<usize, u64>> = Vec::new();
+    for (place, whole) in placed.iter().zip(belongs) {
+        votes.resize_with(votes.len().max(whole + 1), BTreeMap::new);
         if let Some(place) = place {
-            *votes[units[member.group as usize] as usize]
-                .entry(place)
-                .or_default() += 1;
+            *votes[whole].entry(*place).or_default() += 1;
         }
     }
-    for (unit, votes) in gathered.iter_mut().zip(votes) {
-        let most = votes
-            .into_iter()
-            .max_by_key(|&(split, n)| (n, std::cmp::Reverse(split)));
-        unit.fixed = most.map(|(split, _)| split);
+    votes.iter().map(most).collect()
+}
+
+/// The split with most votes; of several the first.
+fn most(votes: &BTreeMap<usize, u64>) -> Option<usize> {
+    let most = votes
+        .iter()
+        .max_by_key(|&(split, n)| (n, std::cmp::Reverse(split)));
+    most.map(|(split, _)| *split)
+}
+
+/// The places of all members of groups of which some have one. What is new goes where most of its group is, whatever the group
+/// is joined to; if the group is divided already, an image whose file was there before goes where that is.
+fn with_their_groups(members: &[Member], placed: Vec<Option<usize>>) -> Vec<Option<usize>> {
+    let of_groups = majorities(&placed, members.iter().map(|m| m.group as usize));
+    let home = |member: &Member| of_groups[member.group as usize];
+    let pairs = || members.iter().zip(&placed);
+    let divided: HashSet<u32> = pairs()
+        .filter(|(member, place)| place.is_some() && **place != home(member))
+        .map(|(member, _)| member.group)
+        .collect();
+    let mut equal: HashMap<&[u8; 32], BTreeMap<usize, u64>> = pairs()
+        .filter(|(member, place)| place.is_none() && divided.contains(&member.group))
+        .filter_map(|(member, _)| Some((member.sha256?, BTreeMap::new())))
+        .collect();
+    for (member, place) in pairs() {
+        let votes = member.sha256.and_then(|sha256| equal.get_mut(sha256));
+        if let (Some(votes), Some(place)) = (votes, place) {
+            *votes.entry(*place).or_default() += 1;
+        }
     }
+    let followed = |member: &Member| match divided.contains(&member.group) {
+        true => most(equal.get(member.sha256?)?),
+        false => None,
+    };
+    pairs()
+        .map(|(member, place)| place.or_else(|| followed(member)).or_else(|| home(member)))
+        .collect()
 }
 
 /// How many groups stay together with another, for each reason: both are in one and the same split.
@@ -433,6 +484,62 @@ mod tests {
         assert_eq!([3, 4, 5].map(|i| found.of[i]), [2, 1, 1]);
         assert_eq!(found.of.iter().filter(|of| **of == 1).count(), 4);
         assert_eq!(found.kept, 3);
+    }
+
+    #[test]
+    fn what_is_new_goes_where_most_of_its_group_is_then_to_what_it_is_joined_to() {
+        // By group: each old image with its split, and new ones with their files.
+        let cases: [(&[(u32, Option<char>, u8)], &str); 3] = [
+            // Two in one split, three in the other, joined: what is new in the first stays with the first.
+            (
+                &[
+                    (0, Some('a'), 0),
+                    (0, Some('a'), 1),
+                    (1, Some('b'), 2),
+                    (1, Some('b'), 3),
+                    (1, Some('b'), 1),
+                    (0, None, 4),
+                    (2, None, 3),
+                ],
+                "aabbbab",
+            ),
+            // A group that is divided: most of it, but for a file that was there before.
+            (
+                &[
+                    (0, Some('b'), 0),
+                    (0, Some('b'), 1),
+                    (0, Some('a'), 2),
+                    (0, None, 3),
+                    (0, None, 2),
+                ],
+                "bbaba",
+            ),
+            // As many here as there: the first split.
+            (&[(0, Some('b'), 0), (0, Some('a'), 1), (0, None, 2)], "baa"),
+        ];
+        for (images, wanted) in cases {
+            let member = |(i, &(group, _, file)): (u64, &(u32, Option<char>, u8))| Member {
+                group,
+                id_hash: i,
+                sha256: Some(&SHAS[usize::from(file)]),
+                ..Member::default()
+            };
+            let members: Vec<Member> = (0..).zip(images).map(member).collect();
+            let old = (0..)
+                .zip(images)
+                .filter_map(|(i, image)| Some((i, image.1?.to_string())));
+            let earlier = Earlier::of(old.collect(), HashMap::new());
+            let rules = SplitRules {
+                earlier: Some(&earlier),
+                ..rules("a=0.5,b=0.5", 0)
+            };
+            let found = assign(&members, &groups(3), &rules).of;
+            let found: String = found
+                .iter()
+                .map(|of| ["a", "b"][usize::from(*of)])
+                .collect();
+            assert_eq!(found, wanted);
+        }
     }
 
     static SHAS: [[u8; 32]; 40] = {

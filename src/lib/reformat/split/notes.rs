@@ -66,13 +66,20 @@ fn unnamed_splits(earlier: &Earlier, splits: &Splits) -> Option<String> {
     let names = splits.names().into_iter();
     let names = names.filter(|name| !earlier.names().any(|known| known == name));
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "--split-like {} names nothing of {}: what was in it may be in another split now; the folder of the earlier set names all",
-            earlier.name,
-            names.join(" and ")
-        )
-    })
+    if names.is_empty() {
+        return earlier.only_split().map(|only| {
+            format!(
+                "--split-like {} names only the split `{only}`, so that all without another place are in it; the folder of the earlier set names all, \
+                 and --split gives others",
+                earlier.name
+            )
+        });
+    }
+    Some(format!(
+        "--split-like {} names nothing of {}: what was in it may be in another split now; the folder of the earlier set names all",
+        earlier.name,
+        names.join(" and ")
+    ))
 }
 
 /// What the earlier set says of other images, or twice.
