@@ -40,6 +40,7 @@ impl Format for Transcription {
             holds_images: true,
             has_picture_files: true,
             holds_points: true,
+            leaves_out_attributes: true,
             ..FormatInfo::default()
         }
     }
