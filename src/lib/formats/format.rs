@@ -76,7 +76,7 @@ pub struct FormatInfo {
     pub is_written_into: bool,
     /// Whether it can hold lines and points of boxes.
     pub holds_points: bool,
-    /// Whether it writes boxes and cannot hold all their attributes.
+    /// Whether it writes boxes and none of their further attributes; one that writes some of them says so itself.
     pub leaves_out_attributes: bool,
     /// Whether image files keep the names that they have in the image map.
     pub keeps_names: bool,

@@ -175,12 +175,16 @@ fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatO
     )
 }
 
-/// What is said of a box besides, as CVAT writes it.
+/// What is said of a box besides, as CVAT writes it. `rotation` is one of its own: readers would turn the box by it.
 fn attributes(b: &DatasetBox) -> String {
     let others = Others::besides_flags(b);
     let others = others.iter().filter(|(name, _)| ***name != *"pose");
     let elements: String = others
         .map(|(name, value)| {
+            let name = match &**name {
+                "rotation" => "rotation_",
+                name => name,
+            };
             format!(
                 "      <attribute><name>{}</name><value>{}</value></attribute>\n",
                 escape(name),
