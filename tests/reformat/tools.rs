@@ -218,6 +218,7 @@ fn images_without_a_canvas_and_captures_with_the_same_boxes_have_no_page() {
     lay_out(&work, &images, &files);
     reformat(&work, "iiif", &[]).exits(0).says(&[
         "2 images left out: a part of an image, or on no canvas with a size",
+        "1 canvas has captures with different annotations",
         "1 image has the same annotations as another of its canvas",
         "--iiif-base URL says where you publish them",
     ]);
@@ -228,4 +229,58 @@ fn images_without_a_canvas_and_captures_with_the_same_boxes_have_no_page() {
     reformat(&work, "iiif", &["--iiif-base", "notes"])
         .exits(2)
         .says(&["`notes` is not an address"]);
+}
+
+#[test]
+fn captures_of_a_canvas_have_each_annotation_once_and_differences_are_told() {
+    let shared = || boxed("c", "shared", [10.0, 10.0, 50.0, 40.0]);
+    let other = |name: &str, x: f64| boxed(name, name, [x, 1.0, 5.0, 5.0]);
+    let mut seen = shared();
+    seen["attributes"] = json!({ "verified": true });
+    const DIFFER: &str = "1 canvas has captures with different annotations";
+    // The boxes of two captures, how many annotations the pages of both have, what is told.
+    let cases = [
+        (
+            vec![shared(), other("x", 1.0)],
+            vec![shared(), other("y", 2.0)],
+            &["2", "1"][..],
+            DIFFER,
+        ),
+        (
+            vec![shared(), other("x", 1.0)],
+            vec![shared()],
+            &["2"],
+            DIFFER,
+        ),
+        (vec![], vec![shared()], &["0", "1"], DIFFER),
+        (vec![shared()], vec![seen], &["1"], DIFFER),
+        (
+            vec![shared(), boxed("d", "shared", [10.0, 10.0, 50.0, 40.0])],
+            vec![shared(), boxed("d", "shared", [10.0, 10.0, 50.0, 40.0])],
+            &["2"],
+            "1 image has the same annotations as another of its canvas",
+        ),
+    ];
+    for (first, second, wanted, told) in cases {
+        let work = Workdir::new();
+        let on = |id: &str, boxes: Vec<Value>| {
+            let mut image = image(id, "g", [100, 50], boxes);
+            image["source"]["canvas"] = "https://example.org/1".into();
+            image
+        };
+        let images = [on("a", first), on("b", second)];
+        let png = |seed| picture(100, 50, seed, ImageFormat::Png);
+        lay_out(
+            &work,
+            &images,
+            &[("a", "a.png", png(1)), ("b", "b.png", png(2))],
+        );
+        let ran = reformat(&work, "iiif", &[]);
+        ran.exits(0).says(&[told]);
+        let is_told = ran.stderr().contains("captures with different");
+        assert_eq!(is_told, told == DIFFER, "{}", ran.stderr());
+        let rows = rows(&work, "out/pages.csv");
+        let found: Vec<&str> = rows.iter().map(|row| row["annotations"].as_str()).collect();
+        assert_eq!(found, wanted);
+    }
 }

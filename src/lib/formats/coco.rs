@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ascii_json;
+use super::box_attributes::Others;
 use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names::Names;
@@ -20,9 +21,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::{Outline, compressed};
 use super::sink::{Sink, cannot, place_image};
 use super::{keypoints, ranks};
-use crate::contracts::{
-    AttributeValue, BBox, BorrowedAttributes, Metadata, Number, Polygon, Text, keypoints_value,
-};
+use crate::contracts::{BBox, Metadata, Number, Polygon, Text, keypoints_value};
 use crate::error::Error;
 use crate::summary::counted;
 
@@ -39,7 +38,6 @@ impl Format for Coco {
             holds_ranks: true,
             is_detection: true,
             holds_points: true,
-            holds_attributes: true,
             holds_images: true,
             has_picture_files: true,
             keeps_names: true,
@@ -403,30 +401,6 @@ struct Annotation<'a> {
     attributes: Others<'a>,
 }
 
-/// The attributes for which an annotation has no member of its own.
-struct Others<'a> {
-    attributes: &'a BorrowedAttributes<'a>,
-    has_points: bool,
-}
-
-impl<'a> Others<'a> {
-    fn iter(&self) -> impl Iterator<Item = (&'a Text<'a>, &'a AttributeValue<'a>)> {
-        let has_points = self.has_points;
-        let own = move |name: &str| name == "iscrowd" || name.ends_with("keypoints") && has_points;
-        self.attributes.iter().filter(move |(name, _)| !own(name))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
-    }
-}
-
-impl Serialize for Others<'_> {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(self.iter())
-    }
-}
-
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Segmentation {
@@ -437,9 +411,9 @@ enum Segmentation {
 impl<'a> Annotation<'a> {
     fn of(image: &DatasetImage, b: &'a DatasetBox<'a>, points: Vec<[f64; 3]>) -> Self {
         let has_points = !points.is_empty();
-        let others = Others {
-            attributes: &b.attributes,
-            has_points,
+        let own: fn(&str) -> bool = match has_points {
+            true => |name| name == "iscrowd" || name.ends_with("keypoints"),
+            false => |name| name == "iscrowd",
         };
         Annotation {
             id: b.number,
@@ -460,7 +434,7 @@ impl<'a> Annotation<'a> {
             uuid: &b.id,
             keypoints: has_points.then(|| keypoints_value(&points)),
             num_keypoints: has_points.then(|| points.iter().filter(|[.., v]| *v > 0.0).count()),
-            attributes: others,
+            attributes: Others::of(b, own),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! shorter side, and what EXIF turns is cut out upright. What would lie outside the image is black. JPEGs are written as JPEG of quality 95, all else as PNG. Every
 //! split has a folder for every class, even if it is empty but for a note, since readers number classes by folders.
 
+use super::box_attributes::Others;
 use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Decodes, Format, FormatInfo, FormatOptions, Writer, Written};
@@ -71,7 +72,18 @@ impl Format for Crops {
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let header = [
-            "file", "class", "split", "group", "image", "box", "x", "y", "w", "h", "text",
+            "file",
+            "class",
+            "split",
+            "group",
+            "image",
+            "box",
+            "x",
+            "y",
+            "w",
+            "h",
+            "text",
+            "attributes",
         ];
         put_rows(out, TABLE, [header])?;
         let folders = folders(&dataset.classes);
@@ -226,6 +238,7 @@ impl CropWriter<'_> {
             &w,
             &h,
             b.text().unwrap_or_default(),
+            &Others::besides_text(b).json(),
         ];
         put_rows(out, TABLE, [row])
     }

@@ -6,15 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
+use super::box_attributes::{JOIN, as_text};
 use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::Outline;
 use super::ranks;
 use super::sink::{Sink, put_rows};
-use crate::contracts::{AttributeValue, Text};
+use crate::contracts::Text;
 use crate::error::Error;
 
 /// The format `csv`: one table, a row per box.
@@ -159,7 +158,7 @@ impl<'a> Columns<'a> {
         let attribute = |key: &&str| {
             labelled
                 .and_then(|b| b.attributes.get(key))
-                .map_or(String::new(), cell)
+                .map_or(String::new(), as_text)
         };
         let metadata = |key: &&str| {
             picture
@@ -172,23 +171,6 @@ impl<'a> Columns<'a> {
         row.extend(self.box_keys.iter().map(attribute));
         row.extend(self.image_keys.iter().map(metadata));
         row
-    }
-}
-
-/// A value for a cell: texts as they are, lists of texts joined, anything else as JSON.
-fn cell(value: &AttributeValue) -> String {
-    let value = match value {
-        AttributeValue::Text(text) => return text.to_string(),
-        AttributeValue::Other(value) => value,
-    };
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(list) => {
-            let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-            texts.map_or_else(|| value.to_string(), |texts| texts.join(JOIN))
-        }
-        other => other.to_string(),
     }
 }
 
@@ -220,8 +202,6 @@ fn fixed_cells(
     row.extend(text_cells(labelled));
     row
 }
-
-const JOIN: &str = " | ";
 
 fn title(picture: &DatasetImage) -> String {
     let labels = &picture.source.labels;

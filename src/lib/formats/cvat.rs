@@ -1,8 +1,10 @@
 //! `cvat`: `annotations.xml` of CVAT for images 1.1, beside `images/`.
 //!
 //! Boxes and points are in pixels at edges, from 0. A box with an outline is a polygon. Attributes are declared for every
-//! label, since CVAT refuses those that are not.
+//! label, since CVAT refuses those that are not. Those that only some boxes have are texts: a checkbox would say false of all
+//! others, and numbers need bounds and steps.
 
+use super::box_attributes::{self, as_text};
 use super::bridges::{bridge_note, bridged};
 use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
@@ -19,7 +21,7 @@ pub struct Cvat;
 
 const PATH: &str = "annotations.xml";
 
-/// Name, kind and usual value of the attributes of boxes.
+/// Name, kind and usual value of the attributes that all boxes have.
 const ATTRIBUTES: [(&str, &str, &str); 5] = [
     ("uuid", "text", ""),
     ("text", "text", ""),
@@ -42,7 +44,8 @@ impl Format for Cvat {
 
     fn conventions(&self, _: &FormatOptions) -> String {
         "xtl, ytl, xbr, ybr and points in pixels of the file, edges from 0, decimals kept, clipped to the image; a box with an \
-         outline is a polygon, parts and holes joined by lines to and fro; ids of images from 0; characters that XML cannot hold \
+         outline is a polygon, parts and holes joined by lines to and fro; ids of images from 0; \
+         other attributes of boxes are texts, declared for every label; characters that XML cannot hold \
          are U+FFFD; sources.csv leads from file names to the source"
             .into()
     }
@@ -63,18 +66,24 @@ impl Format for Cvat {
         _: &'a FormatOptions,
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
-        out.append(PATH, head(dataset).as_bytes())?;
+        let others = box_attributes::names(dataset, &ATTRIBUTES.map(|(name, ..)| name));
+        out.append(PATH, head(dataset, &others).as_bytes())?;
         file_names::begin_sources(out)?;
         Ok(Box::new(CvatWriter {
             dataset,
+            others,
             stems: file_names::stems(dataset),
             bridged: 0,
         }))
     }
 }
 
+/// The attributes that some boxes have, and what they are called here.
+type Attributes<'a> = Vec<(&'a str, String)>;
+
 struct CvatWriter<'a> {
     dataset: &'a Dataset,
+    others: Attributes<'a>,
     stems: file_names::Names,
     bridged: u64,
 }
@@ -94,7 +103,7 @@ impl Writer for CvatWriter<'_> {
             image.height
         );
         for b in &image.boxes {
-            xml += &shape(self.dataset, b);
+            xml += &shape(self.dataset, &self.others, b);
         }
         xml += "  </image>\n";
         self.bridged += bridged(image);
@@ -112,11 +121,14 @@ impl Writer for CvatWriter<'_> {
     }
 }
 
-fn head(dataset: &Dataset) -> String {
+fn head(dataset: &Dataset, others: &Attributes) -> String {
+    let others = others.iter().map(|(_, name)| (name.as_str(), "text", ""));
     let attributes: String = ATTRIBUTES
-        .iter()
+        .into_iter()
+        .chain(others)
         .map(|(name, kind, usual)| {
-            let values = if *kind == "checkbox" { "false" } else { "" };
+            let values = if kind == "checkbox" { "false" } else { "" };
+            let name = escape(name);
             format!(
                 "          <attribute><name>{name}</name><mutable>False</mutable><input_type>{kind}</input_type>\
                  <default_value>{usual}</default_value><values>{values}</values></attribute>\n"
@@ -161,7 +173,7 @@ fn head(dataset: &Dataset) -> String {
     )
 }
 
-fn shape(dataset: &Dataset, b: &DatasetBox) -> String {
+fn shape(dataset: &Dataset, others: &Attributes, b: &DatasetBox) -> String {
     let (tag, place) = match &b.outline {
         Some(outline) => {
             let points = one_ring(outline).into_iter();
@@ -181,16 +193,21 @@ fn shape(dataset: &Dataset, b: &DatasetBox) -> String {
     };
     let flags =
         [b.flags.is_truncated, b.flags.is_difficult, b.flags.is_crowd].map(|is| is.to_string());
-    let values = [&b.id, b.text().unwrap_or_default()]
-        .into_iter()
-        .chain(flags.iter().map(String::as_str));
-    let attributes: String = ATTRIBUTES
-        .iter()
-        .zip(values)
-        .map(|((name, ..), value)| {
+    let own = [b.id.to_string(), b.text().unwrap_or_default().to_owned()];
+    let own = own.into_iter().chain(flags);
+    let names = ATTRIBUTES.iter().map(|(name, ..)| *name);
+    let others = others.iter().filter_map(|(key, name)| {
+        let value = b.attributes.get(key)?;
+        Some((name.as_str(), as_text(value)))
+    });
+    let attributes: String = names
+        .zip(own)
+        .chain(others)
+        .map(|(name, value)| {
             format!(
-                "      <attribute name=\"{name}\">{}</attribute>\n",
-                escape(value)
+                "      <attribute name=\"{}\">{}</attribute>\n",
+                attribute(name),
+                escape(&value)
             )
         })
         .collect();

@@ -214,6 +214,26 @@ pub struct Flags {
     pub is_occluded: bool,
 }
 
+impl Flags {
+    /// The flag that an attribute of this name sets, in any spelling.
+    pub fn named(&mut self, name: &str) -> Option<&mut bool> {
+        let letters = name.bytes().filter(u8::is_ascii_alphabetic);
+        let letters: Vec<u8> = letters.map(|b| b.to_ascii_lowercase()).collect();
+        match &*letters {
+            b"crowd" | b"iscrowd" | b"groupof" | b"isgroupof" => Some(&mut self.is_crowd),
+            b"truncated" | b"istruncated" => Some(&mut self.is_truncated),
+            b"difficult" | b"isdifficult" => Some(&mut self.is_difficult),
+            b"occluded" | b"isoccluded" => Some(&mut self.is_occluded),
+            _ => None,
+        }
+    }
+
+    /// Whether an attribute of this name is one of the flags.
+    pub fn is_named(name: &str) -> bool {
+        Flags::default().named(name).is_some()
+    }
+}
+
 impl DatasetImage<'_> {
     /// Its place in [`Dataset::facts`].
     pub fn index(&self) -> usize {

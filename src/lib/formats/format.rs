@@ -76,8 +76,8 @@ pub struct FormatInfo {
     pub is_written_into: bool,
     /// Whether it can hold lines and points of boxes.
     pub holds_points: bool,
-    /// Whether it can hold any attribute of a box.
-    pub holds_attributes: bool,
+    /// Whether it writes boxes and none of their further attributes; one that writes some of them says so itself.
+    pub leaves_out_attributes: bool,
     /// Whether image files keep the names that they have in the image map.
     pub keeps_names: bool,
     /// Whether its tools need images for training and for validation.

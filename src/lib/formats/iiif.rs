@@ -2,14 +2,18 @@
 //!
 //! Annotations are on canvases, in their units, and a page holds those of one image. Classes are tags, texts supplement what is
 //! seen. A box is a media fragment, in whole numbers where units are no larger than pixels, since few viewers read decimals;
-//! an outline is an SVG path, filled by the even-odd rule, with its box for viewers that draw none. Captures of one canvas have
-//! one page if their boxes are the same.
+//! an outline is an SVG path, filled by the even-odd rule, with its box for viewers that draw none. Attributes without a place in
+//! Web Annotation are in a member `attributes`, as `recto-serve` writes them.
+//!
+//! Annotations of a canvas are those of all its captures: nothing that viewers follow says of which they are. What several
+//! captures have is written once, and where they differ that is told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
 use super::ascii_json;
+use super::box_attributes::Others;
 use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
@@ -70,9 +74,10 @@ impl Format for Iiif {
                 .as_deref()
                 .map(|base| base.trim_end_matches('/')),
             stems: file_names::stems(dataset),
-            written: HashSet::new(),
+            written: HashMap::new(),
+            canvases: HashMap::new(),
+            differing: HashSet::new(),
             pointed: 0,
-            sure: 0,
             elsewhere: 0,
             same: 0,
         }))
@@ -83,12 +88,14 @@ struct PageWriter<'a> {
     dataset: &'a Dataset,
     base: Option<&'a str>,
     stems: file_names::Names,
-    /// Hashes of canvases and their annotations.
-    written: HashSet<u64>,
+    /// What annotations say of which part of which canvas → all that they say, as hashes.
+    written: HashMap<u64, u64>,
+    /// How many annotations each canvas has, by its hash.
+    canvases: HashMap<u64, usize>,
+    /// Canvases whose captures do not have the same annotations.
+    differing: HashSet<u64>,
     /// How many boxes have a line or points.
     pointed: u64,
-    /// How many boxes have a confidence.
-    sure: u64,
     /// How many images are on no canvas.
     elsewhere: u64,
     /// How many images have the annotations of another on their canvas.
@@ -106,16 +113,13 @@ impl Writer for PageWriter<'_> {
             .boxes
             .iter()
             .map(|b| annotation(self.dataset, image, on, b));
-        let mut items: Vec<Value> = tags.chain(boxes).collect();
-        let says = json!([on.canvas, items]).to_string();
-        if !self.written.insert(hash_number(says.as_bytes())) {
-            self.same += 1;
+        let items: Vec<Value> = tags.chain(boxes).collect();
+        let Some(mut items) = self.new_on(&on.canvas, items) else {
             return Ok(());
-        }
+        };
         for b in &image.boxes {
             let has = |name| u64::from(b.attributes.contains_key(name));
             self.pointed += has("baseline").max(has("keypoints"));
-            self.sure += has("confidence");
         }
         let path = format!("annotations/{}.json", self.stems.of(&image.file));
         let id = match self.base {
@@ -149,14 +153,18 @@ impl Writer for PageWriter<'_> {
                 counted(self.elsewhere, "image", "images")
             ));
         }
-        for (n, what) in [
-            (self.pointed, "a line or points, which are left out"),
-            (self.sure, "a confidence, which is left out"),
-        ] {
-            if n > 0 {
-                let boxes = counted(n, "box has", "boxes have");
-                notes.push(format!("iiif: {boxes} {what}"));
-            }
+        if self.pointed > 0 {
+            let boxes = counted(self.pointed, "box has", "boxes have");
+            notes.push(format!(
+                "iiif: {boxes} a line or points, which are left out"
+            ));
+        }
+        if let n @ 1.. = self.differing.len() as u64 {
+            notes.push(format!(
+                "iiif: {} captures with different annotations: the pages have those of all, each box once, as the first capture \
+                 has it, and who reads them has them on every capture",
+                counted(n, "canvas has", "canvases have")
+            ));
         }
         if self.same > 0 {
             notes.push(format!(
@@ -164,7 +172,7 @@ impl Writer for PageWriter<'_> {
                 counted(self.same, "image has", "images have")
             ));
         }
-        if self.base.is_none() && !self.written.is_empty() {
+        if self.base.is_none() && !self.canvases.is_empty() {
             notes.push(
                 "iiif: ids of pages begin with those of their canvases; --iiif-base URL says where you publish them instead"
                     .into(),
@@ -172,6 +180,46 @@ impl Writer for PageWriter<'_> {
         }
         Ok(notes)
     }
+}
+
+impl PageWriter<'_> {
+    /// The annotations of a capture that no earlier one of its canvas has; none if the canvas needs no page for them.
+    fn new_on(&mut self, canvas: &str, items: Vec<Value>) -> Option<Vec<Value>> {
+        let hash = |says: &Value| hash_number(says.to_string().as_bytes());
+        let about = hash(&json!(canvas));
+        let Some(known) = self.canvases.get(&about).copied() else {
+            self.canvases.insert(about, items.len());
+            for item in &items {
+                self.written.insert(place_on(canvas, item), hash(item));
+            }
+            return Some(items);
+        };
+        let given = items.len();
+        let hashed = items
+            .into_iter()
+            .map(|item| (place_on(canvas, &item), hash(&item), item));
+        let (old, new): (Vec<_>, Vec<_>) =
+            hashed.partition(|(place, ..)| self.written.contains_key(place));
+        let differs = |(place, all, _): &(u64, u64, Value)| self.written[place] != *all;
+        if !new.is_empty() || given != known || old.iter().any(differs) {
+            self.differing.insert(about);
+        } else {
+            self.same += 1;
+        }
+        if new.is_empty() {
+            return None;
+        }
+        self.canvases.insert(about, known + new.len());
+        let keys = new.iter().map(|(place, all, _)| (*place, *all));
+        self.written.extend(keys);
+        Some(new.into_iter().map(|(.., item)| item).collect())
+    }
+}
+
+/// A number made of what an annotation says of which part of a canvas.
+fn place_on(canvas: &str, item: &Value) -> u64 {
+    let says = json!([canvas, item["body"], item["target"]]).to_string();
+    hash_number(says.as_bytes())
 }
 
 fn tag(value: &str) -> Value {
@@ -216,7 +264,36 @@ fn annotation(dataset: &Dataset, image: &DatasetImage, on: &OnCanvas, b: &Datase
     if let Some(granularity) = granularity(b) {
         annotation["textGranularity"] = granularity.into();
     }
+    if let Some(sure) = b.attributes.get("confidence") {
+        annotation["confidence"] = sure.to_json().into_owned();
+    }
+    let mut others = Others::of(b, has_place).object();
+    if granularity(b).is_some() {
+        others.shift_remove("granularity");
+    }
+    if !others.is_empty() {
+        annotation["attributes"] = others.into();
+    }
     annotation
+}
+
+/// What annotations have members for, or say of themselves: a page is not what the source published.
+fn has_place(name: &str) -> bool {
+    const PLACED: [&str; 12] = [
+        "annotation",
+        "baseline",
+        "body",
+        "confidence",
+        "created",
+        "creator",
+        "format",
+        "generator",
+        "language",
+        "modified",
+        "motivation",
+        "tags",
+    ];
+    name == "text" || name.ends_with("keypoints") || PLACED.contains(&name)
 }
 
 /// The unit of text that a box is, where it is one of the Text Granularity Extension.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::ascii_json;
+use super::box_attributes::Others;
 use super::bridges::{bridge_note, bridged};
 use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
@@ -36,7 +37,8 @@ impl Format for Labelme {
 
     fn conventions(&self, _: &FormatOptions) -> String {
         "points in pixels of the file, edges from 0, decimals kept, clipped to the image: two corners of a rectangle, or a \
-         polygon for a box with an outline, parts and holes joined by lines to and fro; description is the text; ASCII; \
+         polygon for a box with an outline, parts and holes joined by lines to and fro; description is the text; flags of labelme are true or false, so that other \
+         attributes of boxes are the member attributes, which labelme keeps; ASCII; \
          sources.csv leads from file names to the source"
             .into()
     }
@@ -112,6 +114,9 @@ struct Shape<'a> {
     shape_type: &'static str,
     flags: Map<String, Value>,
     mask: Option<()>,
+    /// labelme keeps members that it does not know.
+    #[serde(skip_serializing_if = "Others::is_empty")]
+    attributes: Others<'a>,
 }
 
 impl Writer for LabelmeWriter<'_> {
@@ -184,5 +189,6 @@ fn shape<'a>(dataset: &'a Dataset, b: &'a DatasetBox<'a>) -> Shape<'a> {
             .map(|(name, is)| (name.to_owned(), is.into()))
             .collect(),
         mask: None,
+        attributes: Others::besides_flags(b),
     }
 }

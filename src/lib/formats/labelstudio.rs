@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::ascii_json;
+use super::box_attributes::Others;
 use super::bridges::{bridge_note, bridged};
 use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
@@ -51,7 +52,7 @@ impl Format for LabelStudio {
     fn conventions(&self, _: &FormatOptions) -> String {
         "x, y, width, height and points in percent of the image, decimals kept, clipped to the image; a box with an outline is a \
          polygon, parts and holes joined by lines to and fro; images are /data/local-files/?d=images/…, relative to the folder of \
-         the set; ASCII"
+         the set; other attributes of a box are the meta of its region; ASCII"
             .into()
     }
 
@@ -214,11 +215,33 @@ fn results(dataset: &Dataset, image: &DatasetImage, b: &DatasetBox) -> Vec<Value
     if let Some(score) = confidence {
         results[0]["score"] = score.clone();
     }
+    let others = others(b);
+    if !others.is_empty() {
+        results[0]["meta"] = others.object().into();
+    }
     results.extend(
         b.text()
             .map(|text| result("textarea", "text", "text", text)),
     );
     results
+}
+
+/// What is said of a box beyond what results have members for.
+fn others<'a>(b: &'a DatasetBox<'a>) -> Others<'a> {
+    let has_score = b
+        .attributes
+        .value("confidence")
+        .is_some_and(Value::is_number);
+    let own: fn(&str) -> bool = match has_score {
+        true => |name| has_place(name) || name == "confidence",
+        false => has_place,
+    };
+    Others::of(b, own)
+}
+
+fn has_place(name: &str) -> bool {
+    ["text", "predicted", "model_version", "baseline"].contains(&name)
+        || name.ends_with("keypoints")
 }
 
 /// The labelling interface: what the results name.

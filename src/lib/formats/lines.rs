@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use super::box_attributes::Others;
 use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
@@ -85,8 +86,21 @@ impl Format for Lines {
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let header = [
-            "file", "split", "group", "class", "image", "box", "x", "y", "w", "h", "width",
-            "height", "language", "text",
+            "file",
+            "split",
+            "group",
+            "class",
+            "image",
+            "box",
+            "x",
+            "y",
+            "w",
+            "h",
+            "width",
+            "height",
+            "language",
+            "text",
+            "attributes",
         ];
         put_rows(out, TABLE, [header])?;
         for split in dataset.parts("train") {
@@ -292,6 +306,7 @@ impl LineWriter<'_> {
             &height,
             language.unwrap_or_default(),
             &text,
+            &Others::besides_text(b).json(),
         ];
         put_rows(out, TABLE, [row])
     }

@@ -6,6 +6,7 @@
 
 mod alto_xml;
 mod ascii_json;
+mod box_attributes;
 mod bridges;
 pub mod coco;
 mod contents;
@@ -48,6 +49,7 @@ pub mod yolo;
 mod yolo_rows;
 
 pub use ascii_json::pretty as pretty_ascii_json;
+pub use box_attributes::is_further as is_further_attribute;
 pub use contents::{Contents, Kind, Member, Place};
 pub use dataset::{Cut, Dataset, DatasetBox, DatasetImage, Flags, Told};
 pub use facts::{Facts, ImageFacts, NewFacts};

@@ -24,7 +24,6 @@ impl Format for Roboflow {
             name: "roboflow",
             about: "COCO in RF-DETR's layout: train/, valid/ and test/, each with its images",
             is_detection: true,
-            holds_attributes: true,
             holds_images: true,
             has_picture_files: true,
             ..FormatInfo::default()

@@ -3,6 +3,7 @@
 //! They differ in their files, which are in `alto_xml` and `page_xml`. `sources.csv` leads from the names of files to the source.
 
 use super::alto_xml::{self, LostInAlto};
+use super::box_attributes::is_further;
 use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
@@ -79,9 +80,28 @@ impl Format for Transcription {
             dataset,
             stems: file_names::stems(dataset),
             lost: LostInAlto::default(),
+            attributed: 0,
             holed: 0,
             unwritable: 0,
         }))
+    }
+}
+
+impl Transcription {
+    /// Whether a box has attributes of which neither an element nor the class says anything.
+    fn lacks(self, b: &DatasetBox) -> bool {
+        let written: &[&str] = match self {
+            Transcription::Alto => &["element", "subs_content", "subs_type", "type", "types"],
+            Transcription::Page => &[
+                "alternatives",
+                "custom",
+                "element",
+                "text_direction",
+                "type",
+            ],
+        };
+        let mut names = b.attributes.keys();
+        names.any(|name| is_further(name) && !written.contains(&&**name))
     }
 }
 
@@ -90,6 +110,8 @@ struct TranscriptionWriter<'a> {
     dataset: &'a Dataset,
     stems: file_names::Names,
     lost: LostInAlto,
+    /// How many boxes have attributes that are left out.
+    attributed: u64,
     /// How many outlines have holes.
     holed: u64,
     /// How many texts have characters that XML cannot hold.
@@ -104,6 +126,8 @@ impl Writer for TranscriptionWriter<'_> {
         let path = format!("{split}/{file}");
         file_names::add_source(image, &path, out)?;
         place_image(image, &path, self.dataset, out)?;
+        let attributed = image.boxes.iter().filter(|b| self.format.lacks(b));
+        self.attributed += attributed.count() as u64;
         let holed = |b: &&DatasetBox| b.outline.as_ref().is_some_and(|o| !o.is_plain());
         self.holed += image.boxes.iter().filter(holed).count() as u64;
         let texts = image.boxes.iter().filter_map(DatasetBox::text);
@@ -120,6 +144,12 @@ impl Writer for TranscriptionWriter<'_> {
         out.close(file_names::SOURCES)?;
         let lost = &self.lost;
         let left_out = [
+            (
+                self.attributed,
+                "box has",
+                "boxes have",
+                "further attributes, which are left out; -f coco and -f csv write them",
+            ),
             (
                 self.holed,
                 "outline has",

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::box_attributes::{Others, as_text};
 use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::facts::ImageFacts;
@@ -165,12 +166,36 @@ fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatO
     format!(
         "  <object>\n    <name>{}</name>\n    <pose>{}</pose>\n    <truncated>{truncated}</truncated>\n    \
          <difficult>{difficult}</difficult>\n    <occluded>{occluded}</occluded>\n    <bndbox>\n      <xmin>{xmin}</xmin>\n      <ymin>{ymin}</ymin>\n      \
-         <xmax>{xmax}</xmax>\n      <ymax>{ymax}</ymax>\n    </bndbox>\n    <uuid>{}</uuid>\n{text}{}  </object>\n",
+         <xmax>{xmax}</xmax>\n      <ymax>{ymax}</ymax>\n    </bndbox>\n    <uuid>{}</uuid>\n{text}{}{}  </object>\n",
         escape(&dataset.classes[b.class]),
         escape(pose.unwrap_or("Unspecified")),
         escape(&b.id),
-        taxonomy(dataset.lineage(b.class))
+        taxonomy(dataset.lineage(b.class)),
+        attributes(b)
     )
+}
+
+/// What is said of a box besides, as CVAT writes it. `rotation` is one of its own: readers would turn the box by it.
+fn attributes(b: &DatasetBox) -> String {
+    let others = Others::besides_flags(b);
+    let others = others.iter().filter(|(name, _)| ***name != *"pose");
+    let elements: String = others
+        .map(|(name, value)| {
+            let name = match &**name {
+                "rotation" => "rotation_",
+                name => name,
+            };
+            format!(
+                "      <attribute><name>{}</name><value>{}</value></attribute>\n",
+                escape(name),
+                escape(&as_text(value))
+            )
+        })
+        .collect();
+    match elements.is_empty() {
+        true => elements,
+        false => format!("    <attributes>\n{elements}    </attributes>\n"),
+    }
 }
 
 /// An element per rank, from the root down. If two taxa have one rank, the nearer one is used.

@@ -34,7 +34,7 @@ impl Format for WebDataset {
         "objects.bbox in KEY.json is [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, \
          decimals kept, clipped to the image; objects.category from 0 in the order of the classes, objects.label their names; \
          objects.rings are outlines x1 y1 x2 y2 …, what an odd number of them encloses; objects.area of the outline where there \
-         is one, else of the box; ASCII"
+         is one, else of the box; objects.attributes a JSON object for each box; ASCII"
             .into()
     }
 

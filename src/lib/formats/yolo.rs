@@ -46,6 +46,7 @@ impl Format for Yolo {
             has_picture_files: true,
             is_written_into: true,
             needs_val: true,
+            leaves_out_attributes: true,
             ..FormatInfo::default()
         }
     }
@@ -105,6 +106,7 @@ impl Format for Yolo {
             bridged: 0,
             enlarged: 0,
             crowds: 0,
+            sure: 0,
             dropped: 0,
         }))
     }
@@ -121,6 +123,8 @@ struct YoloWriter<'a> {
     enlarged: u64,
     /// How many boxes stand for a crowd.
     crowds: u64,
+    /// How many boxes have a confidence.
+    sure: u64,
     /// How many boxes have another outline than an equal box of their class.
     dropped: u64,
 }
@@ -145,6 +149,7 @@ impl Writer for YoloWriter<'_> {
             let outline = labelled.outline.as_ref();
             self.bridged += u64::from(outline.is_some_and(yolo_rows::has_bridges));
             self.crowds += u64::from(labelled.flags.is_crowd);
+            self.sure += u64::from(labelled.attributes.contains_key("confidence"));
         }
         self.dropped += equal_boxes(&image.boxes);
         out.put(&format!("labels/{split}/{stem}.txt"), self.rows.as_bytes())
@@ -225,14 +230,33 @@ fn data_yaml(dataset: &Dataset, options: &FormatOptions) -> String {
 /// The sides, in pixels, below which Ultralytics passes over an image.
 const SMALLEST_SIDE: u32 = 10;
 
+/// Whether something is said, of how many; what is counted; what is said of it.
+type Note = ((bool, u64), [&'static str; 2], &'static str);
+
+/// What is said of files that Ultralytics leaves out.
+fn unread(dataset: &Dataset) -> [Note; 2] {
+    let strange = dataset.count(|p| p.media_type == "image/gif");
+    let small = dataset.count(|p| p.size[0].min(p.size[1]) < SMALLEST_SIDE);
+    [
+        (
+            (true, small),
+            ["image is", "images are"],
+            "less than 10 pixels wide or high, too small for Ultralytics, which leaves such out; --min-image 10 does too",
+        ),
+        (
+            (true, strange),
+            ["image is", "images are"],
+            "GIF, which Ultralytics does not read",
+        ),
+    ]
+}
+
 impl YoloWriter<'_> {
     fn notes(&self) -> Vec<String> {
         let (dataset, name) = (self.dataset, self.format.name());
         let boxes: u64 = dataset.facts.iter().map(|p| u64::from(p.boxes())).sum();
         let (outlines, bare) = (dataset.outlines(), boxes - dataset.outlines());
-        let strange = dataset.count(|p| p.media_type == "image/gif");
-        let small = dataset.count(|p| p.size[0].min(p.size[1]) < SMALLEST_SIDE);
-        let notes = [
+        let notes: [Note; 8] = [
             (
                 (self.format == Yolo::Detection, outlines),
                 ["outline", "outlines"],
@@ -265,25 +289,20 @@ impl YoloWriter<'_> {
                  as `recto-digest --where box.iscrowd!=1` does with those of COCO",
             ),
             (
+                (true, self.sure),
+                ["confidence", "confidences"],
+                "left out, which rows cannot hold; -f coco writes them",
+            ),
+            (
                 (true, self.dropped),
                 ["outline has", "outlines have"],
                 "the same box as another of the class: Ultralytics keeps one of such rows",
             ),
-            (
-                (true, small),
-                ["image is", "images are"],
-                "less than 10 pixels wide or high, too small for Ultralytics, which leaves such out; --min-image 10 does too",
-            ),
-            (
-                (true, strange),
-                ["image is", "images are"],
-                "GIF, which Ultralytics does not read",
-            ),
         ];
-        let told = notes.iter().filter(|((is, n), ..)| *is && *n > 0);
-        let text = told.map(|((_, n), [one, many], what)| {
-            format!("{name}: {} {what}", counted(*n, one, many))
-        });
+        let notes = notes.into_iter().chain(unread(dataset));
+        let told = notes.filter(|((is, n), ..)| *is && *n > 0);
+        let text = told
+            .map(|((_, n), [one, many], what)| format!("{name}: {} {what}", counted(n, one, many)));
         text.collect()
     }
 }

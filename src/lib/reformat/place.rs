@@ -273,29 +273,11 @@ fn attributes(
     attributes
 }
 
-/// Whether an attribute of this name is one of the flags.
-pub fn is_flag(name: &str) -> bool {
-    flag(&mut Flags::default(), name).is_some()
-}
-
-/// The flag that an attribute sets, by its name in any spelling.
-fn flag<'f>(flags: &'f mut Flags, name: &str) -> Option<&'f mut bool> {
-    let letters = name.bytes().filter(u8::is_ascii_alphabetic);
-    let letters: Vec<u8> = letters.map(|b| b.to_ascii_lowercase()).collect();
-    match &*letters {
-        b"crowd" | b"iscrowd" | b"groupof" | b"isgroupof" => Some(&mut flags.is_crowd),
-        b"truncated" | b"istruncated" => Some(&mut flags.is_truncated),
-        b"difficult" | b"isdifficult" => Some(&mut flags.is_difficult),
-        b"occluded" | b"isoccluded" => Some(&mut flags.is_occluded),
-        _ => None,
-    }
-}
-
 /// What the attributes say in the words of various tools: `iscrowd`, `groupOf`, `IsTruncated`, `difficult`…
 fn flags(attributes: &BorrowedAttributes) -> Flags {
     let mut flags = Flags::default();
     for (name, value) in attributes {
-        let Some(flag) = flag(&mut flags, name) else {
+        let Some(flag) = flags.named(name) else {
             continue;
         };
         *flag |= match value {

@@ -404,7 +404,7 @@ impl Set<'_> {
 
     /// Says which formats leave out lines and points.
     fn note_points(&self, dataset: &Dataset) -> Option<String> {
-        let silent = self.silent(|info| info.holds_points)?;
+        let silent = self.named(|info| info.is_detection && !info.holds_points)?;
         let pointed = counted(dataset.pointed(), "box has", "boxes have");
         (dataset.pointed() > 0).then(|| {
             format!(
@@ -416,19 +416,18 @@ impl Set<'_> {
 
     /// Says which formats leave out attributes of boxes.
     fn note_attributes(&self, dataset: &Dataset) -> Option<String> {
-        let silent = self.silent(|info| info.holds_attributes)?;
+        let silent = self.named(|info| info.leaves_out_attributes)?;
         let boxes = counted(dataset.attributed(), "box has", "boxes have");
         (dataset.attributed() > 0).then(|| {
             format!("{silent}: {boxes} further attributes, which are left out; -f coco and -f csv write them")
         })
     }
 
-    /// The formats for detectors that do not hold something, if there are any.
-    fn silent(&self, holds: impl Fn(&FormatInfo) -> bool) -> Option<String> {
+    /// The names of the formats for which something is true, if there are any.
+    fn named(&self, is: impl Fn(&FormatInfo) -> bool) -> Option<String> {
         let formats = self.formats.iter().map(|format| format.info());
-        let silent = formats.filter(|info| info.is_detection && !holds(info));
-        let silent: Vec<&str> = silent.map(|info| info.name).collect();
-        (!silent.is_empty()).then(|| silent.join(", "))
+        let names: Vec<&str> = formats.filter(is).map(|info| info.name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Says that a format that needs images for validation has none; gives what helps.

@@ -15,7 +15,7 @@ use super::tiles::cut::TileRules;
 use crate::contracts::{self, BorrowedImage, ImageFiles, ImageRecords, MappedFile, Text};
 use crate::error::Error;
 use crate::files;
-use crate::formats::{Facts, NewFacts};
+use crate::formats::{Facts, NewFacts, is_further_attribute};
 use crate::pixels::Fingerprint;
 use crate::summary::Reject;
 
@@ -442,32 +442,6 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     }
 }
 
-/// Attributes of boxes that are nothing further: formats write them in their own ways, or say themselves that they do not; and what
-/// every Web Annotation says of itself.
-const USED: [&str; 21] = [
-    "about",
-    "annotation",
-    "baseline",
-    "body",
-    "confidence",
-    "created",
-    "creator",
-    "format",
-    "generator",
-    "granularity",
-    "language",
-    "model_version",
-    "modified",
-    "motivation",
-    "order",
-    "parent",
-    "pose",
-    "predicted",
-    "tags",
-    "text",
-    "text_source",
-];
-
 /// How many boxes have an outline, a text, a line or points, and further attributes.
 fn shapes(boxes: &[PlacedBox]) -> [u32; 4] {
     let count = |is: fn(&PlacedBox) -> bool| boxes.iter().filter(|b| is(b)).count() as u32;
@@ -479,10 +453,8 @@ fn shapes(boxes: &[PlacedBox]) -> [u32; 4] {
                 || contracts::keypoints(&b.attributes).is_some()
         }),
         count(|b| {
-            let mut names = b.attributes.iter().map(|(name, _)| &**name);
-            names.any(|name| {
-                !USED.contains(&name) && !name.ends_with("keypoints") && !place::is_flag(name)
-            })
+            let mut names = b.attributes.keys();
+            names.any(|name| is_further_attribute(name))
         }),
     ]
 }

@@ -403,3 +403,16 @@ fn what_is_said_of_several_images_is_put_on_each() {
         .collect();
     assert_eq!(ids, ["a.jpg"]);
 }
+
+#[test]
+fn what_is_noted_about_a_region_is_among_its_attributes() {
+    let mut noted = rectangle(json!({}));
+    noted["meta"] = json!({"text": ["see f. 2", "torn"], "observer": "Ann Reader", "depth": 3.5});
+    let mut empty = rectangle(json!({"x": 0}));
+    (empty["id"], empty["meta"]) = (json!("e"), json!({"text": []}));
+    let work = read(json!([task(json!([{"result": [noted, empty]}]))]));
+    let found = annotations(&work);
+    let wanted = json!({"note": "see f. 2\ntorn", "observer": "Ann Reader", "depth": 3.5});
+    assert_eq!(found[0]["attributes"], wanted);
+    assert!(found[1].get("attributes").is_none(), "{}", found[1]);
+}

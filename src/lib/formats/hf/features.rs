@@ -60,6 +60,7 @@ const OBJECTS: Columns = &[
     ("text", Feature::List(&Feature::Value("string"))),
     ("category", Feature::List(&Feature::Class)),
     ("label", Feature::List(&Feature::Value("string"))),
+    ("attributes", Feature::List(&Feature::Value("string"))),
     ("rings", Feature::List(&Feature::List(&NUMBERS))),
 ];
 

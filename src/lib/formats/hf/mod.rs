@@ -40,7 +40,7 @@ impl Format for Hf {
     fn conventions(&self, _: &FormatOptions) -> String {
         "objects.bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals kept, \
          clipped to the image; objects.category from 0 in the order of the classes, objects.label their names; objects.area of \
-         the outline where there is one, else of the box; ASCII"
+         the outline where there is one, else of the box; objects.attributes a JSON object for each box; ASCII"
             .into()
     }
 

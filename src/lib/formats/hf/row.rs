@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::formats::box_attributes::Others;
 use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage};
 use crate::formats::outline::Outline;
 
@@ -29,6 +30,8 @@ pub struct Objects<'a> {
     pub text: Vec<&'a str>,
     pub category: Vec<usize>,
     pub label: Vec<&'a str>,
+    /// All that is said besides, of each box a JSON object.
+    pub attributes: Vec<String>,
     /// The rings of each outline as `x1 y1 x2 y2 …`, filled by the even-odd rule; none of a box without outline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rings: Option<Vec<Vec<Vec<f64>>>>,
@@ -64,6 +67,7 @@ impl<'a> Objects<'a> {
             text: boxes().map(|b| b.text().unwrap_or_default()).collect(),
             category: boxes().map(|b| b.class).collect(),
             label: boxes().map(|b| dataset.classes[b.class].as_str()).collect(),
+            attributes: boxes().map(|b| Others::besides_text(b).json()).collect(),
             rings: Some(boxes().map(rings).collect()),
         }
     }

@@ -55,7 +55,7 @@ impl Format for Parquet {
         "objects.bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals kept, \
          clipped to the image; objects.category from 0 in the order of the classes, objects.label their names; objects.rings \
          are outlines x1 y1 x2 y2 …, what an odd number of them encloses; objects.area of the outline where there is one, else \
-         of the box; image.bytes are those of the file, null with --images none"
+         of the box; objects.attributes a JSON object for each box; image.bytes are those of the file, null with --images none"
             .into()
     }
 

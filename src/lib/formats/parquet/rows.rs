@@ -24,6 +24,7 @@ pub struct RowGroup {
     text: Column<ByteArrayType>,
     category: Column<Int64Type>,
     label: Column<ByteArrayType>,
+    attributes: Column<ByteArrayType>,
     rings: Column<DoubleType>,
 }
 
@@ -43,6 +44,7 @@ impl Default for RowGroup {
             text: Column::new(1, 1),
             category: Column::new(1, 1),
             label: Column::new(1, 1),
+            attributes: Column::new(1, 1),
             rings: Column::new(1, 3),
         }
     }
@@ -95,6 +97,10 @@ impl RowGroup {
         self.category
             .values(objects.category.iter().map(|&class| class as i64));
         self.label.values(texts(&objects.label));
+        self.bytes += objects.attributes.iter().map(String::len).sum::<usize>();
+        let attributes = objects.attributes.iter();
+        self.attributes
+            .values(attributes.map(|json| ByteArray::from(json.as_str())));
         self.rings
             .list(0, objects.rings.iter().flatten(), |column, rings| {
                 column.list(1, rings, |column, ring| {
@@ -126,6 +132,7 @@ impl RowGroup {
             &mut self.text,
             &mut self.category,
             &mut self.label,
+            &mut self.attributes,
             &mut self.rings,
         ]);
         columns

@@ -8,6 +8,7 @@ mod wire;
 
 use crate::error::Error;
 use crate::files::hex_digest;
+use crate::formats::box_attributes::Others;
 use crate::formats::contents::Contents;
 use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage, Flags};
 use crate::formats::file_names;
@@ -43,7 +44,7 @@ impl Format for Tf {
     fn conventions(&self, _: &FormatOptions) -> String {
         "xmin, xmax, ymin, ymax relative to the image, 32-bit floats within 0..1, edges from 0; class labels from \
          1 as in label_map.pbtxt; source_id is the image's number; images other than JPEG and PNG are embedded as \
-         PNG; sources.csv leads from numbers to the source"
+         PNG; image/object/attributes is a JSON object for each box; sources.csv leads from numbers to the source"
             .into()
     }
 
@@ -206,6 +207,10 @@ fn features<'a>(
         ("image/key/sha256", text(&hex_digest(image, 64))),
         ("image/object/area", all(|b, _| area(b))),
         (
+            "image/object/attributes",
+            bytes(attributes(p).iter().map(String::as_bytes)),
+        ),
+        (
             "image/object/bbox/xmax",
             all(|b, p| relative(b.bbox.right(), p.width)),
         ),
@@ -237,6 +242,12 @@ fn features<'a>(
         ("image/source_uuid", text(&p.id)),
         ("image/width", ints([i64::from(p.width)])),
     ]
+}
+
+/// All that is said of each box besides.
+fn attributes(p: &DatasetImage) -> Vec<String> {
+    let others = p.boxes.iter().map(Others::besides_flags);
+    others.map(|others| others.json()).collect()
 }
 
 /// The pose, as VOC names it: what the converters of TensorFlow's Object Detection API write.

@@ -449,6 +449,8 @@ impl Reading<'_> {
         if let Some(score) = result.get("score").and_then(values::number) {
             region.attributes.insert("confidence".into(), score.into());
         }
+        let meta = result.get("meta").and_then(Value::as_object);
+        region.attributes.extend(meta.into_iter().flat_map(noted));
         let shape_of = kind.strip_suffix("labels").unwrap_or(kind);
         match shape_of {
             "rectangle" | "polygon" | "ellipse" => {
@@ -549,6 +551,17 @@ fn annotator(item: &Map<String, Value>) -> Option<Value> {
         other => other,
     };
     values::text(name).map(Value::from)
+}
+
+/// What is noted about a region: its note, and members of other programs.
+fn noted(meta: &Map<String, Value>) -> impl Iterator<Item = (String, Value)> + '_ {
+    meta.iter().filter_map(|(name, value)| match &**name {
+        "text" => {
+            let text = texts(value).join("\n");
+            (!text.is_empty()).then(|| ("note".to_owned(), text.into()))
+        }
+        _ => Some((name.clone(), value.clone())),
+    })
 }
 
 /// All texts of a value.
