@@ -15,7 +15,7 @@ pub fn measure(image: &Content) -> Result<Header, Error> {
         |cause: String| Error::new(format!("{image}: not an image that can be read: {cause}"));
     let opened = image
         .open()
-        .map_err(|e| Error::new(format!("{image}: cannot be read")).because(e))?;
+        .map_err(|e| Error::new(format!("{image}: cannot be read: {e}")))?;
     measure_in(BufReader::new(opened)).map_err(fault)
 }
 

@@ -1,6 +1,6 @@
 //! `recto-digest` on the network: collections, politeness, cache, and options that say how to ask.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -355,4 +355,45 @@ fn a_run_that_is_told_to_stop_stops_and_writes_nothing() {
         "{words}"
     );
     assert!(!work.exists("digest.json"));
+}
+
+/// Whether a process catches SIGTERM.
+fn catches_sigterm(id: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let caught = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))
+        .unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() >> 14 & 1 == 1
+}
+
+#[test]
+fn who_waits_for_a_named_pipe_stops_when_told() {
+    let work = Workdir::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(work.path("m.json"))
+        .status();
+    assert!(made.unwrap().success());
+    let mut command = work.command("digest", &["iiif", "m.json", "-o", "digest.json"]);
+    let mut child = command.spawn().unwrap();
+    while !catches_sigterm(child.id()) {
+        std::thread::yield_now();
+    }
+    let id = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
+    assert!(killed.unwrap().success());
+    let since = Instant::now();
+    let ended = loop {
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        if since.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("it waits for the pipe");
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(ended.code(), Some(130));
 }

@@ -335,3 +335,37 @@ fn an_id_around_a_list_is_that_of_all_images_in_it() {
         }
     }
 }
+
+#[test]
+fn one_bad_object_of_a_list_within_an_answer_costs_itself() {
+    let good = |n: u32| format!(r#"{{"url":"https://a.example/{n}.jpg"}}"#);
+    for bad in ["null", "7", "[]"] {
+        let work = Workdir::new();
+        let list = format!(r#"{{"results":[{},{bad},{}]}}"#, good(1), good(2));
+        work.write("t.json", &list);
+        let args = [
+            "table",
+            "t.json",
+            "-o",
+            "digest.json",
+            "--url-column",
+            "results.url",
+        ];
+        work.run("digest", &args).exits(3).says(&["row 2"]);
+        assert_eq!(texts(&work, "/image/url").len(), 2, "{bad}");
+    }
+    let work = Workdir::new();
+    let list = format!(r#"{{"results":[{},{{"url":"x","depth":NaN}}]}}"#, good(1));
+    work.write("t.json", &list);
+    let args = [
+        "table",
+        "t.json",
+        "-o",
+        "digest.json",
+        "--url-column",
+        "results.url",
+    ];
+    work.run("digest", &args)
+        .exits(1)
+        .says(&["t.json", "line 1 is not JSON", "column"]);
+}

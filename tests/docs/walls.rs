@@ -74,7 +74,7 @@ const WALLS: &[Wall] = &[
             ),
             ("download/run.rs", "begins to end in time for --deadline"),
             (
-                "download/fetch.rs",
+                "download/fetch/mod.rs",
                 "stamps a line of the journal when the file has its final name",
             ),
             (

@@ -138,6 +138,18 @@ fn a_file_that_is_cut_short_is_one_reject_where_pixels_are_needed() {
 }
 
 #[test]
+fn a_named_pipe_in_the_place_of_a_file_is_one_reject_and_not_waited_for() {
+    let work = three(jpeg(false));
+    let path = work.path("b.jpg");
+    std::fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    for format in ["coco", "crops"] {
+        is_left_out(&work, format, &[], "it is not a regular file");
+    }
+}
+
+#[test]
 fn a_file_of_a_kind_that_is_not_decoded_is_one_reject_and_not_called_damaged() {
     let work = three(unsupported());
     for (format, more) in CUTTING.into_iter().chain([("tf", &[][..])]) {

@@ -655,7 +655,8 @@ fn classes_are_never_farther_from_their_shares_than_without_stratify() {
         let most = without[0].max(0.02) + 1e-6;
         assert!(with[0] <= most, "{what}");
         assert!(classes(with) <= classes(without) + 1e-6, "{what}");
-        if n == 8 {
+        // Classes that are in proportion as far as their groups allow stay where they are.
+        if n == 8 && with != without {
             let way = |way: usize| {
                 let of: Vec<usize> = (0..8).map(|group| way / 3_usize.pow(group) % 3).collect();
                 elsewhere(&groups, &of)

@@ -78,7 +78,7 @@ impl Workdir {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     walk(root, &path, tree);
-                } else {
+                } else if path.is_file() {
                     let name = path
                         .strip_prefix(root)
                         .unwrap()

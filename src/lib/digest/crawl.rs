@@ -68,6 +68,8 @@ pub fn harvest(
             signal = signals.next() => Err(stopped(signal, options.cache.as_deref())),
         }
     });
+    // Who was stopped does not wait for a named pipe into which nobody writes.
+    runtime.shutdown_background();
     outcome.map(|mut harvest| {
         harvest.notes.extend(fetcher.warnings());
         let (counts, changes, log) = fetcher.finish();

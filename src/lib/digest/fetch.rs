@@ -1,7 +1,7 @@
 //! Reads documents from files, servers and the cache.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -163,6 +163,7 @@ impl<'a> Fetcher<'a> {
             true => self.fetch(location, &request).await?,
             false => self
                 .read_file(location)
+                .await
                 .map(|bytes| CachedDocument {
                     final_url: location.to_owned(),
                     bytes,
@@ -227,9 +228,12 @@ impl<'a> Fetcher<'a> {
         self.locked.map(judge) == Some(Judged::Same)
     }
 
-    fn read_file(&self, location: &str) -> Result<Vec<u8>, String> {
+    /// Reads a file beside the async workers: a named pipe may be one for which nobody writes.
+    async fn read_file(&self, location: &str) -> Result<Vec<u8>, String> {
         let path = location.strip_prefix("file://").unwrap_or(location);
-        let read = files::read_within(Path::new(path), self.limits.bytes).map_err(|e| {
+        let (file, most) = (PathBuf::from(path), self.limits.bytes);
+        let read = tokio::task::spawn_blocking(move || files::read_within(&file, most)).await;
+        let read = read.map_err(|e| e.to_string())?.map_err(|e| {
             let text = e.to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
             let text = text.strip_prefix(&format!("{path}: ")).unwrap_or(text);

@@ -78,8 +78,12 @@ impl Content {
     /// Opens them to be read. What is in an object store is copied first, to a file without a name.
     ///
     /// # Errors
-    /// The file is missing, or ends before the part does.
+    /// The file is missing, no regular one, or ends before the part does.
     pub fn open(&self) -> io::Result<Window> {
+        // Who opens a named pipe waits until somebody writes into it.
+        if !is_in_store(&self.path) && !std::fs::metadata(&self.path)?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
         self.window(open(&self.path)?)
     }
 

@@ -122,6 +122,30 @@ fn results_are_boxes_or_rejects() {
 }
 
 #[test]
+fn results_that_are_no_list_say_nothing_about_an_image() {
+    for other in [
+        json!({"0": rectangle(json!({}))}),
+        json!("x"),
+        json!(7),
+        json!(true),
+    ] {
+        let beside = json!({"id": 2, "data": {"image": "b.jpg"}, "annotations": [{"result": []}]});
+        let work = read(json!([task(json!([{"result": other}])), beside]));
+        let problem = "[0].annotations[0] result results are not a list but ";
+        let found = rejects(&work);
+        let is_told = found.iter().any(|reject| reject.starts_with(problem));
+        assert!(is_told, "{other}: {found:?}");
+        let seen = observations(&work);
+        let is_marked = |o: &&Value| o.get("rejected").is_some();
+        assert_eq!(
+            seen.iter().filter(is_marked).count(),
+            1,
+            "{other}: {seen:?}"
+        );
+    }
+}
+
+#[test]
 fn results_with_one_id_are_one_region() {
     let shape = result(
         "rectangle",

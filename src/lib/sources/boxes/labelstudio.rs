@@ -361,7 +361,15 @@ impl Reading<'_> {
                 return 0;
             }
         };
-        let results = take_list(&mut item, &["result"]);
+        let results = match item.shift_remove("result") {
+            Some(Value::Array(results)) => results,
+            None | Some(Value::Null) => Vec::new(),
+            Some(other) => {
+                let problem = format!("results are not a list but {}", shown(&other));
+                self.document.reject(place, "result", problem);
+                return 0;
+            }
+        };
         let count = results.len();
         if item.get("was_cancelled") == Some(&Value::Bool(true)) {
             self.skipped += 1;

@@ -29,16 +29,27 @@ pub struct Paths<'a> {
 }
 
 /// JSON Lines: an object per line, or a URL in quotes.
-pub fn json_lines<'a>(text: &'a [u8], paths: Paths<'a>) -> Rows<'a> {
+///
+/// # Errors
+/// None of the lines is JSON.
+pub fn json_lines<'a>(text: &'a [u8], paths: Paths<'a>) -> Result<Rows<'a>, String> {
     // What columns there are, only all lines show.
     let (mut columns, mut is_named) = (Vec::new(), false);
-    for (_, line) in lines_of(text) {
+    let (mut is_json, mut first_problem) = (false, None);
+    for (number, line) in lines_of(text) {
         let value = serde_json::from_slice::<Value>(line);
         is_named |= value.as_ref().is_ok_and(Value::is_object);
+        is_json |= value.is_ok();
+        if let (Err(problem), None) = (&value, &first_problem) {
+            first_problem = Some(format!("line {number} is not JSON: {problem}"));
+        }
         let value = value.map_err(|e| e.to_string());
-        for (_, row) in json_rows(value, "line", Paths::default()) {
+        for (_, row) in json_rows(value, "line", paths) {
             row.iter().for_each(|row| name_columns(&mut columns, row));
         }
+    }
+    if let (false, Some(problem)) = (is_json, first_problem) {
+        return Err(problem);
     }
     let is_one_answer = lines_of(text).nth(1).is_none();
     let rows = lines_of(text).flat_map(move |(number, line)| {
@@ -50,10 +61,10 @@ pub fn json_lines<'a>(text: &'a [u8], paths: Paths<'a>) -> Rows<'a> {
             (Place { number, shares_id }, row)
         })
     });
-    Rows {
+    Ok(Rows {
         is_list: !is_named && columns == [LIST],
         ..Rows::new(columns, rows)
-    }
+    })
 }
 
 fn lines_of(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
@@ -160,7 +171,7 @@ fn unfolded(
         let rest = column.strip_prefix(name.as_str())?.strip_prefix('.')?;
         let holds_objects = match value {
             Value::Object(_) => true,
-            Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_object),
+            Value::Array(items) => items.iter().any(Value::is_object),
             _ => false,
         };
         holds_objects.then(|| (name.clone(), rest))
@@ -174,13 +185,18 @@ fn unfolded(
         Some(value) => vec![value],
         None => Vec::new(),
     };
-    let inner = inner.into_iter().filter_map(|value| match value {
-        Value::Object(inner) => Some(unfolded(inner, rest, inner_ids)),
-        _ => None,
+    // What is no object stays a row, which lacks its cells.
+    let inner = inner.into_iter().map(|value| match value {
+        Value::Object(inner) => {
+            let rows = unfolded(inner, rest, inner_ids).into_iter();
+            rows.map(|(shares_id, row)| (shares_id, Value::Object(row)))
+                .collect()
+        }
+        other => vec![(false, other)],
     });
     let with = |(n, (shares_id, inner))| {
         let mut row = object.clone();
-        row.insert(name.clone(), Value::Object(inner));
+        row.insert(name.clone(), inner);
         let is_around = inner_ids.is_none();
         (if is_around { n > 0 } else { shares_id }, row)
     };

@@ -234,12 +234,12 @@ fn text_rows<'a>(
     match start.first() {
         None => Err("document is empty: a table was expected".into()),
         Some(b'{') if lines::is_one_object(start) => lines::json_object(text, paths),
-        Some(b'{') => Ok(lines::json_lines(text, paths)),
+        Some(b'{') => lines::json_lines(text, paths),
         Some(b'[') => lines::json_list(text, paths),
         Some(b'<') if is_page(b"<html") || is_page(b"<!doc") => {
             Err("document is an HTML page: a table was expected".into())
         }
-        Some(b'"') if lines::is_json_text(start) => Ok(lines::json_lines(text, paths)),
+        Some(b'"') if lines::is_json_text(start) => lines::json_lines(text, paths),
         _ if lines::is_list(text, options.delimiter) => Ok(lines::list(text)),
         _ => separated::read(name, text, options),
     }
