@@ -64,7 +64,8 @@ fn a_visitor_is_who_our_proxies_say_and_never_the_proxy() {
 #[test]
 fn uris_are_what_the_client_used_before_all_proxies() {
     let work = folder();
-    work.write("c.toml", HOUSE.replace("\"none\"", "\"full\""));
+    let trusted = "[auth]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n";
+    work.write("c.toml", trusted);
     let server = Serving::start(&work, &["pictures", "-c", "c.toml"]);
     let cases = [
         (

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 
-use super::header::{self, HeaderMap};
 use crate::error::Error;
+use reqwest::header::{self, HeaderMap};
 
 /// A service that decides something for a server, such as who may see an image.
 #[derive(Clone, Debug)]

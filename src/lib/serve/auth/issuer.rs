@@ -196,6 +196,10 @@ impl Published {
             || held.asked.is_none_or(|asked| asked.elapsed() >= age);
         if is_due {
             held.asked = Some(Instant::now());
+            if held.key.is_some() {
+                // Whoever asks may be gone before the answer.
+                held.every = AGAIN;
+            }
         }
         is_due
     }
