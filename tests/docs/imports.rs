@@ -72,7 +72,7 @@ const ORDERS: &[Order] = &[
             ],
             &["image_record", "auth/network", "auth/rules"],
             &["web/message", "image/pdf", "web/host", "web/listen"],
-            &["web/route"],
+            &["web/route", "web/forwarded"],
             &["auth/permissions"],
             &["catalogue", "cache"],
             &["site"],

@@ -583,54 +583,6 @@ fn signed_tokens_are_taken_and_no_others() {
     assert_eq!(server.ask("GET", &path, ANNA).status, 200);
 }
 
-#[test]
-fn keys_that_are_published_are_asked_for_when_they_are_needed() {
-    use base64::Engine as _;
-    use ring::signature::{Ed25519KeyPair, KeyPair as _};
-    let encode = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
-    let random = ring::rand::SystemRandom::new();
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
-    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
-    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "use": "sig", "alg": "EdDSA", "x": encode(pair.public_key().as_ref())});
-    let set = json!({"keys": [jwk]}).to_string();
-    let provider = Server::start(move |_, before| match before {
-        0 => Answer::Status(503),
-        _ => Answer::Serve(set.clone().into_bytes(), "application/json"),
-    });
-    let rules = format!(
-        "{RULES}[auth.jwt]\nalgorithm = \"EdDSA\"\nkey = \"{}\"\n",
-        provider.url("/keys")
-    );
-    let (_work, server) = started(&rules, &[]);
-    let path = format!("/iiif/3/closed/{CORNER}");
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    let claims = json!({"sub": "dora", "groups": ["staff"], "exp": now.as_secs() + 600});
-    let head = json!({"alg": "EdDSA", "kid": "a"});
-    let message = format!(
-        "{}.{}",
-        encode(head.to_string().as_bytes()),
-        encode(claims.to_string().as_bytes())
-    );
-    let token = format!(
-        "{message}.{}",
-        encode(pair.sign(message.as_bytes()).as_ref())
-    );
-    let header = format!("authorization: Bearer {token}\r\n");
-    // The provider is down, and is not asked by every visitor.
-    for _ in 0..3 {
-        assert_eq!(server.ask("GET", &path, &header).status, 401);
-    }
-    assert_eq!(provider.hits("/keys"), 1);
-    drop(server);
-    let (_work, server) = started(&rules, &[]);
-    for _ in 0..3 {
-        assert_eq!(server.ask("GET", &path, &header).status, 200);
-    }
-    assert_eq!(provider.hits("/keys"), 2);
-}
-
 fn jwt(claims: &Value, key: &str) -> String {
     use base64::Engine as _;
     let encode = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);

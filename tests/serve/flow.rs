@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::auth::{ANNA, RULES, archive, people, started};
+use crate::auth::{ANNA, BEN, RULES, archive, people, started};
 use crate::running::{Got, Serving};
 
 const VIEWER: &str = "https://viewer.example";
@@ -93,24 +93,25 @@ fn services_stand_in_every_document_of_what_is_not_open_to_all() {
             (&info["width"], services(&info["service"][0])),
             (&json!(1600), wanted(id))
         );
-        let got = server.get(&format!("/iiif/2/{id}/info.json"));
-        // Viewers that know 1.0 only offer to log in when this is refused; who may see a smaller image is not.
-        let refused = if id == "closed" { 401 } else { 200 };
-        assert_eq!(got.status, refused, "{id}");
-        let info: Value = serde_json::from_slice(&got.body).unwrap();
-        let old = &info["service"][1];
-        assert_eq!(old["profile"], "http://iiif.io/api/auth/1/login");
-        assert_eq!(
-            old["service"][0]["profile"],
-            "http://iiif.io/api/auth/1/token"
-        );
-        assert_eq!(info["@context"], "http://iiif.io/api/image/2/context.json");
-        assert_eq!(
-            info["service"][0]["@context"],
-            "http://iiif.io/api/auth/2/context.json"
-        );
-        assert_eq!(services(&info["service"][0]), wanted(id));
+        // Mirador 4.0 shows nothing where a service has no profile.
+        assert_eq!(info["service"][0]["profile"], "probe");
     }
+    // Viewers that know 1.0 only offer to log in when this is refused.
+    let got = server.get("/iiif/2/closed/info.json");
+    assert_eq!(got.status, 401);
+    let info: Value = serde_json::from_slice(&got.body).unwrap();
+    let old = &info["service"][1];
+    assert_eq!(old["profile"], "http://iiif.io/api/auth/1/login");
+    assert_eq!(
+        old["service"][0]["profile"],
+        "http://iiif.io/api/auth/1/token"
+    );
+    assert_eq!(info["@context"], "http://iiif.io/api/image/2/context.json");
+    assert_eq!(
+        info["service"][0]["@context"],
+        "http://iiif.io/api/auth/2/context.json"
+    );
+    assert_eq!(services(&info["service"][0]), wanted("closed"));
     let manifest = server.json("/iiif/presentation/3/Closed/manifest.json");
     assert_eq!(
         manifest["@context"][1],
@@ -420,4 +421,111 @@ fn sessions_outlive_the_program_with_a_secret_and_end_with_the_account() {
     // Without a secret the session ends with the program.
     let (_work, server) = started(RULES, &[]);
     assert_eq!(server.ask("GET", image, &session).status, 401);
+}
+
+#[test]
+fn viewers_that_know_1_are_sent_to_the_tier_that_is_open() {
+    let (_work, server) = started(RULES, &[]);
+    let path = "/iiif/2/small/info.json";
+    for who in ["", BEN] {
+        let got = server.ask("GET", path, who);
+        let to = "http://pictures.example/iiif/degraded/2/small/info.json";
+        assert_eq!((got.status, &*got.headers["location"]), (302, to), "{who}");
+    }
+    // The description of the tier names the log-in to the whole, and all that it offers may be had.
+    let tier = server.json("/iiif/degraded/2/small/info.json");
+    assert_eq!(tier["width"], 400);
+    let services = tier["service"].as_array().unwrap();
+    assert_eq!(services.len(), 1);
+    assert_eq!(services[0]["profile"], "http://iiif.io/api/auth/1/login");
+    let side = &tier["tiles"][0]["width"];
+    let tile = format!("/iiif/degraded/2/small/0,0,{side},{side}/full/0/default.jpg");
+    assert_eq!(server.get(&tile).status, 200);
+    let whole: Value = serde_json::from_slice(&server.ask("GET", path, ANNA).body).unwrap();
+    assert_eq!(whole["width"], 1600);
+    // Version 2.0 has the probe service for that.
+    assert_eq!(server.json("/iiif/3/small/info.json")["width"], 1600);
+}
+
+#[test]
+fn what_everybody_may_see_by_a_later_rule_needs_no_log_in() {
+    let rules = "[auth]\n[[auth.rules]]\nwho = [\"group:staff\"]\nmay = \"review\"\n\
+        [[auth.rules]]\nwhere = \"group=Open\"\nmay = \"full\"\n";
+    let (_work, server) = started(rules, &[]);
+    for (id, is_restricted) in [("open", false), ("closed", true)] {
+        let info = server.json(&format!("/iiif/3/{id}/info.json"));
+        assert_eq!(info.get("service").is_some(), is_restricted, "{id}");
+    }
+}
+
+#[test]
+fn access_tokens_are_no_wrong_secrets_where_they_prove_nothing() {
+    let (_work, server) = started(RULES, &[]);
+    let session = cookie(&post(
+        &server,
+        &format!("token=secret-of-anna&origin={VIEWER}"),
+        "",
+    ));
+    let told = message(&server, &format!("messageId=1&origin={VIEWER}"), &session);
+    let token = told["accessToken"].as_str().unwrap();
+    let bearer = format!("authorization: Bearer {token}\r\n");
+    let image = "/iiif/3/closed/full/9,/0/default.jpg";
+    let paths = [
+        ("/iiif/presentation/2/Open/manifest.json", 200),
+        ("/iiif/presentation/3/Open/search?q=x", 200),
+        ("/iiif/3/open/full/9,/0/default.jpg", 200),
+        (image, 401),
+    ];
+    let all = |state: &str| {
+        // More often than anybody may be wrong.
+        for (path, status) in paths.repeat(4) {
+            let got = server.ask("GET", path, &bearer);
+            assert_eq!(got.status, status, "{state} {path}");
+        }
+    };
+    all("valid");
+    // The session beside it counts.
+    let both = format!("{bearer}{session}");
+    assert_eq!(server.ask("GET", image, &both).status, 200);
+    server.ask("GET", "/auth/logout", &session);
+    all("ended");
+    let info = server.ask("GET", "/iiif/3/closed/info.json", &bearer);
+    assert_eq!(info.status, 200);
+    assert_eq!(post(&server, "token=typo", "").status, 401);
+}
+
+#[test]
+fn viewers_and_programs_that_know_1_get_tokens_as_it_says() {
+    let (_work, server) = started(RULES, &[]);
+    // The origin of 1.0 ends with a slash (§2.1.2).
+    let origin = format!("{VIEWER}/");
+    let got = post(
+        &server,
+        &format!("token=secret-of-anna&origin={origin}"),
+        "",
+    );
+    let session = cookie(&got);
+    let told = message(&server, &format!("messageId=1&origin={origin}"), &session);
+    assert!(told["accessToken"].is_string(), "{told}");
+    let page = server.get("/auth/login?origin=https://viewer.example/page");
+    assert!(words(&page).contains("is not the origin of a site"));
+    // Programs ask without an origin, and get JSON (§2.2.3, §2.2.6).
+    let token = |cookie: &str| {
+        let got = server.ask("GET", "/auth/token", cookie);
+        assert_eq!(got.headers["content-type"], "application/json");
+        assert_eq!(got.headers["cache-control"], "no-store");
+        let answer: Value = serde_json::from_slice(&got.body).unwrap();
+        (got.status, answer)
+    };
+    let (status, answer) = token(&session);
+    assert_eq!((status, &answer["expiresIn"]), (200, &json!(3600)));
+    let sealed = answer["accessToken"].as_str().unwrap();
+    assert_eq!(probe(&server, "closed", sealed)["status"], 200);
+    for (cookie, error) in [
+        ("", "missingCredentials"),
+        ("cookie: recto_session=abc\r\n", "invalidCredentials"),
+    ] {
+        let (status, answer) = token(cookie);
+        assert_eq!((status, &answer["error"]), (401, &json!(error)));
+    }
 }

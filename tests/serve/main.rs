@@ -6,6 +6,7 @@ mod cache;
 mod exif;
 mod flow;
 mod images;
+mod keys;
 #[cfg(target_os = "linux")]
 mod messages;
 mod operations;
@@ -14,6 +15,7 @@ mod pdf;
 mod prepare;
 mod presentation;
 mod presets;
+mod proxies;
 mod redis;
 mod review;
 mod review_file;

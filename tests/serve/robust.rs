@@ -297,6 +297,7 @@ fn what_is_not_served_is_told_at_the_start() {
     let bad = std::ffi::OsStr::from_bytes(b"bad\xff.png");
     std::fs::write(work.path("pictures").join(bad), &small).unwrap();
     work.write("pictures/x.heic", &small)
+        .write("pictures/x.jls", &small)
         .write("pictures/x.jfif", &small);
     work.write("other/o.png", &small);
     std::os::unix::fs::symlink(work.path("other"), work.path("pictures/linked")).unwrap();
@@ -307,6 +308,7 @@ fn what_is_not_served_is_told_at_the_start() {
     for said in [
         "left out bad\u{fffd}.png: its name is not UTF-8",
         "left out x.heic: files of type .heic are not read",
+        "left out x.jls: files of type .jls are not read",
         "left out linked: a link to a folder; --follow-links",
         "left out p.png: not a regular file",
         "x.jfif holds image/png",

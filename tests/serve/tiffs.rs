@@ -91,8 +91,8 @@ impl Page {
 /// An entry of a directory; values that have no room in it are added to the file.
 fn entry(tag: u16, values: &[u32], bytes: &mut Vec<u8>) -> Vec<u8> {
     let (kind, size): (u16, usize) = match tag {
-        // A name.
-        285 => (2, 1),
+        // A name, and GDAL's value for nothing.
+        285 | 42_113 => (2, 1),
         273 | 279 | 324 | 325 | 330 => (4, 4),
         _ => (3, 2),
     };
@@ -334,5 +334,71 @@ fn colours_multiplied_by_their_opacity_are_shown_as_they_are() {
                 "{name}: {found:?}"
             );
         }
+    }
+}
+
+#[test]
+fn colour_maps_of_8_bits_are_read_as_such() {
+    let map = |step: u32| -> Vec<u32> {
+        let all = STORED[..3].iter();
+        all.flat_map(|v| vec![u32::from(*v) * step; 256]).collect()
+    };
+    let mut dark = vec![0; 768];
+    dark[5] = 60;
+    // Name, colour map, and the colour of its number 5. One value that is not black may be a very dark one of 16 bits.
+    let cases = [
+        ("wide", map(257), [60, 40, 100]),
+        ("narrow", map(1), [60, 40, 100]),
+        ("dark", dark, [0, 0, 0]),
+    ];
+    let work = Workdir::new();
+    for (name, map, _) in &cases {
+        for is_tiled in [false, true] {
+            let page = plain(&[5], 8, is_tiled, false).with(&[(262, &[3]), (320, map)]);
+            work.write(&format!("pictures/{name}-{is_tiled}.tif"), tiff(&[page]));
+        }
+    }
+    let server = Serving::start(&work, &["pictures"]);
+    for (name, _, wanted) in cases {
+        for is_tiled in [false, true] {
+            let path = format!("/iiif/3/{name}-{is_tiled}/full/max/0/default.png");
+            let pixel = server.image(&path).into_rgb8()[(70, 66)].0;
+            assert_eq!(pixel, wanted, "{path}");
+        }
+    }
+}
+
+#[test]
+fn fractions_that_stand_for_nothing_are_black_and_stretch_nothing() {
+    // In each row nothing, and the values from 0 to 100.
+    let row = |nothing: f32| [nothing, 0.0, 50.0, 100.0];
+    let cases = [
+        ("least", f32::MIN, "-3.4028235e+38"),
+        ("long", f32::MIN, "-3.40282346638528859812e+38"),
+        ("most", 1e30, "1e30"),
+        ("nan", f32::NAN, "nan"),
+        ("within", 50.0, "7"),
+    ];
+    let work = Workdir::new();
+    for (name, nothing, text) in cases {
+        let text: Vec<u32> = text.bytes().chain([0]).map(u32::from).collect();
+        let page = Page::of([4, 2], RED, false).with(&[
+            (258, &[32]),
+            (262, &[1]),
+            (277, &[1]),
+            (339, &[3]),
+            (42_113, &text),
+        ]);
+        let rows = [row(nothing); 2].concat();
+        let pieces = vec![rows.iter().flat_map(|v| v.to_le_bytes()).collect()];
+        let page = Page { pieces, ..page };
+        work.write(&format!("pictures/{name}.tif"), tiff(&[page]));
+    }
+    let server = Serving::start(&work, &["pictures"]);
+    for (name, ..) in cases {
+        let image = server.image(&format!("/iiif/3/{name}/full/max/0/default.png"));
+        let first = if name == "within" { 128 } else { 0 };
+        let found = &image.into_luma8().into_raw()[..4];
+        assert_eq!(found, [first, 0, 128, 255], "{name}");
     }
 }

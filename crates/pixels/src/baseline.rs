@@ -8,7 +8,7 @@ use ::tiff::tags::Tag;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, RgbImage};
 
 use super::fax;
-use super::tiff_directory::is_tiff;
+use super::tiff_directory::{is_tiff, whole_colour_map};
 
 /// Values of `PhotometricInterpretation`.
 const WHITE_IS_ZERO: u16 = 0;
@@ -158,6 +158,7 @@ fn palette(bytes: &[u8], size: [u32; 2]) -> Result<DynamicImage, String> {
     let mut decoder = as_colours(bytes, size, BLACK_IS_ZERO, 1)?;
     let palette = decoder.get_tag_u16_vec(Tag::ColorMap);
     let palette = palette.map_err(|e| format!("its palette cannot be read: {e}"))?;
+    let palette = whole_colour_map(palette.into_iter().map(u64::from).collect());
     let (indices, bits) = samples(&mut decoder, size)?;
     let colours = 1_usize << bits;
     if palette.len() < 3 * colours {

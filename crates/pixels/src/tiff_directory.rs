@@ -56,6 +56,8 @@ pub mod tag {
     pub const YCBCR_SUBSAMPLING: u16 = 530;
     pub const REFERENCE_BLACK_WHITE: u16 = 532;
     pub const ICC_PROFILE: u16 = 34_675;
+    /// Of GDAL: the value that stands for nothing, as text.
+    pub const NO_DATA: u16 = 42_113;
 }
 
 /// Where the bytes are: in a file or in memory.
@@ -199,6 +201,15 @@ impl Directory {
         Some(bytes.chunks_exact(8).map(fraction).collect())
     }
 
+    /// The number that a tag has as text; none if it is missing or holds no number.
+    pub fn written_number(&self, store: &Store, tag: u16) -> Option<f64> {
+        const TEXT: u16 = 2;
+        let entry = self.entries.iter().find(|entry| entry.tag == tag)?;
+        let bytes = self.values(store, entry).filter(|_| entry.kind == TEXT)?;
+        let text = String::from_utf8(bytes).ok()?;
+        text.trim_matches(['\0', ' ']).parse().ok()
+    }
+
     /// Whether it has a tag.
     fn has(&self, tag: u16) -> bool {
         self.entries.iter().any(|entry| entry.tag == tag)
@@ -230,6 +241,16 @@ impl Directory {
             .checked_mul(entry.size())
             .filter(|n| *n <= MOST_VALUES)?;
         store.bytes_at(entry.at, length).ok()
+    }
+}
+
+/// A colour map of 16 bits. Some programs wrote 8 bits for each value: where none is larger and it is not all black, that is what
+/// other readers take it for.
+pub fn whole_colour_map(map: Vec<u64>) -> Vec<u64> {
+    let is_narrow = map.iter().all(|value| *value < 256);
+    match is_narrow && map.iter().filter(|value| **value > 0).count() > 1 {
+        true => map.into_iter().map(|value| value * 257).collect(),
+        false => map,
     }
 }
 

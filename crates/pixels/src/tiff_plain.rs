@@ -11,7 +11,9 @@ use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 use weezl::BitOrder;
 
 use super::alpha;
-use super::tiff_directory::{Directory, Layout, Store, check_claim, check_pieces, tag};
+use super::tiff_directory::{
+    Directory, Layout, Store, check_claim, check_pieces, tag, whole_colour_map,
+};
 
 /// The most bytes of a strip or tile, packed or unpacked.
 const MOST_PIECE: u64 = 1 << 29;
@@ -50,6 +52,8 @@ struct TiffLayout {
     luma: [f64; 3],
     reference: [f64; 6],
     palette: Vec<u64>,
+    /// The fraction that stands for nothing, if one does.
+    no_data: Option<f64>,
     offsets: Vec<u64>,
     lengths: Vec<u64>,
     layout: Layout,
@@ -170,7 +174,8 @@ impl TiffLayout {
             },
             luma: (fractions(tag::YCBCR_COEFFICIENTS).try_into()).unwrap_or(LUMA),
             reference: (fractions(tag::REFERENCE_BLACK_WHITE).try_into()).unwrap_or(REFERENCE),
-            palette: list(tag::COLOR_MAP).unwrap_or_default(),
+            palette: whole_colour_map(list(tag::COLOR_MAP).unwrap_or_default()),
+            no_data: directory.written_number(store, tag::NO_DATA),
             offsets: pieces.offsets,
             lengths: pieces.lengths,
             layout: directory.layout,
@@ -318,7 +323,7 @@ impl TiffLayout {
             let piece = self.piece(store, index, self.piece[1] as usize)?;
             let width = self.bits as usize / 8;
             for value in piece.chunks_exact(width).map(|bytes| self.float(bytes)) {
-                if value.is_finite() {
+                if self.is_shown(value) {
                     (low, high) = (low.min(value), high.max(value));
                 }
             }
@@ -479,6 +484,13 @@ impl TiffLayout {
         }
     }
 
+    /// Whether a fraction is a value: what stands for nothing is black, and is not what others are stretched from.
+    fn is_shown(&self, value: f64) -> bool {
+        // The text may have more digits than the samples.
+        let is_nothing = |none: f64| value == none || value as f32 == none as f32;
+        value.is_finite() && !self.no_data.is_some_and(is_nothing)
+    }
+
     /// The samples of a piece with 8 bits each.
     fn in_eight_bits(
         &self,
@@ -515,11 +527,11 @@ impl TiffLayout {
             (Format::Float, _) => {
                 let span = if high > low { high - low } else { 1.0 };
                 let scaled = |b: &[u8]| {
-                    let value = (self.float(b) - low) / span;
-                    if value.is_finite() {
-                        (value * 255.0).round() as u8
-                    } else {
-                        0
+                    let value = self.float(b);
+                    let share = (value - low) / span;
+                    match self.is_shown(value) && share.is_finite() {
+                        true => (share * 255.0).round() as u8,
+                        false => 0,
                     }
                 };
                 piece.chunks_exact(each).map(scaled).collect()

@@ -31,7 +31,9 @@ pub fn read(
     let rest = rest.trim();
     match scheme.to_ascii_lowercase().as_str() {
         "" if !api_key.is_empty() => Ok(Some(Credential::Token(api_key.to_owned()))),
-        "" => Ok(session(cookies).map(|s| Credential::Session(s.to_owned()))),
+        "" => Ok(sessions(cookies)
+            .next()
+            .map(|s| Credential::Session(s.to_owned()))),
         "bearer" if !rest.is_empty() => Ok(Some(Credential::Token(rest.to_owned()))),
         "basic" => basic(rest)
             .map(Some)
@@ -40,11 +42,11 @@ pub fn read(
     }
 }
 
-/// The value of the session cookie.
-pub fn session(cookies: &str) -> Option<&str> {
-    let mut pairs = cookies.split(';').filter_map(|c| c.trim().split_once('='));
-    let ours = pairs.find(|(name, _)| *name == COOKIE);
-    ours.map(|(_, value)| value).filter(|v| !v.is_empty())
+/// The values of session cookies. Browsers send those of longer paths first (RFC 6265 §5.4).
+pub fn sessions(cookies: &str) -> impl Iterator<Item = &str> {
+    let pairs = cookies.split(';').filter_map(|c| c.trim().split_once('='));
+    let ours = pairs.filter(|(name, value)| *name == COOKIE && !value.is_empty());
+    ours.map(|(_, value)| value)
 }
 
 fn basic(encoded: &str) -> Option<Credential> {

@@ -42,8 +42,10 @@ pub struct LoginRequest<'a> {
     pub form: Query,
     /// All headers.
     pub headers: &'a HeaderMap,
-    /// The address of the client.
-    pub address: IpAddr,
+    /// The address of the client; none: unknown.
+    pub address: Option<IpAddr>,
+    /// What the paths of this server begin with for the client, without `/` at its end.
+    pub prefix: String,
     /// Whether it came over TLS.
     pub is_secure: bool,
     /// Whether it came from a page of this server, or from no page.
@@ -110,6 +112,9 @@ impl LoginFlow<'_> {
             (None, Some(site), _) => format!(
                 "After you have logged in, {site} will show you the images that are open to you."
             ),
+            (None, None, _) if !origin.is_empty() => format!(
+                "`{origin}` is not the origin of a site such as https://viewer.example: the viewer there will not show more."
+            ),
             (None, None, _) => String::new(),
         };
         let page = LOGIN
@@ -172,11 +177,7 @@ impl LoginFlow<'_> {
             ends,
         };
         let sealed = self.identities.tickets.seal(TicketUse::Session, &ticket)?;
-        Ok(cookie(
-            &sealed,
-            ends - self.seconds(),
-            self.request.is_secure,
-        ))
+        Ok(self.cookie(&sealed, ends - self.seconds()))
     }
 
     fn logged_in(&self) -> Response {
@@ -196,6 +197,9 @@ impl LoginFlow<'_> {
     /// The token service (§4): a page that posts a message to the page of the viewer around it.
     fn token(&self) -> Response {
         let id = self.request.query.get("messageId");
+        if id.is_empty() && self.request.query.get("origin").is_empty() {
+            return self.plain_token();
+        }
         let origin = Origin::parse(self.request.query.get("origin"));
         let message = match &origin {
             Some(_) if id.is_empty() => self.no_token("invalidRequest"),
@@ -230,15 +234,8 @@ impl LoginFlow<'_> {
         if !ticket.origins.iter().any(|o| o == origin) && !listed.any(|o| o.0 == origin) {
             return self.no_token("invalidOrigin");
         }
-        let seconds = i64::from(*self.settings.access.get_ref());
-        let seconds = seconds.min(ticket.ends - self.seconds());
-        let access = Ticket {
-            ends: self.seconds() + seconds,
-            origins: Vec::new(),
-            ..ticket
-        };
-        match self.identities.tickets.seal(TicketUse::Probe, &access) {
-            Ok(sealed) => json!({
+        match self.access_token(ticket) {
+            Ok((sealed, seconds)) => json!({
                 "@context": CONTEXT,
                 "type": "AuthAccessToken2",
                 "accessToken": sealed,
@@ -247,6 +244,42 @@ impl LoginFlow<'_> {
             }),
             Err(_) => self.no_token("unavailable"),
         }
+    }
+
+    /// The answer to programs that are no browsers, and have the cookie: JSON (1.0 §2.2.3, §2.2.6).
+    fn plain_token(&self) -> Response {
+        let session = self.session().map_err(|why| match why {
+            None => "missingAspect",
+            Some(InvalidTicket::Expired) => "expiredAspect",
+            Some(InvalidTicket::Invalid) => "invalidAspect",
+        });
+        let token = session.and_then(|ticket| {
+            let token = self.access_token(ticket);
+            token.map_err(|_| "unavailable")
+        });
+        let (status, answer) = match token {
+            Ok((sealed, seconds)) => (200, json!({"accessToken": sealed, "expiresIn": seconds})),
+            Err(profile) => {
+                let told = self.no_token(profile);
+                let status = if profile == "unavailable" { 503 } else { 401 };
+                let answer = json!({"error": told["error"], "description": told["description"]});
+                (status, answer)
+            }
+        };
+        uncached(format!("{answer:#}\n"), "application/json").with_status(status)
+    }
+
+    /// An access token of a session, and the seconds until it expires.
+    fn access_token(&self, session: Ticket) -> Result<(String, i64), Unspecified> {
+        let seconds = i64::from(*self.settings.access.get_ref());
+        let seconds = seconds.min(session.ends - self.seconds());
+        let access = Ticket {
+            ends: self.seconds() + seconds,
+            origins: Vec::new(),
+            ..session
+        };
+        let sealed = self.identities.tickets.seal(TicketUse::Probe, &access)?;
+        Ok((sealed, seconds))
     }
 
     /// Why there is no access token; `profile` is one of §4.4.
@@ -278,11 +311,26 @@ impl LoginFlow<'_> {
 
     /// The logout service (§6): the session and its access tokens end.
     fn logout(&self) -> Response {
-        if let Ok(ticket) = self.session() {
+        // One that was ended is no session any more.
+        while let Ok(ticket) = self.session() {
             self.identities.tickets.end(&ticket, self.seconds());
         }
         let page = DONE.replace("{message}", "You are logged out. You can close this tab.");
-        html(page).with_header("set-cookie", cookie("", 0, self.request.is_secure))
+        html(page).with_header("set-cookie", self.cookie("", 0))
+    }
+
+    /// The line that sets the cookie for this server alone: others on the host have theirs.
+    fn cookie(&self, value: &str, seconds: i64) -> String {
+        // Viewers on other sites need the cookie too (§4.2); browsers allow that over TLS only.
+        let sent = match self.request.is_secure {
+            true => "SameSite=None; Secure",
+            false => "SameSite=Lax",
+        };
+        let path = match &*self.request.prefix {
+            "" => "/",
+            prefix => prefix,
+        };
+        format!("{COOKIE}={value}; Path={path}; Max-Age={seconds}; HttpOnly; {sent}")
     }
 }
 
@@ -322,15 +370,6 @@ fn back(path: &str) -> &str {
         && !path.contains(['\\', '\r', '\n'])
         && !path.contains("..");
     if is_ours { path } else { "" }
-}
-
-fn cookie(value: &str, seconds: i64, is_secure: bool) -> String {
-    // Viewers on other sites need the cookie too (§4.2); browsers allow that over TLS only.
-    let sent = match is_secure {
-        true => "SameSite=None; Secure",
-        false => "SameSite=Lax",
-    };
-    format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; {sent}")
 }
 
 fn html(page: String) -> Response {

@@ -146,7 +146,7 @@ impl Identities {
         &self,
         route: &Route,
         headers: &HeaderMap,
-        address: IpAddr,
+        address: Option<IpAddr>,
         now: i64,
     ) -> Result<Option<Person>, Response> {
         let seconds = now / 1000;
@@ -156,19 +156,23 @@ impl Identities {
             let ticket = self.session(cookies, seconds).ok();
             ticket.and_then(|ticket| self.holder(&ticket))
         };
+        let token = authorization.split_once(' ').map_or("", |(_, token)| token);
+        let ticket = (self.tickets).open(TicketUse::Probe, token.trim(), seconds);
         let is_probe = matches!(route, Route::Probe(_));
         if is_probe || route.is_info() {
             // Access tokens are for the probe service only (2.0 §5.1), and in 1.0 for info.json (§4.3).
-            let token = authorization
-                .split_once(' ')
-                .map_or("", |(_, token)| token.trim());
-            let ticket = self.tickets.open(TicketUse::Probe, token, seconds).ok();
-            if let Some(person) = ticket.and_then(|ticket| self.holder(&ticket)) {
+            if let Some(person) = ticket.as_ref().ok().and_then(|ticket| self.holder(ticket)) {
                 return Ok(Some(person));
             }
         } else if matches!(route, Route::Login(_)) {
             return Ok(in_session());
         }
+        // Viewers send their access token with all that names the service (1.0 §2.2.2), until they notice that it has expired: it
+        // proves nothing elsewhere, and is no wrong secret.
+        let authorization = match ticket {
+            Err(InvalidTicket::Invalid) => authorization,
+            Ok(_) | Err(InvalidTicket::Expired) => "",
+        };
         let read = credentials::read(authorization, header_text(headers, "x-api-key"), cookies);
         let person = match read.map_err(|why| self.unauthorized(why)) {
             Ok(None) => Ok(None),
@@ -193,7 +197,7 @@ impl Identities {
     pub async fn prove(
         &self,
         credential: &Credential,
-        address: IpAddr,
+        address: Option<IpAddr>,
         now: i64,
     ) -> Result<Person, Response> {
         let (user, secret) = match credential {
@@ -279,13 +283,16 @@ impl Identities {
     /// # Errors
     /// Why there is none; `None`: no cookie was sent.
     pub fn session(&self, cookies: &str, seconds: i64) -> Result<Ticket, Option<InvalidTicket>> {
-        let sealed = credentials::session(cookies).ok_or(None)?;
-        let opened = self.tickets.open(TicketUse::Session, sealed, seconds);
-        let ticket = opened.map_err(Some)?;
-        match self.holder(&ticket) {
-            Some(_) => Ok(ticket),
-            None => Err(Some(InvalidTicket::Expired)),
+        // Another server on the host, or this one below another path, may have set one of the same name.
+        let mut why = None;
+        for sealed in credentials::sessions(cookies) {
+            match self.tickets.open(TicketUse::Session, sealed, seconds) {
+                Ok(ticket) if self.holder(&ticket).is_some() => return Ok(ticket),
+                Ok(_) => why = why.or(Some(InvalidTicket::Expired)),
+                Err(invalid) => why = why.or(Some(invalid)),
+            }
         }
+        Err(why)
     }
 
     /// The user of a ticket, as the configuration knows the user now; none if the account was removed since.

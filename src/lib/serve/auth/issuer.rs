@@ -1,5 +1,6 @@
 //! The keys of an identity provider: from a file, or from the URL at which it publishes them (JWKS). These are asked for again
-//! when a token names a key that is not among them, at most once a minute, and every hour, so that the provider may change them.
+//! after as long as the provider says, after SIGHUP, and when a token names a key that is not among them, so that the provider may
+//! add keys and withdraw them. A provider that does not answer leaves its keys as they were, for a day.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -17,10 +18,14 @@ use crate::serve::notice;
 const MOST: usize = 1 << 20;
 /// How long the provider may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Keys that are not known are asked for at most so often.
+/// Keys are asked for at most so often, whatever a token names, however short the provider says, and after it did not answer.
 const AGAIN: Duration = Duration::from_secs(60);
-/// All keys are asked for so often.
-const EVERY: Duration = Duration::from_secs(3600);
+/// Keys are asked for so often if the provider does not say for how long they hold.
+const USUALLY: Duration = Duration::from_secs(300);
+/// Keys are asked for at least so often, whatever the provider says.
+const AT_LEAST: Duration = Duration::from_secs(3600);
+/// For so long keys hold that cannot be asked for again.
+const HELD: Duration = Duration::from_secs(24 * 3600);
 
 /// What tokens must be, and the keys that they are checked with.
 #[derive(Debug)]
@@ -68,7 +73,16 @@ struct Published {
 #[derive(Debug, Default)]
 struct Held {
     key: Option<Arc<Key>>,
+    /// When they were published so.
+    read: Option<Instant>,
+    /// When they were asked for, with or without success.
     asked: Option<Instant>,
+    /// How long after that it is time to ask again.
+    every: Duration,
+    /// How often they were called back (SIGHUP), after which no token is judged before they were asked for again.
+    called_back: u64,
+    /// How many of these were before they were asked for last.
+    settled: u64,
 }
 
 impl Issuer {
@@ -103,14 +117,17 @@ impl Issuer {
         })
     }
 
-    /// Reads the keys again, if they are in a file: keys may be withdrawn.
+    /// Reads the keys again, which may have been withdrawn: those in a file at once, those of a URL with the next token.
     ///
     /// # Errors
     /// The file holds no key for the algorithm; those from before stay.
     pub fn read_again(&self) -> Result<(), Error> {
-        if let Keys::File(file) = &self.keys {
-            let key = KeyFile::read(&file.path, file.algorithm)?;
-            *file.held.write().unwrap_or_else(PoisonError::into_inner) = key;
+        match &self.keys {
+            Keys::File(file) => {
+                let key = KeyFile::read(&file.path, file.algorithm)?;
+                *file.held.write().unwrap_or_else(PoisonError::into_inner) = key;
+            }
+            Keys::Published(published) => published.held().called_back += 1,
         }
         Ok(())
     }
@@ -125,33 +142,28 @@ impl Issuer {
             Keys::File(file) => return judge(&file.key()),
             Keys::Published(published) => published,
         };
-        let judged = self
-            .key(published, EVERY, false)
-            .await
-            .as_deref()
-            .map(judge);
+        let judged = self.key(published, false).await.as_deref().map(judge);
         let judged = match judged {
             // A single key may have been changed for another one.
             Some(Err(jwt::UNKNOWN_KEY | jwt::WRONG_SIGNATURE)) | None => {
-                self.key(published, AGAIN, true).await.as_deref().map(judge)
+                self.key(published, true).await.as_deref().map(judge)
             }
             judged => judged,
         };
         judged.unwrap_or(Err("the keys of its issuer could not be fetched"))
     }
 
-    /// The keys of the provider, which are asked for again where that was longer ago than an age. Only who has to have the newest
-    /// ones waits while somebody asks: for the others those from before serve.
-    async fn key(&self, published: &Published, age: Duration, newest: bool) -> Option<Arc<Key>> {
-        let waits = newest || published.held().key.is_none();
-        let asking = match waits {
+    /// The keys of the provider, which are asked for again where it is time, or where the newest are wanted. Only who has to have
+    /// these waits while somebody asks: for the others those from before serve.
+    async fn key(&self, published: &Published, newest: bool) -> Option<Arc<Key>> {
+        let asking = match newest || published.must_wait() {
             true => Some(published.asking.lock().await),
             false => published.asking.try_lock().ok(),
         };
-        if asking.is_some() && published.begins(age) {
+        if asking.is_some() && published.begins(newest) {
             published.renew(&self.settings).await;
         }
-        published.held().key.clone()
+        published.key()
     }
 }
 
@@ -160,23 +172,64 @@ impl Published {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The keys, unless they were published too long ago.
+    fn key(&self) -> Option<Arc<Key>> {
+        let held = self.held();
+        let is_held = held.read.is_some_and(|read| read.elapsed() < HELD);
+        held.key.clone().filter(|_| is_held)
+    }
+
+    /// Whether there are no keys that serve while somebody asks.
+    fn must_wait(&self) -> bool {
+        let is_called_back = {
+            let held = self.held();
+            held.called_back > held.settled
+        };
+        is_called_back || self.key().is_none()
+    }
+
     /// Whether it is time to ask, which from then on counts as done.
-    fn begins(&self, age: Duration) -> bool {
+    fn begins(&self, newest: bool) -> bool {
         let mut held = self.held();
-        let is_due = held.asked.is_none_or(|asked| asked.elapsed() >= age);
+        let age = if newest { AGAIN } else { held.every };
+        let is_due = held.called_back > held.settled
+            || held.asked.is_none_or(|asked| asked.elapsed() >= age);
         if is_due {
             held.asked = Some(Instant::now());
+            if held.key.is_some() {
+                // Whoever asks may be gone before the answer.
+                held.every = AGAIN;
+            }
         }
         is_due
     }
 
     /// Asks for the keys. Where that fails those from before stay.
     async fn renew(&self, settings: &Settings) {
+        let called_back = self.held().called_back;
         let answer = self.service.get(MOST).await;
-        let key = answer.and_then(|set| Key::read(settings.algorithm, &set));
-        match key {
-            Ok(key) => self.held().key = Some(Arc::new(key)),
-            Err(why) => notice::print(&format!("{}: {why}", settings.key.display())),
+        let read = answer.and_then(|(set, age)| {
+            let key = Key::read(settings.algorithm, &set)?;
+            Ok((key, age.unwrap_or(USUALLY).clamp(AGAIN, AT_LEAST)))
+        });
+        let mut held = self.held();
+        held.settled = called_back;
+        match read {
+            Ok((key, every)) => {
+                held.key = Some(Arc::new(key));
+                held.read = Some(Instant::now());
+                held.every = every;
+            }
+            Err(why) => {
+                held.every = AGAIN;
+                let place = settings.key.display();
+                let kept = match held.read.map(|read| read.elapsed()) {
+                    None => "",
+                    Some(age) if age < HELD => "; the keys from before hold, for a day at most",
+                    Some(_) => "; the keys from before are a day old and hold no more",
+                };
+                notice::print(&format!("{place}: {why}{kept}"));
+            }
         }
     }
 }
@@ -313,6 +366,40 @@ mod tests {
             let found = found.as_ref().map(|bearer| bearer.user.as_str());
             assert_eq!(found.map_err(|why| *why), wanted);
             assert_eq!(provider.server.hits("/keys"), 2);
+        }
+    }
+
+    #[test]
+    fn keys_hold_as_long_as_the_provider_says_within_bounds() {
+        let ago = |seconds: u64| Instant::now().checked_sub(Duration::from_secs(seconds));
+        let published = Published {
+            service: Webhook::new("http://127.0.0.1:1/", LONG).unwrap(),
+            held: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        };
+        let key = Key::read(jwt::Algorithm::HS256, &[7; 32]).unwrap();
+        published.held().key = Some(Arc::new(key));
+        // When they were asked for, how long they hold, whether the newest are wanted, and whether they are asked for now.
+        let cases = [
+            (30, 60, false, false),
+            (30, 60, true, false),
+            (61, 300, true, true),
+            (61, 300, false, false),
+            (301, 300, false, true),
+        ];
+        for (asked, every, newest, wanted) in cases {
+            published.held().asked = ago(asked);
+            published.held().every = Duration::from_secs(every);
+            assert_eq!(published.begins(newest), wanted, "{asked} {every}");
+        }
+        assert!(!published.begins(false), "they are asked for now");
+        published.held().called_back = 1;
+        assert!(published.must_wait() && published.begins(false));
+        published.held().settled = 1;
+        for (read, wanted) in [(HELD.as_secs() - 60, true), (HELD.as_secs() + 1, false)] {
+            published.held().read = ago(read);
+            assert_eq!(published.key().is_some(), wanted, "{read}");
+            assert_eq!(published.must_wait(), !wanted, "{read}");
         }
     }
 

@@ -14,6 +14,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use super::catalogue::Catalogue;
 use super::presentation::uris::Uris;
 use super::site::Site;
+use super::web::forwarded::Forwarded;
 use super::web::message::Response;
 use super::web::route::Route;
 use crate::error::Error;
@@ -98,7 +99,7 @@ impl Auth {
         self.identities.read_again()
     }
 
-    /// The visitor who sends a request from an address; `now` is in milliseconds since 1970.
+    /// The visitor who sends a request from an address, if that is known; `now` is in milliseconds since 1970.
     ///
     /// # Errors
     /// The response to a visitor whose credentials are wrong, or who sends too many requests.
@@ -106,11 +107,11 @@ impl Auth {
         &self,
         route: &Route,
         headers: &HeaderMap,
-        address: IpAddr,
+        address: Option<IpAddr>,
         now: i64,
     ) -> Result<Visitor, Response> {
         let mut visitor = Visitor {
-            address: Some(address),
+            address,
             ..Visitor::default()
         };
         let person = self.identities.person(route, headers, address, now).await?;
@@ -185,19 +186,12 @@ impl Auth {
         flow.answer(site, uris).await
     }
 
-    /// The address of the client: what trusted proxies say, or else the other end of the connection.
-    pub fn address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-        // Proxies append lines as well as words.
-        let lines = headers.get_all("x-forwarded-for").iter();
-        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-        network::client(peer, &lines.join(","), &self.settings.trusted_proxies)
-    }
-
-    /// The number of trusted proxies that a request came through.
-    pub fn count_proxies(&self, headers: &HeaderMap, peer: IpAddr) -> usize {
-        let lines = headers.get_all("x-forwarded-for").iter();
-        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-        network::count_proxies(peer, &lines.join(","), &self.settings.trusted_proxies)
+    /// Who sent a request, and what trusted proxies say about it; `peer` is the other end of the connection.
+    pub fn forwarded(&self, headers: &HeaderMap, peer: IpAddr) -> Forwarded {
+        let proxies = &self.settings.trusted_proxies;
+        Forwarded::read(headers, peer, |address| {
+            proxies.iter().any(|proxy| proxy.holds(address))
+        })
     }
 
     /// Whether everybody may see a page without saying who they are: pages about the server, unless they are restricted.

@@ -1,4 +1,4 @@
-//! Addresses of the net: ranges of them, and whose address counts behind proxies. Pure.
+//! Ranges of addresses of the net. Pure.
 
 use std::net::IpAddr;
 
@@ -33,34 +33,6 @@ impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Network::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
-}
-
-/// Whose request it is: of those that `X-Forwarded-For` names, from the nearest on, the first that is no proxy of
-/// ours. What stands before it could be written by anybody.
-pub fn client(peer: IpAddr, forwarded: &str, proxies: &[Network]) -> IpAddr {
-    way(peer, forwarded, proxies).0
-}
-
-/// The number of our proxies that a request came through.
-pub fn count_proxies(peer: IpAddr, forwarded: &str, proxies: &[Network]) -> usize {
-    way(peer, forwarded, proxies).1
-}
-
-/// Whose request it is, and how many of our proxies it came through.
-fn way(peer: IpAddr, forwarded: &str, proxies: &[Network]) -> (IpAddr, usize) {
-    let is_ours = |address: IpAddr| proxies.iter().any(|p| p.holds(address));
-    let (mut client, mut count) = (peer.to_canonical(), 0);
-    for hop in forwarded.rsplit(',').map(Some).chain([None]) {
-        if !is_ours(client) {
-            break;
-        }
-        count += 1;
-        match hop.and_then(|hop| hop.trim().parse::<IpAddr>().ok()) {
-            Some(address) => client = address.to_canonical(),
-            None => break,
-        }
-    }
-    (client, count)
 }
 
 #[cfg(test)]
@@ -99,25 +71,6 @@ mod tests {
             "::1/",
         ] {
             assert!(Network::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_our_proxies_are_believed() {
-        let proxies = [
-            Network::parse("127.0.0.1").unwrap(),
-            Network::parse("10.0.0.0/8").unwrap(),
-        ];
-        let cases = [
-            ("127.0.0.1", "", "127.0.0.1"),
-            ("127.0.0.1", "9.9.9.9", "9.9.9.9"),
-            ("127.0.0.1", "1.1.1.1, 9.9.9.9, 10.0.0.7", "9.9.9.9"),
-            ("127.0.0.1", "1.1.1.1, nobody, 10.0.0.7", "10.0.0.7"),
-            ("8.8.8.8", "9.9.9.9", "8.8.8.8"),
-        ];
-        for (peer, forwarded, wanted) in cases {
-            let found = client(peer.parse().unwrap(), forwarded, &proxies);
-            assert_eq!(found, wanted.parse::<IpAddr>().unwrap(), "{forwarded}");
         }
     }
 }

@@ -142,12 +142,14 @@ impl Permissions {
     /// logout services within it (Authorization Flow 2.0 §2.1). `version` is that of the surrounding document.
     fn probe_service(&self, image: RuledImage, version: Version, uris: &Uris) -> Option<Value> {
         let rules = self.rules.as_ref()?;
-        if rules.for_everybody(image) >= Some(Access::Full) {
+        if rules.open_to_everybody(image) {
             return None;
         }
         let mut probe = json!({
             "id": uris.probe(&image.about.id),
             "type": "AuthProbeService2",
+            // Not of 2.0, whose readers leave it alone: Mirador 4.0 shows no picture where a service has no profile.
+            "profile": "probe",
             "errorHeading": english("Restricted image"),
             "errorNote": english("This image is not open to everybody."),
             "service": [self.access_service(uris)],
@@ -186,6 +188,11 @@ impl Permissions {
 
 fn english(text: &str) -> Value {
     json!({"en": [text]})
+}
+
+/// Whether a service is one of Authorization 1.0.
+pub fn is_of_1(service: &Value) -> bool {
+    service["@context"] == CONTEXT_1
 }
 
 /// Adds to a response how to authenticate (RFC 6750 §3, RFC 7617 §2).

@@ -105,16 +105,18 @@ impl Bucket {
     }
 }
 
-/// What counts as one anonymous client: an address, or for IPv6 the network of one subscriber (/64).
-pub fn client(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:x}", u128::from(address) >> 64),
+/// What counts as one anonymous client: an address, or for IPv6 the network of one subscriber (/64), and all whose address is
+/// not known.
+pub fn client(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => format!("{:x}", u128::from(address) >> 64),
+        None => "unknown".into(),
     }
 }
 
 /// Whose requests count together: those of a user, or of an anonymous client.
-pub fn sender(user: Option<&str>, address: IpAddr) -> String {
+pub fn sender(user: Option<&str>, address: Option<IpAddr>) -> String {
     match user {
         Some(user) => format!("user:{user}"),
         None => client(address),

@@ -205,6 +205,20 @@ impl Rules {
         who.any(|who| matches!(who, Who::Address(_)))
     }
 
+    /// Whether everybody may see all of an image, whatever some may do besides.
+    pub fn open_to_everybody(&self, image: RuledImage) -> bool {
+        let is_open =
+            |decision| matches!(decision, Decision::Access(access) if access >= Access::Full);
+        for rule in self.rules.iter().filter(|rule| rule.is_about(image)) {
+            match is_open(rule.decision) {
+                false => return false,
+                true if rule.who.contains(&Who::Anyone) => return true,
+                true => {}
+            }
+        }
+        is_open(self.otherwise)
+    }
+
     /// What everybody may do with an image; none if that depends on the visitor.
     pub fn for_everybody(&self, image: RuledImage) -> Option<Access> {
         let mut applicable = self.rules.iter().filter(|rule| rule.is_about(image));
@@ -361,10 +375,35 @@ mod tests {
         let for_everybody = |image: &LocalizedImage| rules.for_everybody(RuledImage::alone(image));
         assert_eq!(for_everybody(&open), Some(Access::Full));
         assert_eq!(for_everybody(&closed), None);
+        let is_open = |image: &LocalizedImage| rules.open_to_everybody(RuledImage::alone(image));
+        assert_eq!((is_open(&open), is_open(&closed)), (true, false));
         // Groups prove nothing without a user.
         assert!(!Who::Group("staff".into()).includes(&visitor("", &["staff"], "")));
         closed.group = "MS 2".into();
         assert_eq!(for_everybody(&closed), None);
+    }
+
+    #[test]
+    fn an_image_is_open_to_everybody_by_any_rule() {
+        let staff = |may: &str| format!("[[rules]]\nwho = [\"group:staff\"]\nmay = \"{may}\"\n");
+        let anyone = |may: &str| format!("[[rules]]\nmay = \"{may}\"\n");
+        let cases = [
+            (anyone("full"), true),
+            (staff("review") + &anyone("full"), true),
+            (staff("full") + &staff("review") + &anyone("review"), true),
+            (staff("review") + &anyone("degraded"), false),
+            (staff("none") + &anyone("full"), false),
+            (staff("delegate") + &anyone("full"), false),
+            // What follows a rule for anyone is not reached.
+            (anyone("full") + &staff("none"), true),
+            // Otherwise none.
+            (staff("full"), false),
+        ];
+        for (text, wanted) in cases {
+            let image = LocalizedImage::default();
+            let found = rules(&text).open_to_everybody(RuledImage::alone(&image));
+            assert_eq!(found, wanted, "{text}");
+        }
     }
 
     #[test]

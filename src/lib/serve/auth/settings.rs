@@ -42,7 +42,7 @@ pub struct AuthSettings {
     pub health: Vec<Who>,
     /// Who may see `/metrics`; empty: everybody.
     pub metrics: Vec<Who>,
-    /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
+    /// The proxies whose `Forwarded` and `X-Forwarded-…` are trusted.
     pub trusted_proxies: Vec<Network>,
     /// Seconds until people must log in again.
     pub session: Spanned<u32>,
@@ -130,12 +130,13 @@ fn most() -> usize {
 pub struct Origin(pub String);
 
 impl Origin {
-    /// Reads `https://host` or `https://host:port`, exactly as browsers write it.
+    /// Reads `https://host` or `https://host:port` as browsers write it, or with the slash that Authorization 1.0 has at its
+    /// end (§2.1.2).
     pub fn parse(text: &str) -> Option<Self> {
         let url = url::Url::parse(text).ok()?;
         let written = url.origin().ascii_serialization();
         let is_web = ["http", "https"].contains(&url.scheme());
-        (is_web && written == text).then_some(Origin(written))
+        (is_web && written == text.strip_suffix('/').unwrap_or(text)).then_some(Origin(written))
     }
 }
 

@@ -15,7 +15,7 @@ const MAGIC: &[u8; 8] = b"recto 1\n";
 
 /// The generation of the rendering code, part of every key and entity tag. Raise it when images are rendered
 /// differently: then what older versions cached is not found again, and clients do not take it for the same.
-pub const GENERATION: u32 = 2;
+pub const GENERATION: u32 = 3;
 
 /// The key of a cached answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,10 +22,10 @@ const SUFFIXES: [&str; 26] = [
     "avif",
 ];
 /// The suffixes of image files that are not read.
-const UNREAD: [&str; 34] = [
-    "heic", "heics", "heif", "heifs", "hif", "avifs", "jxl", "jxr", "wdp", "psd", "psb", "dng",
-    "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "pef", "dib", "pnm", "ppm", "pgm", "pbm",
-    "tga", "ico", "exr", "hdr", "djvu", "djv", "svs", "ndpi", "svg",
+const UNREAD: [&str; 37] = [
+    "jls", "jph", "jhc", "heic", "heics", "heif", "heifs", "hif", "avifs", "jxl", "jxr", "wdp",
+    "psd", "psb", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "pef", "dib", "pnm",
+    "ppm", "pgm", "pbm", "tga", "ico", "exr", "hdr", "djvu", "djv", "svs", "ndpi", "svg",
 ];
 
 /// Finds every image below a folder: its id is its path without suffix, its group the folder it is in. A PDF is a group

@@ -215,17 +215,28 @@ impl ImageService<'_> {
         let (version, limits) = (self.version, &shown.limits);
         let image = &self.site.catalogue.images[shown.at];
         let ruled = self.site.catalogue.ruled(image);
+        let (permissions, is_whole) = (self.site.permissions, self.reduced_to.is_none());
+        let is_old = version == Version::V2;
+        // Who may see a lower tier is sent to the description of that (1.0 §3.2); 2.0 has its probe service for it.
+        if is_old && is_whole && permissions.sees_degraded(ruled) {
+            let degraded = iiif::info_uri(&self.uris.degraded(version, self.id));
+            return redirect(&degraded).with_status(302);
+        }
         let facts = FileFacts {
             size: shown.size,
             ..shown.facts.clone()
         };
         let mut document = info::info(version, &self.uri, &facts, limits, &image.about.source);
-        // The degraded service is open to everybody who is sent to it, and needs no log-in.
-        let services = (self.site.permissions).auth_services(ruled, version, self.uris);
-        let is_restricted = !services.is_empty() && self.reduced_to.is_none();
-        if is_restricted {
+        let mut services = permissions.auth_services(ruled, version, self.uris);
+        let is_restricted = !services.is_empty();
+        if !is_whole {
+            // The degraded service needs no log-in. Viewers that know 1.0 were sent to it, and find there where to log in for the
+            // whole (1.0 §4).
+            services.retain(|service| is_old && permissions::is_of_1(service));
+        }
+        if !services.is_empty() {
             document["service"] = services.into();
-            if version == Version::V3 {
+            if !is_old {
                 permissions::add_context(&mut document);
             }
         }
@@ -235,9 +246,8 @@ impl ImageService<'_> {
             .with_header("link", format!(r#"<{profile}>;rel="profile""#));
         // Viewers that know Authorization 1.0 offer to log in when this is refused (1.0 §4.2); 2.0, which belongs to version
         // 3, has a probe service for that.
-        let permissions = self.site.permissions;
         let is_refused = permissions.access(ruled) < Access::Degraded;
-        match version == Version::V2 && is_restricted && is_refused {
+        match is_old && is_whole && is_restricted && is_refused {
             true => {
                 let mut refused = permissions.refuse(NOT_FOR_YOU);
                 refused.body = Body::Text(format!("{document:#}\n"));

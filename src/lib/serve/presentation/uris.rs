@@ -94,6 +94,14 @@ impl Uris {
         format!("{}{path}", self.base)
     }
 
+    /// What all paths begin with, encoded, without `/` at its end; empty: nothing.
+    pub fn prefix(&self) -> String {
+        let url = url::Url::parse(&self.base).ok();
+        let path = url.as_ref().map_or("", |url| url.path());
+        // In a header it would begin something else.
+        path.trim_end_matches('/').replace(';', "%3B")
+    }
+
     fn group(&self, version: Version, group: &str) -> String {
         let own = self.own("/iiif/presentation/3/", group, "/manifest.json");
         let segment = match own {

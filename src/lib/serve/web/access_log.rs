@@ -51,12 +51,20 @@ impl AccessLog {
         Ok(AccessLog { entries, lost })
     }
 
-    /// Writes a line about an answer with a body of `bytes`.
-    pub fn write(&self, request: &Parts, client: IpAddr, status: u16, bytes: u64, took: Duration) {
+    /// Writes a line about an answer with a body of `bytes`; without an address the client is unknown.
+    pub fn write(
+        &self,
+        request: &Parts,
+        client: Option<IpAddr>,
+        status: u16,
+        bytes: u64,
+        took: Duration,
+    ) {
+        let client = client.map_or_else(|| "unknown".into(), |client| client.to_string());
         let path = request.uri.path_and_query();
         let line = serde_json::json!({
             "when": format!("{:.3}", jiff::Timestamp::now()),
-            "client": client.to_string(),
+            "client": client,
             "method": request.method.as_str(),
             "path": path.map_or("", |path| path.as_str()),
             "status": status,

@@ -1,4 +1,7 @@
 //! What a path leads to. Paths are read here and nowhere else; whatever depends on the path asks the route. Pure.
+//!
+//! An identifier is one segment, whose slashes are encoded. Proxies that cut off a prefix pass paths on decoded: where nothing else
+//! can be meant, further segments belong to the identifier.
 
 use percent_encoding::percent_decode_str;
 
@@ -81,12 +84,12 @@ impl Route {
             [""] => Route::Index,
             ["health"] => Route::Health,
             ["metrics"] => Route::Metrics,
-            ["view", id] => Route::View(id.to_owned()),
+            ["view", _, ..] => Route::View(segments[1..].join("/")),
             ["assets", name] => Route::Asset(name.to_owned()),
             ["pages", "images.json"] => Route::ImageList,
             ["pages", "classes.json"] => Route::ClassList,
-            ["pages", "boxes", name] => json(name, Route::ThumbnailBoxes),
-            ["pages", "image", name] => json(name, Route::ImageDetails),
+            ["pages", "boxes", ref name @ ..] => json(&name.join("/"), Route::ThumbnailBoxes),
+            ["pages", "image", ref name @ ..] => json(&name.join("/"), Route::ImageDetails),
             ["auth", "probe", ref id @ ..] => Route::Probe(id.join("/")),
             ["auth", ref service @ ..] => Route::Login(service.join("/")),
             ["review", ref id @ ..] => Route::Review(id.join("/")),
@@ -143,31 +146,60 @@ impl Route {
 }
 
 fn below_iiif(segments: &[&str]) -> Route {
-    let image = |version: &str, id: &str, rest: &[&str], is_degraded| match version_of(version) {
-        Some(version) => Route::Image {
-            version,
-            id: id.to_owned(),
-            rest: owned(rest),
-            is_degraded,
-        },
+    let image = |version: &str, segments: &[&str], is_degraded| match version_of(version) {
+        Some(version) => {
+            let (id, rest) = segments.split_at(of_identifier(segments));
+            Route::Image {
+                version,
+                id: id.join("/"),
+                rest: owned(rest),
+                is_degraded,
+            }
+        }
         None => Route::Nothing,
     };
     match *segments {
         ["presentation", version, ref rest @ ..] => match version_of(version) {
-            Some(version) => Route::Presentation(version, owned(rest)),
+            Some(version) => {
+                let (group, rest) = rest.split_at(of_group(rest));
+                let group = (!group.is_empty()).then(|| group.join("/"));
+                Route::Presentation(version, group.into_iter().chain(owned(rest)).collect())
+            }
             None => Route::Nothing,
         },
         ["activity", name] => Route::Activity(name.to_owned()),
         ["preset.json"] => Route::PresetList,
         ["preset", name] => Route::PresetImages(name.to_owned()),
-        ["preset", name, id] => Route::Preset {
+        ["preset", name, ref id @ ..] => Route::Preset {
             name: name.to_owned(),
-            id: id.to_owned(),
+            id: id.join("/"),
         },
-        ["degraded", version, id, ref rest @ ..] => image(version, id, rest, true),
-        [version, id, ref rest @ ..] => image(version, id, rest, false),
+        ["degraded", version, ref image_path @ ..] if !image_path.is_empty() => {
+            image(version, image_path, true)
+        }
+        [version, ref image_path @ ..] if !image_path.is_empty() => {
+            image(version, image_path, false)
+        }
         _ => Route::Nothing,
     }
+}
+
+/// How many segments after the version are the identifier of an image: all before `info.json`, or before region, size, rotation
+/// and quality; one, if neither follows.
+fn of_identifier(segments: &[&str]) -> usize {
+    match (segments.len(), segments.last()) {
+        (2.., Some(&"info.json")) => segments.len() - 1,
+        (6.., Some(last)) if last.contains('.') => segments.len() - 4,
+        _ => 1,
+    }
+}
+
+/// How many segments after the version are the name of a group: all before the first word that may follow it; one, if none does.
+fn of_group(segments: &[&str]) -> usize {
+    const WORDS: [&str; 4] = ["manifest.json", "canvas", "search", "search-1"];
+    let found = segments.iter().skip(1).position(|s| WORDS.contains(s));
+    let whole = segments.len().min(1);
+    found.map_or(whole, |at| at + 1)
 }
 
 fn version_of(segment: &str) -> Option<Version> {
@@ -217,6 +249,43 @@ mod tests {
             (
                 "/iiif/3/a/full/max/0/default.jpg",
                 image("a", &["full", "max", "0", "default.jpg"]),
+            ),
+            // As proxies pass them on that decode paths.
+            ("/iiif/3/a/b/info.json", image("a/b", &["info.json"])),
+            (
+                "/iiif/3/a/b/c/full/max/0/default.jpg",
+                image("a/b/c", &["full", "max", "0", "default.jpg"]),
+            ),
+            (
+                "/iiif/3/info.json/info.json",
+                image("info.json", &["info.json"]),
+            ),
+            ("/iiif/3/a/full/max/0", image("a", &["full", "max", "0"])),
+            ("/iiif/3/a/", image("a", &[""])),
+            (
+                "/iiif/preset/Card/a/b",
+                Route::Preset {
+                    name: "Card".into(),
+                    id: "a/b".into(),
+                },
+            ),
+            ("/view/a/b", Route::View("a/b".into())),
+            ("/view", Route::Nothing),
+            ("/pages/boxes/a/b.json", Route::ThumbnailBoxes("a/b".into())),
+            (
+                "/iiif/presentation/3/a/b/canvas/1/annotations.json",
+                Route::Presentation(
+                    Version::V3,
+                    owned(&["a/b", "canvas", "1", "annotations.json"]),
+                ),
+            ),
+            (
+                "/iiif/presentation/2/search/manifest.json",
+                Route::Presentation(Version::V2, owned(&["search", "manifest.json"])),
+            ),
+            (
+                "/iiif/presentation/3/collection.json",
+                Route::Presentation(Version::V3, owned(&["collection.json"])),
             ),
             ("/iiif/4/a/info.json", Route::Nothing),
             ("/iiif/degraded/4/a", Route::Nothing),

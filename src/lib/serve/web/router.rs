@@ -26,7 +26,7 @@ use super::request_class::RequestClasses;
 use super::route::Route;
 use super::topic::{self, Topic};
 use super::{accept, coding, metrics, range};
-use crate::http::header;
+use crate::http::header::{self, HeaderMap};
 use crate::iiif::Version;
 use crate::serve::auth::Auth;
 use crate::serve::auth::flow::LoginRequest;
@@ -85,8 +85,8 @@ struct Call<'a> {
     route: &'a Route,
     /// The other end of the connection.
     peer: IpAddr,
-    /// The address of the client: what trusted proxies say, or else the other end of the connection.
-    address: IpAddr,
+    /// The address of the client: what trusted proxies say, or else the other end of the connection. None: unknown.
+    address: Option<IpAddr>,
     origin: Origin,
     permissions: Permissions,
     uris: Uris,
@@ -148,8 +148,7 @@ impl Router {
     ) -> Result<Call<'a>, Response> {
         let origin = self.origin(head, peer)?;
         let uris = self.base_url.uris(&origin);
-        let auth = self.auth.as_ref();
-        let address = auth.map_or(peer, |auth| auth.address(&head.headers, peer));
+        let address = origin.forwarded.client;
         let permissions = self.permissions(head, route, address, &uris).await?;
         let sender = rate::sender(permissions.visitor.user.as_deref(), address);
         let now = jiff::Timestamp::now().as_millisecond();
@@ -172,12 +171,7 @@ impl Router {
         let must_be = head.version >= HttpVersion::HTTP_11;
         let host = Host::of_request(authority.map(|a| a.as_str()), lines, must_be);
         let host = host.map_err(|why| error_response(400, why))?;
-        let auth = self.auth.as_ref();
-        let proxies = auth.map_or(0, |auth| auth.count_proxies(headers, peer));
-        let forwarded = match proxies {
-            0 => Forwarded::default(),
-            _ => Forwarded::read(headers, proxies),
-        };
+        let forwarded = self.forwarded(headers, peer);
         let origin = Origin { host, forwarded };
         match self.base_url.answers_to(&origin) {
             true => Ok(origin),
@@ -188,12 +182,20 @@ impl Router {
         }
     }
 
+    /// Who sent a request, and what trusted proxies say about it.
+    pub fn forwarded(&self, headers: &HeaderMap, peer: IpAddr) -> Forwarded {
+        match &self.auth {
+            Some(auth) => auth.forwarded(headers, peer),
+            None => Forwarded::direct(peer),
+        }
+    }
+
     /// What the sender of a request may see. This is decided before anything else.
     async fn permissions(
         &self,
         head: &Parts,
         route: &Route,
-        address: IpAddr,
+        address: Option<IpAddr>,
         uris: &Uris,
     ) -> Result<Permissions, Response> {
         // Browsers send OPTIONS without credentials.
@@ -369,6 +371,7 @@ impl Router {
             form: Query::read(&String::from_utf8_lossy(&form)),
             headers,
             address: call.address,
+            prefix: call.uris.prefix(),
             is_secure: self.base_url.is_secure(&call.origin),
             is_own: self.base_url.is_same_origin(headers, &call.origin),
             now: jiff::Timestamp::now().as_millisecond(),

@@ -235,7 +235,8 @@ impl Shared {
         let metrics = &self.router.renderer.metrics;
         metrics.answered(response.status, sent, took);
         if let Some(log) = &self.settings.access_log {
-            log.write(&head, client.ip(), response.status, sent, took);
+            let client = self.router.forwarded(&head.headers, client.ip()).client;
+            log.write(&head, client, response.status, sent, took);
         }
         // Until the client has received them, the bytes count towards the memory of answers.
         let memory = &self.router.renderer.memory;
