@@ -11,6 +11,7 @@ fn changing(paths: &'static [&'static str]) -> (Server, Arc<Mutex<Vec<u8>>>) {
         let shade = at.map(|at| now.lock().unwrap()[at]);
         match shade {
             Some(0) | None => Answer::Status(404),
+            Some(BUSY) => Answer::Status(503),
             Some(shade) => {
                 let tag = format!("\"{shade}\"");
                 let is_known = request.headers.get("if-none-match") == Some(&tag);
@@ -27,6 +28,9 @@ fn changing(paths: &'static [&'static str]) -> (Server, Arc<Mutex<Vec<u8>>>) {
     });
     (server, shades)
 }
+
+/// In place of a shade: the server fails.
+const BUSY: u8 = 1;
 
 const PATHS: [&str; 3] = ["/a.jpg", "/b.jpg", "/c.jpg"];
 
@@ -128,6 +132,28 @@ fn what_differs_from_a_lock_is_listed_and_left_out() {
     let ran = fourth.run("download", &args(&["--locked"]));
     ran.exits(3)
         .says(&["0 not in the lock, 1 gone from the server, 0 not in this set"]);
+}
+
+#[test]
+fn a_server_that_fails_is_asked_again_whatever_else_is_gone() {
+    let (server, shades) = changing(&PATHS);
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(three(&server)));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let other = Workdir::new();
+    other
+        .write_json("localizations.json", &set(three(&server)))
+        .write("recto.lock", work.read("recto.lock"));
+    let call = args(&["--locked", "--retries", "0"]);
+    shades.lock().unwrap()[..2].copy_from_slice(&[0, BUSY]);
+    let gone = "0 not in the lock, 1 gone from the server, 0 not in this set";
+    other.run("download", &call).exits(75).says(&[gone]);
+    let changes = rows(&other, "changes.csv");
+    assert_eq!(changes.len(), 1);
+    assert_eq!([&*changes[0][0], &*changes[0][2]], ["a", "gone"]);
+    shades.lock().unwrap()[1] = 10;
+    other.run("download", &call).exits(3).says(&[gone]);
+    assert_eq!(other.json("image_map.json").as_object().unwrap().len(), 2);
 }
 
 #[test]
