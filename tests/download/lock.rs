@@ -135,6 +135,50 @@ fn what_differs_from_a_lock_is_listed_and_left_out() {
 }
 
 #[test]
+fn ids_that_hold_secrets_stand_in_the_lock_without_them_and_are_found_again() {
+    let server = Server::start(|request, _| {
+        let shade = match request.path.as_str() {
+            "/a.jpg" => 10,
+            "/b.jpg?token=first" => 60,
+            "/b.jpg?token=second" => 110,
+            path if path.starts_with("/c.jpg") => 160,
+            _ => return Answer::Status(404),
+        };
+        Answer::Serve(jpeg(shade), "image/jpeg")
+    });
+    let images = |key: &str| -> Vec<Value> {
+        let with_password = server.url("/a.jpg").replace("//", "//anna:hidden@");
+        // Two that differ in nothing else are two images all the same.
+        let two = ["first", "second"].map(|token| server.url(&format!("/b.jpg?token={token}")));
+        let keyed = server.url(&format!("/c.jpg?auth={key}"));
+        let urls = [&[with_password, keyed][..], &two].concat();
+        urls.iter().map(|url| plain(url, url.clone())).collect()
+    };
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(images("yesterday")));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let lock = work.text("recto.lock");
+    for secret in ["hidden", "first", "second", "yesterday"] {
+        assert!(!lock.contains(secret), "{secret}: {lock}");
+    }
+    let ids: Vec<String> = locked(&work)[1..]
+        .iter()
+        .map(|line| line["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(ids.is_sorted() && ids.len() == 4, "{ids:?}");
+    // Written once more it is the same, and another secret is no other image.
+    work.run("download", &args(&["--lock"])).exits(0);
+    assert_eq!(work.text("recto.lock"), lock);
+    let other = Workdir::new();
+    other
+        .write_json("localizations.json", &set(images("today")))
+        .write("recto.lock", &lock);
+    other.run("download", &args(&["--locked"])).exits(0).says(&[
+        "--locked: 4 images are as in recto.lock; 0 with different bytes, 0 not in the lock, 0 gone from the server, 0 not in this set",
+    ]);
+}
+
+#[test]
 fn a_server_that_fails_is_asked_again_whatever_else_is_gone() {
     let (server, shades) = changing(&PATHS);
     let work = Workdir::new();
