@@ -179,6 +179,25 @@ fn ids_that_hold_secrets_stand_in_the_lock_without_them_and_are_found_again() {
 }
 
 #[test]
+fn a_refresh_counts_as_new_what_was_downloaded() {
+    let (server, shades) = changing(&PATHS);
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(three(&server)));
+    // Two are not there yet, and one of them never comes.
+    shades.lock().unwrap()[1..].copy_from_slice(&[0, 0]);
+    work.run("download", &args(&[])).exits(3);
+    shades.lock().unwrap()[1] = 20;
+    let ran = work.run("download", &args(&["--refresh"]));
+    ran.exits(3)
+        .says(&["--refresh: 1 unchanged", "--refresh: 1 image is new"]);
+    let changes = rows(&work, "changes.csv");
+    assert_eq!([&*changes[0][0], &*changes[0][2]], ["b", "new"]);
+    assert_eq!(changes.len(), 1);
+    let ran = work.run("download", &args(&["--refresh"]));
+    assert!(!ran.exits(3).stderr().contains("new"), "{}", ran.stderr());
+}
+
+#[test]
 fn a_server_that_fails_is_asked_again_whatever_else_is_gone() {
     let (server, shades) = changing(&PATHS);
     let work = Workdir::new();

@@ -113,11 +113,7 @@ fn references(folder: &Path, index: &Index, summary: &mut Summary) -> Vec<Refere
 
 /// A URL as it was requested: what tables write as it is, blanks or umlauts, is percent-encoded, which other programs do not do.
 fn as_requested(url: &str) -> String {
-    let is_sound = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
-    match url.chars().all(is_sound) {
-        true => url.to_owned(),
-        false => url::Url::parse(url).map_or_else(|_| url.to_owned(), String::from),
-    }
+    url::Url::parse(url).map_or_else(|_| url.to_owned(), String::from)
 }
 
 /// Whether a path or URL can stand in a list, and a path leads nowhere else.
