@@ -227,8 +227,12 @@ fn each_of_set(folder: &Path, dataset: &DatasetFile, visit: Visit) -> Result<Vec
         visit,
     )?;
     visit(set.others()?)?;
+    let without_boxes = match set.missing.len() {
+        1 => "not there: its boxes are not compared",
+        _ => "not there: their boxes are not compared",
+    };
     let notes = [
-        (set.missing, "not there: its boxes are not compared"),
+        (set.missing, without_boxes),
         (set.lost, "not there"),
         (set.unread, "compared by its bytes, not by its boxes"),
     ];
