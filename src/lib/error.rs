@@ -16,7 +16,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line is not valid.
     Usage = 2,
-    /// Published, but some records were left out (0 with `--partial-ok`).
+    /// Published, but some records were left out (0 with `--partial-ok`), or it is not all that was wanted, as a note says.
     Partial = 3,
     /// `recto diff`: the two are not the same.
     Differs = 4,

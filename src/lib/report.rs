@@ -200,9 +200,10 @@ fn print_output(summary: Summary) -> Result<Summary, Error> {
 fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
     match error {
         Some(error) => error.exit(),
+        // What may still come is to be asked for, whatever is missing for good.
+        None if summary.rejects.may_pass() && !partial_ok => Exit::Temporary,
         None if summary.is_incomplete => Exit::Partial,
         None if summary.rejects.is_empty() || partial_ok => Exit::Complete,
-        None if summary.rejects.may_pass() => Exit::Temporary,
         None => Exit::Partial,
     }
 }

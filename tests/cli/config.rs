@@ -200,6 +200,104 @@ fn values_that_are_not_valid_are_said_with_their_place() {
     }
 }
 
+/// Options that exclude each other: the one that is typed counts, then that of the environment.
+#[test]
+fn settings_give_way_to_their_contraries() {
+    type Variables = &'static [(&'static str, &'static str)];
+    const TABLE: [&str; 5] = ["table", "list.csv", "-o", "out.json", "--url-column"];
+    // The file, variables, what is typed besides, the exit code and what is said.
+    let cases: [(&str, Variables, &[&str], i32, &str); 6] = [
+        (
+            "[digest]\nlock = true\n",
+            &[],
+            &["--locked"],
+            0,
+            "1 document is as in recto.lock",
+        ),
+        (
+            "[digest]\nlocked = true\n",
+            &[],
+            &["--lock"],
+            0,
+            "--lock: 1 document",
+        ),
+        (
+            "[digest]\nlock = true\n",
+            &[("RECTO_DIGEST_LOCKED", "true")],
+            &[],
+            0,
+            "1 document is as in recto.lock",
+        ),
+        (
+            "",
+            &[("RECTO_DIGEST_LOCK", "true")],
+            &["--locked"],
+            0,
+            "1 document is as in recto.lock",
+        ),
+        // Of two in the file nobody knows which is meant.
+        (
+            "[digest]\nlock = true\nlocked = true\n",
+            &[],
+            &[],
+            2,
+            "recto.toml:2 and ",
+        ),
+        // One that needs another is named too.
+        (
+            "[digest]\nchanges = \"c.csv\"\n",
+            &[],
+            &[],
+            2,
+            "recto.toml:2: the following required arguments were not provided: --locked",
+        ),
+    ];
+    for (toml, variables, more, code, said) in cases {
+        let work = folder("");
+        work.write("here/below/list.csv", "url\nhttps://a.example/1.jpg\n");
+        let typed = [&TABLE[..], &["url"]].concat();
+        let first = [&typed[..], &["--lock"]].concat();
+        run(&work, "digest", &first, &[]).exits(0);
+        work.write("here/recto.toml", toml);
+        let call = [&typed[..], more].concat();
+        let ran = run(&work, "digest", &call, variables);
+        ran.exits(code).says(&[said]);
+        let recto = [&["digest"], &call[..]].concat();
+        run(&work, "recto", &recto, variables)
+            .exits(code)
+            .says(&[said]);
+    }
+}
+
+#[test]
+fn recto_config_tells_values_that_are_not_valid() {
+    for (toml, wanted) in [
+        (
+            "[download]\nrate = \"fast\"\n",
+            "recto.toml:2: `fast` is not a valid value for --rate",
+        ),
+        (
+            "[digest]\n[digest.table]\ndelimiter = \"semicolon\"\n",
+            "recto.toml:3: `semicolon` is not a valid value for --delimiter",
+        ),
+    ] {
+        let work = folder(toml);
+        run(&work, "recto", &["config"], &[])
+            .exits(2)
+            .says(&[wanted]);
+    }
+}
+
+#[test]
+fn a_path_in_the_file_may_begin_at_home() {
+    let work = folder("[extract]\nreport = \"~/report.json\"\n");
+    std::fs::create_dir(work.path("home")).unwrap();
+    let home = work.path("home").display().to_string();
+    let variables = [("HOME", home.as_str())];
+    run(&work, "extract", &["digest.json"], &variables).exits(0);
+    assert!(work.exists("home/report.json"));
+}
+
 #[test]
 fn variables_that_set_nothing_are_listed() {
     let work = folder("");

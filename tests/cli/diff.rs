@@ -417,10 +417,49 @@ fn a_set_that_cannot_be_read_is_compared_by_its_bytes_and_that_is_told() {
     };
     assert_eq!(kinds(&lines(&work, "old", "new")), ["\"contents\""]);
     std::fs::remove_file(work.path(&format!("new/annotations/{path}"))).unwrap();
-    assert_eq!(kinds(&lines(&work, "old", "new")), ["\"missing\""]);
+    assert_eq!(kinds(&lines(&work, "old", "new")), ["\"gone\""]);
     let ran = work.run("recto", &["diff", "old", "new"]);
     ran.exits(4)
         .says(&["1 file is not there: its boxes are not compared: annotations/"]);
+}
+
+#[test]
+fn files_of_a_training_set_are_looked_for_whatever_was_recorded() {
+    for format in ["coco", "yolo", "voc", "hf"] {
+        let work = Workdir::new();
+        for folder in ["old", "new"] {
+            train(
+                &work,
+                &two_pictures(),
+                &["-f", format, "-o", folder, "--no-val"],
+            );
+        }
+        let all = work.tree("new");
+        let picture = all.keys().find(|path| path.ends_with(".png")).unwrap();
+        let place = work.path(&format!("new/{picture}"));
+        let bytes = std::fs::read(&place).unwrap();
+        // Cut short: no picture that can be decoded, and not the recorded length.
+        std::fs::remove_file(&place).unwrap();
+        std::fs::write(&place, &bytes[..bytes.len() / 2]).unwrap();
+        let found = lines(&work, "old", "new");
+        assert_eq!(counted(&found), [("picture", 1)].into(), "{format}");
+        assert_eq!(found[0]["id"], **picture, "{format}");
+        std::fs::remove_file(&place).unwrap();
+        let found = lines(&work, "old", "new");
+        assert_eq!(counted(&found), [("gone", 1)].into(), "{format}");
+        assert_eq!(found[0]["id"], **picture, "{format}");
+        assert_eq!(
+            counted(&lines(&work, "new", "old")),
+            [("new", 1)].into(),
+            "{format}"
+        );
+        for more in [&[][..], &["--rehash"]] {
+            let call = [&["diff", "old", "new"], more].concat();
+            work.run("recto", &call)
+                .exits(4)
+                .says(&["1 file is gone", "new: 1 file is not there: "]);
+        }
+    }
 }
 
 #[test]

@@ -244,6 +244,107 @@ fn a_stopped_download_is_not_taken_for_a_finished_one() {
     std::fs::remove_dir_all(work.path("exp")).unwrap();
 }
 
+/// What the rules of an example or of `recto init` run in place of recto: each stage writes what it should, and a stage whose
+/// name is a file in the folder of the test ends with the code in there, once.
+fn stand_in(work: &Workdir) -> String {
+    let home = work.path("").display().to_string();
+    let script = format!(
+        "#!/bin/sh\necho $1 >> '{home}/log'\ncase $1 in\ndigest) for last; do case $before in -o) touch \"$last\";; esac; before=$last; done;;\n\
+         extract) touch localizations.json;;\ndownload) touch image_map.part.json;;\nreformat) mkdir -p set; touch set/dataset.json;;\nesac\n\
+         [ -e '{home}'/$1 ] || exit 0\ncode=$(cat '{home}'/$1); rm '{home}'/$1; exit $code\n"
+    );
+    work.write("recto.sh", script);
+    format!("RECTO=sh '{home}/recto.sh'")
+}
+
+/// A rule that ends with 75 is run again by the next `make`, and says so.
+#[test]
+fn what_a_server_that_was_down_left_out_is_made_by_the_next_make() {
+    let example = |name: &str| {
+        let path = format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let settings = example("experiment/iiif/settings.mk");
+    for (makefile, target) in [
+        ("plain/Makefile", "image_map.json"),
+        ("concepts/Makefile", "image_map.json"),
+        ("experiment/Makefile", "image_map.json"),
+    ] {
+        for (stage, wanted) in [("digest", "digest"), ("download", "download")] {
+            let work = Workdir::new();
+            work.write("exp/Makefile", example(makefile));
+            work.write("exp/settings.mk", &settings);
+            let program = stand_in(&work);
+            work.write(stage, "75");
+            let first = make(&work, &[&program, target]);
+            first.exits(2).says(&["Error 75"]);
+            assert!(!work.exists("exp/image_map.json"), "{makefile} {stage}");
+            work.write("log", "");
+            make(&work, &[&program, target]).exits(0);
+            let log = work.text("log");
+            assert_eq!(log.lines().next(), Some(wanted), "{makefile}: {log}");
+            assert!(log.contains("download"), "{makefile}: {log}");
+            // 3 is for good, and all of it is made once.
+            work.write("log", "");
+            make(&work, &[&program, target]).exits(0);
+            assert_eq!(work.text("log"), "", "{makefile} {stage}");
+            // They are no JSON, and nobody reads them.
+            std::fs::remove_dir_all(work.path("exp")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_examples_for_snakemake_and_docker_do_not_take_a_server_that_was_down_for_good() {
+    for name in ["Snakefile", "docker.sh"] {
+        let path = format!("{}/examples/plain/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        for stage in ["digest iiif", "download "] {
+            let of_stage: Vec<&str> = text
+                .lines()
+                .filter(|line| line.contains(stage) && line.contains("||"))
+                .collect();
+            let [line] = of_stage[..] else {
+                panic!("{name}: {stage}: {of_stage:?}");
+            };
+            assert!(
+                line.contains("= 3 ]") && !line.contains("--partial-ok"),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_experiment_takes_the_url_of_a_table() {
+    let work = begin("table");
+    let program = stand_in(&work);
+    let table = "TABLE=https://archive.example/t.csv?a=1&b=2";
+    make(&work, &[&program, table, "digest.json"]).exits(0);
+    assert_eq!(work.text("log"), "digest\n");
+    let shown = make(&work, &[&program, table, "-n", "-B", "digest.json"]);
+    let wanted = "digest table 'https://archive.example/t.csv?a=1&b=2' --url-column";
+    assert!(
+        shown.exits(0).stdout().contains(wanted),
+        "{}",
+        shown.stdout()
+    );
+    // It is no JSON, and nobody reads it.
+    std::fs::remove_dir_all(work.path("exp")).unwrap();
+}
+
+#[test]
+fn commands_in_hints_are_quoted_as_shells_need_it() {
+    let work = Workdir::new();
+    work.run("recto", &["init", "iiif", "Codex 12"])
+        .exits(0)
+        .says(&["make -C 'Codex 12'"]);
+    work.write_json("my set/digest.json", &recto_testkit::samples::digest());
+    let call = ["my set/digest.json", "-o", "my set/localizations.json"];
+    work.run("extract", &call)
+        .says(&["`recto-download 'my set/localizations.json' images`"]);
+}
+
 /// A laboratory with two images, of two concepts, and what its services are called on the command line; images are on another server.
 fn laboratory(concepts: [&str; 2]) -> (Server, Server, String) {
     let pictures = Server::start(|request, _| match request.path.ends_with(".png") {

@@ -38,6 +38,44 @@ fn downloaded() -> (Server, Workdir) {
 }
 
 #[test]
+fn urls_are_written_as_they_were_requested() {
+    let picture = recto_testkit::dataset::picture(48, 32, 7, image::ImageFormat::Png);
+    let server = Server::start(move |_, _| Answer::Serve(picture.clone(), "image/png"));
+    let work = Workdir::new();
+    let cases = [
+        ("/Doc Ricketts/01 02.png", "/Doc%20Ricketts/01%2002.png"),
+        ("/ü.png", "/%C3%BC.png"),
+        ("/a%20b.png?x=[1],{2}", "/a%20b.png?x=[1],{2}"),
+        ("/it's.png", "/it's.png"),
+    ];
+    let image = |(path, _): &(&str, &str)| json!({"id": path, "group": "g", "image": {"url": server.url(path)}, "source": {"kind": "table", "labels": {"canvas": path}}});
+    let images: Vec<serde_json::Value> = cases.iter().map(image).collect();
+    let set = json!({"contract": "recto/localizations", "version": 1, "images": images});
+    work.write_json("localizations.json", &set);
+    let call = [&["localizations.json", "images"][..], &FAST].concat();
+    work.run("download", &call).exits(0);
+    for tool in ["git-annex", "datalad", "dvc"] {
+        work.run("recto", &["export", tool, "images", "-o", tool])
+            .exits(0);
+        let all: String = work
+            .tree(tool)
+            .into_values()
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+            .collect();
+        for (_, wanted) in cases {
+            assert!(all.contains(&server.url(wanted)), "{tool} {wanted}: {all}");
+        }
+    }
+    let requested = server.log();
+    for (_, wanted) in cases {
+        assert!(
+            requested.iter().any(|request| request.path == wanted),
+            "{wanted}: {requested:?}"
+        );
+    }
+}
+
+#[test]
 fn what_a_url_gives_becomes_a_reference_and_the_rest_is_listed() {
     let (server, work) = downloaded();
     for tool in ["git-annex", "datalad", "dvc"] {

@@ -25,6 +25,10 @@ impl Archive {
             let Some(body) = documents.get(&request.path) else {
                 return Answer::Status(404);
             };
+            // A number in place of a document is the status of its answer.
+            if let Ok(status) = serde_json::from_slice(body) {
+                return Answer::Status(status);
+            }
             let headers = vec![
                 ("ETag".to_owned(), tag(body)),
                 ("Content-Type".to_owned(), "application/json".to_owned()),
@@ -190,6 +194,44 @@ fn what_is_not_as_in_the_lock_is_listed_and_the_exit_code_says_so() {
     assert!(!work.text("digest.changes.csv").contains("secret"));
     // What the archive has now is in the digest: the lock says what is not as it was.
     assert_eq!(super::observations(&work).len(), 4);
+}
+
+#[test]
+fn what_a_server_cannot_give_now_is_not_gone() {
+    let archive = Archive::start();
+    let url = archive.server.url("/top?key=secret");
+    archive.put_manifest("/m4", &["1"]);
+    archive.put_collection(&["/m1", "/m2", "/m3", "/m4"]);
+    let work = Workdir::new();
+    work.run("digest", &call(&url, &["--lock"])).exits(0);
+    let locked = call(&url, &["--locked", "--retries", "0"]);
+    let listed = || -> Vec<String> {
+        let listed = changes(&work, "digest.changes.csv").into_iter();
+        listed
+            .map(|[name, change]| format!("{name} {change}"))
+            .collect()
+    };
+    // Busy: neither that document nor any that it may have named is gone.
+    archive.put("/m2", &json!(503));
+    work.run("digest", &locked)
+        .exits(75)
+        .says(&["0 only in the lock, 1 not answered"]);
+    assert_eq!(listed(), [""; 0]);
+    // What was named no longer might be named by what was not answered; what its server does not have is gone.
+    archive.put_collection(&["/m2", "/m3", "/m4"]);
+    archive.put("/m3", &json!(404));
+    work.run("digest", &locked).exits(75).says(&[
+        "1 with different bytes, 0 not in the lock, 1 only in the lock, 2 not answered: listed",
+    ]);
+    let told = listed();
+    assert_eq!(told[0], "m3 gone");
+    assert!(told.len() == 2 && told[1].ends_with(" changed"), "{told:?}");
+    // All is answered again.
+    archive.put_manifest("/m2", &["1"]);
+    work.run("digest", &locked)
+        .exits(3)
+        .says(&["2 only in the lock: listed"]);
+    assert_eq!(listed()[..2], ["m1 gone", "m3 gone"]);
 }
 
 #[test]

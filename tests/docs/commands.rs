@@ -77,7 +77,7 @@ fn every_command_of_the_plain_examples_is_taken() {
         let text = document(&format!("examples/plain/{name}"));
         let mut found = 0;
         for command in command.captures_iter(&text) {
-            let line = command[1].split(" {").next().unwrap();
+            let line = command[1].split(['{', '|']).next().unwrap();
             let args = words(line);
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let call = [&args[..], &["--help"]].concat();

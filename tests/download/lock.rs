@@ -11,6 +11,7 @@ fn changing(paths: &'static [&'static str]) -> (Server, Arc<Mutex<Vec<u8>>>) {
         let shade = at.map(|at| now.lock().unwrap()[at]);
         match shade {
             Some(0) | None => Answer::Status(404),
+            Some(BUSY) => Answer::Status(503),
             Some(shade) => {
                 let tag = format!("\"{shade}\"");
                 let is_known = request.headers.get("if-none-match") == Some(&tag);
@@ -27,6 +28,9 @@ fn changing(paths: &'static [&'static str]) -> (Server, Arc<Mutex<Vec<u8>>>) {
     });
     (server, shades)
 }
+
+/// In place of a shade: the server fails.
+const BUSY: u8 = 1;
 
 const PATHS: [&str; 3] = ["/a.jpg", "/b.jpg", "/c.jpg"];
 
@@ -128,6 +132,91 @@ fn what_differs_from_a_lock_is_listed_and_left_out() {
     let ran = fourth.run("download", &args(&["--locked"]));
     ran.exits(3)
         .says(&["0 not in the lock, 1 gone from the server, 0 not in this set"]);
+}
+
+#[test]
+fn ids_that_hold_secrets_stand_in_the_lock_without_them_and_are_found_again() {
+    let server = Server::start(|request, _| {
+        let shade = match request.path.as_str() {
+            "/a.jpg" => 10,
+            "/b.jpg?token=first" => 60,
+            "/b.jpg?token=second" => 110,
+            path if path.starts_with("/c.jpg") => 160,
+            _ => return Answer::Status(404),
+        };
+        Answer::Serve(jpeg(shade), "image/jpeg")
+    });
+    let images = |key: &str| -> Vec<Value> {
+        let with_password = server.url("/a.jpg").replace("//", "//anna:hidden@");
+        // Two that differ in nothing else are two images all the same.
+        let two = ["first", "second"].map(|token| server.url(&format!("/b.jpg?token={token}")));
+        let keyed = server.url(&format!("/c.jpg?auth={key}"));
+        let urls = [&[with_password, keyed][..], &two].concat();
+        urls.iter().map(|url| plain(url, url.clone())).collect()
+    };
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(images("yesterday")));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let lock = work.text("recto.lock");
+    for secret in ["hidden", "first", "second", "yesterday"] {
+        assert!(!lock.contains(secret), "{secret}: {lock}");
+    }
+    let ids: Vec<String> = locked(&work)[1..]
+        .iter()
+        .map(|line| line["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(ids.is_sorted() && ids.len() == 4, "{ids:?}");
+    // Written once more it is the same, and another secret is no other image.
+    work.run("download", &args(&["--lock"])).exits(0);
+    assert_eq!(work.text("recto.lock"), lock);
+    let other = Workdir::new();
+    other
+        .write_json("localizations.json", &set(images("today")))
+        .write("recto.lock", &lock);
+    other.run("download", &args(&["--locked"])).exits(0).says(&[
+        "--locked: 4 images are as in recto.lock; 0 with different bytes, 0 not in the lock, 0 gone from the server, 0 not in this set",
+    ]);
+}
+
+#[test]
+fn a_refresh_counts_as_new_what_was_downloaded() {
+    let (server, shades) = changing(&PATHS);
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(three(&server)));
+    // Two are not there yet, and one of them never comes.
+    shades.lock().unwrap()[1..].copy_from_slice(&[0, 0]);
+    work.run("download", &args(&[])).exits(3);
+    shades.lock().unwrap()[1] = 20;
+    let ran = work.run("download", &args(&["--refresh"]));
+    ran.exits(3)
+        .says(&["--refresh: 1 unchanged", "--refresh: 1 image is new"]);
+    let changes = rows(&work, "changes.csv");
+    assert_eq!([&*changes[0][0], &*changes[0][2]], ["b", "new"]);
+    assert_eq!(changes.len(), 1);
+    let ran = work.run("download", &args(&["--refresh"]));
+    assert!(!ran.exits(3).stderr().contains(" is new"));
+}
+
+#[test]
+fn a_server_that_fails_is_asked_again_whatever_else_is_gone() {
+    let (server, shades) = changing(&PATHS);
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(three(&server)));
+    work.run("download", &args(&["--lock"])).exits(0);
+    let other = Workdir::new();
+    other
+        .write_json("localizations.json", &set(three(&server)))
+        .write("recto.lock", work.read("recto.lock"));
+    let call = args(&["--locked", "--retries", "0"]);
+    shades.lock().unwrap()[..2].copy_from_slice(&[0, BUSY]);
+    let gone = "0 not in the lock, 1 gone from the server, 0 not in this set";
+    other.run("download", &call).exits(75).says(&[gone]);
+    let changes = rows(&other, "changes.csv");
+    assert_eq!(changes.len(), 1);
+    assert_eq!([&*changes[0][0], &*changes[0][2]], ["a", "gone"]);
+    shades.lock().unwrap()[1] = 10;
+    other.run("download", &call).exits(3).says(&[gone]);
+    assert_eq!(other.json("image_map.json").as_object().unwrap().len(), 2);
 }
 
 #[test]

@@ -612,7 +612,7 @@ fn inputs_that_are_missing_or_wrong_are_named_with_what_to_do() {
         "{\"contract\":\"recto/digest\",\"version\":1}",
     );
     work.write("map.json", "[1]");
-    let cases: [(&[&str], &[&str]); 5] = [
+    let cases: [(&[&str], &[&str]); 6] = [
         (&["none.json"], &["none.json: no such file"]),
         (
             &["bad.json"],
@@ -629,6 +629,10 @@ fn inputs_that_are_missing_or_wrong_are_named_with_what_to_do() {
         (
             &["localizations.json", "--image-map", "map.json"],
             &["map.json:1:"],
+        ),
+        (
+            &["localizations.json", "--image-map", "digest.json"],
+            &["digest.json: is a recto/digest file", "recto-download"],
         ),
     ];
     for (inputs, messages) in cases {

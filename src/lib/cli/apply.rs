@@ -60,27 +60,124 @@ pub fn applied(
         .clone()
         .ignore_errors(true)
         .try_get_matches_from(line);
-    let is_given = |option: &str| {
-        let arg = command
-            .get_arguments()
-            .find(|arg| arg.get_long() == Some(option));
-        let source = arg.and_then(|arg| given.as_ref().ok()?.value_source(arg.get_id().as_str()));
+    let is_given = |arg: &Arg| {
+        let given = given.as_ref().ok();
+        let source = given.and_then(|given| given.value_source(arg.get_id().as_str()));
         source == Some(ValueSource::CommandLine)
     };
     if let Some(error) = settings::misspelt(&super::stages()) {
         return Err(error);
     }
     let source = source(&arguments);
-    let mut all = Vec::new();
-    for setting in effective(stage, command, file, source.as_deref()) {
-        if !is_given(&setting.option) {
-            let words = words(&setting)?;
-            check(stage, command, &setting, &words)?;
-            all.extend(words);
-        }
+    let mut settings = effective(stage, command, file, source.as_deref());
+    settings.retain(|setting| option(command, setting).is_none_or(|arg| !is_given(arg)));
+    give_way(command, &mut settings, is_given);
+    let mut parts = Vec::new();
+    for setting in &settings {
+        let words = words(setting)?;
+        check(stage, command, setting, &words)?;
+        parts.push((setting, words));
     }
-    all.extend(arguments);
-    Ok(all)
+    tell_disagreement(stage, command, &parts, &arguments)?;
+    let words = parts.into_iter().flat_map(|(_, words)| words);
+    Ok(words.chain(arguments).collect())
+}
+
+/// The option that a setting is of.
+fn option<'a>(command: &'a Command, setting: &Setting) -> Option<&'a Arg> {
+    let mut args = command.get_arguments();
+    args.find(|arg| arg.get_long() == Some(&setting.option))
+}
+
+/// Whether two options exclude each other.
+fn exclude(command: &Command, a: &Arg, b: &Arg) -> bool {
+    let names = |one: &Arg, other: &Arg| {
+        let excluded = command.get_arg_conflicts_with(one);
+        excluded.iter().any(|arg| arg.get_id() == other.get_id())
+    };
+    names(a, b) || names(b, a)
+}
+
+/// Leaves out settings that contradict what is before them: what the command line gives, and for the file what the environment
+/// says.
+fn give_way(command: &Command, settings: &mut Vec<Setting>, is_given: impl Fn(&Arg) -> bool) {
+    let given: Vec<&Arg> = command
+        .get_arguments()
+        .filter(|arg| is_given(arg))
+        .collect();
+    let excludes = |setting: &Setting, other: &Arg| {
+        option(command, setting).is_some_and(|arg| exclude(command, arg, other))
+    };
+    settings.retain(|setting| !given.iter().any(|arg| excludes(setting, arg)));
+    let of_environment = settings
+        .iter()
+        .filter(|setting| setting.is_of_environment());
+    let of_environment: Vec<&Arg> = of_environment
+        .filter(|setting| !is_off(setting))
+        .filter_map(|setting| option(command, setting))
+        .collect();
+    settings.retain(|setting| {
+        setting.is_of_environment() || !of_environment.iter().any(|arg| excludes(setting, arg))
+    });
+}
+
+/// Whether a setting gives nothing: an option without value that is not wanted.
+fn is_off(setting: &Setting) -> bool {
+    setting
+        .values
+        .iter()
+        .all(|value| *value == Value::Flag(false))
+}
+
+/// Names the settings without which a command line would be valid: what clap says of these, nobody has typed.
+fn tell_disagreement(
+    stage: &str,
+    command: &Command,
+    parts: &[(&Setting, Vec<OsString>)],
+    arguments: &[OsString],
+) -> Result<(), Error> {
+    let parsed = |left_out: Option<usize>| {
+        let kept = parts
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| Some(*at) != left_out);
+        let words = kept.flat_map(|(_, (_, words))| words);
+        let line = words.chain(arguments).cloned();
+        let line = std::iter::once(OsString::from(stage)).chain(line);
+        command.clone().try_get_matches_from(line)
+    };
+    let Err(error) = parsed(None) else {
+        return Ok(());
+    };
+    let is_of_several = matches!(
+        error.kind(),
+        ErrorKind::ArgumentConflict | ErrorKind::MissingRequiredArgument
+    );
+    let culprits = (0..parts.len()).filter(|at| is_of_several && parsed(Some(*at)).is_ok());
+    let places: Vec<&str> = culprits.map(|at| &*parts[at].0.origin).collect();
+    if places.is_empty() {
+        return Ok(());
+    }
+    let text = error.to_string();
+    let text = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = text
+        .trim_start_matches("error: ")
+        .split_whitespace()
+        .collect();
+    let what = format!("{}: {}", places.join(" and "), words.join(" "));
+    Err(Error::usage(what).hint("`recto config` shows what is set; RECTO_CONFIG= takes no file"))
+}
+
+/// Checks a setting by itself, as far as the secrets that it names are known.
+///
+/// # Errors
+/// Its value is not valid.
+pub fn check_alone(stage: &str, command: &Command, setting: &Setting) -> Result<(), Error> {
+    match words(setting) {
+        Ok(words) => check(stage, command, setting, &words),
+        // It is needed only where the stage runs.
+        Err(_) => Ok(()),
+    }
 }
 
 /// Checks the values of a setting, so that the message names the file or variable where they stand.

@@ -35,6 +35,9 @@ fn listed(options: &Options) -> Result<Summary, Error> {
     let mut rows: Vec<(String, Setting)> = Vec::new();
     for (stage, command) in &commands {
         let counting = apply::effective(stage, command, &file, None);
+        for setting in &counting {
+            apply::check_alone(stage, command, setting)?;
+        }
         rows.extend(
             counting
                 .into_iter()
@@ -45,6 +48,12 @@ fn listed(options: &Options) -> Result<Summary, Error> {
         .settings
         .iter()
         .filter(|setting| setting.source.is_some());
+    for (stage, command) in &commands {
+        let of_stage = |setting: &&Setting| setting.stage.as_deref() == Some(stage);
+        for setting in of_sources.clone().filter(of_stage) {
+            apply::check_alone(stage, command, setting)?;
+        }
+    }
     rows.extend(of_sources.map(|setting| {
         let source = setting.source.as_deref().unwrap_or_default();
         (format!("digest.{source}"), setting.clone())

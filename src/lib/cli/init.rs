@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Task;
+use crate::contracts::quoted_path;
 use crate::error::{Error, Exit};
 use crate::summary::Summary;
 use crate::{files, report};
@@ -108,7 +109,8 @@ fn init(options: &Options) -> Result<Summary, Error> {
     Ok(Summary {
         done: format!("{} files in {folder}", written.len()),
         hint: Some(format!(
-            "edit {folder}/settings.mk, then run make -C {folder}"
+            "edit {folder}/settings.mk, then run `make -C {}`",
+            quoted_path(&options.folder)
         )),
         ..Summary::default()
     })

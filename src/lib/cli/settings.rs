@@ -42,6 +42,14 @@ pub struct Setting {
     pub origin: String,
 }
 
+impl Setting {
+    /// Whether a variable of the environment sets it, and not the file.
+    pub fn is_of_environment(&self) -> bool {
+        let is_its_variable = |stage: &str| self.origin == variable(stage, &self.option);
+        self.stage.as_deref().is_some_and(is_its_variable)
+    }
+}
+
 /// One value of an option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -348,10 +356,18 @@ impl TomlFile<'_> {
             let mut words = name.split(|c: char| !c.is_ascii_alphabetic());
             words.any(|word| ["FILE", "DIR", "FOLDER"].contains(&word))
         });
-        match is_path && !text.contains("://") && text != "-" {
-            true => self.folder.join(text).display().to_string(),
-            false => text.into(),
+        if !is_path || text.contains("://") || text == "-" {
+            return text.into();
         }
+        // As shells do it.
+        let below_home = match text.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                std::env::home_dir().map(|home| home.join(rest.trim_start_matches('/')))
+            }
+            _ => None,
+        };
+        let path = below_home.unwrap_or_else(|| self.folder.join(text));
+        path.display().to_string()
     }
 
     /// The first stage that has an option.

@@ -48,6 +48,11 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// A path as shells take it, for commands that messages show.
+pub fn quoted_path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::json::{parse_json, parse_line};
 use super::set_folder::is_set_folder;
-use super::set_input::{Head, head_of, of_folder, unpacked};
+use super::set_input::{Head, contract_of, head_of, of_folder, unpacked};
 use super::set_output::{Form, write_parts};
 use crate::error::Error;
 use crate::summary::counted;
@@ -41,7 +41,14 @@ pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
         None => files::read(path)
             .map_err(|e| e.hint("`recto-download` writes it; --image-map names another"))?,
     };
-    let mut map = parse_image_map(bytes, &path.display().to_string())?;
+    let name = path.display().to_string();
+    let mut map = parse_image_map(bytes, &name).map_err(|error| match contract_of(path) {
+        Some(other) if other != IMAGE_MAP => Error::new(format!(
+            "{name}: is a {other} file, {IMAGE_MAP} was expected"
+        ))
+        .hint("`recto-download` writes image_map.json; --image-map names it"),
+        _ => error,
+    })?;
     let lower = |(id, file): (&String, &String)| {
         let lower = values::uuid(id).filter(|lower| lower != id)?;
         Some((lower, file.clone()))

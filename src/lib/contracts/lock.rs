@@ -63,7 +63,7 @@ impl LockHead {
 /// A line of `recto.lock`: an image, and the file that it was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LockedImage {
-    /// Image id.
+    /// Image id; of one that is a URL, passwords, keys and signatures are replaced by `…`.
     pub id: String,
     /// The URI requested, or the base URI of the service when regions of it were joined; passwords and signatures are left out.
     pub uri: String,

@@ -58,7 +58,7 @@ mod text;
 
 pub use annotation::{Annotation, Body, Region, Space};
 pub use attributes::{Attributes, BorrowedAttributes, Named};
-pub use command_line::{CommandLine, name_of, quoted};
+pub use command_line::{CommandLine, name_of, quoted, quoted_path};
 pub use dataset::{
     ClassCount, DatasetEntry, DatasetFile, DatasetInput, DatasetSource, PartCount, PreviousDataset,
 };

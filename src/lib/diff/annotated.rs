@@ -8,7 +8,7 @@ use super::record::Record;
 use crate::annotation_files::{self, AnnotationFiles, Role};
 use crate::contracts::{DatasetEntry, DatasetFile, Observation};
 use crate::error::Error;
-use crate::files::{self, Scratch, Span};
+use crate::files::{self, Content, Scratch, Span};
 use crate::image_names::{is_image, parts, stem};
 
 /// What annotation files say, by the files of a set.
@@ -24,6 +24,8 @@ pub struct AnnotatedSet<'a> {
     pub unread: BTreeSet<String>,
     /// Annotation files that are not there.
     pub missing: BTreeSet<String>,
+    /// Other files that are not there.
+    pub lost: BTreeSet<String>,
 }
 
 impl<'a> AnnotatedSet<'a> {
@@ -40,6 +42,7 @@ impl<'a> AnnotatedSet<'a> {
             of_others: Vec::new(),
             unread: BTreeSet::new(),
             missing: BTreeSet::new(),
+            lost: BTreeSet::new(),
         };
         let mut annotations = AnnotationFiles::of(folder, &dataset.format);
         let pictures = Pictures::of(set.files);
@@ -83,14 +86,24 @@ impl<'a> AnnotatedSet<'a> {
         Ok(())
     }
 
-    /// The record of a file, by its number.
+    /// The record of a file, by its number; none if the file is not there.
     ///
     /// # Errors
     /// The temporary file cannot be read.
-    pub fn record(&mut self, number: usize) -> Result<Record, Error> {
-        let of_file = Record::of_entry(&self.files[number]);
+    pub fn record(&mut self, number: usize) -> Result<Option<Record>, Error> {
+        let mut of_file = Record::of_entry(&self.files[number]);
+        let Ok(length) = Content::file(self.folder.join(&of_file.id)).length() else {
+            if !self.missing.contains(&of_file.id) {
+                self.lost.insert(of_file.id);
+            }
+            return Ok(None);
+        };
+        if of_file.bytes != Some(length) {
+            // Somebody has changed it.
+            (of_file.bytes, of_file.sha256) = (Some(length), None);
+        }
         let span = self.of_file.get(&(number as u32)).copied();
-        Ok(match span {
+        Ok(Some(match span {
             Some(span) => Record {
                 id: of_file.id,
                 path: of_file.path,
@@ -104,7 +117,6 @@ impl<'a> AnnotatedSet<'a> {
                 Record {
                     is_bare: is_image(&of_file.id)
                         && !(self.unread.is_empty() && self.missing.is_empty()),
-                    is_missing: self.missing.contains(&of_file.id),
                     // What cannot be read is compared by the bytes that are there, whatever was recorded.
                     sha256: match is_unread {
                         true => files::sha256_of_file(&path).ok(),
@@ -113,7 +125,7 @@ impl<'a> AnnotatedSet<'a> {
                     ..of_file
                 }
             }
-        })
+        }))
     }
 
     /// The records of images that have no file in the set.

@@ -1,6 +1,6 @@
 //! What is compared, read as a stream of records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::annotated::AnnotatedSet;
@@ -204,24 +204,7 @@ impl Input {
                 notes.extend(first_of(missing, ["file is", "files are"], "not there"));
             }
             Input::Dataset(folder, dataset) => {
-                let mut set = AnnotatedSet::read(folder, dataset)?;
-                let numbers = 0..dataset.files.len();
-                in_parts(numbers.map(|number| set.record(number)), visit)?;
-                visit(set.others()?)?;
-                let what = "compared by its bytes, not by its boxes";
-                let missing = std::mem::take(&mut set.missing);
-                let absent = "not there: its boxes are not compared";
-                notes.extend(first_of(
-                    missing.into_iter().collect(),
-                    ["file is", "files are"],
-                    absent,
-                ));
-                let unread = std::mem::take(&mut set.unread);
-                notes.extend(first_of(
-                    unread.into_iter().collect(),
-                    ["file is", "files are"],
-                    what,
-                ));
+                notes = each_of_set(folder, dataset, visit)?;
             }
             Input::Folder(folder, found) => {
                 let records = found.iter().map(|path| of_file(folder, path, path));
@@ -234,6 +217,30 @@ impl Input {
 
 /// Takes records, some at a time.
 type Visit<'a> = &'a mut dyn FnMut(Vec<Record>) -> Result<(), Error>;
+
+/// The files of a training set that are there, and its images without files. A file counts by the length that it has.
+fn each_of_set(folder: &Path, dataset: &DatasetFile, visit: Visit) -> Result<Vec<String>, Error> {
+    let mut set = AnnotatedSet::read(folder, dataset)?;
+    let numbers = 0..dataset.files.len();
+    in_parts(
+        numbers.filter_map(|number| set.record(number).transpose()),
+        visit,
+    )?;
+    visit(set.others()?)?;
+    let without_boxes = match set.missing.len() {
+        1 => "not there: its boxes are not compared",
+        _ => "not there: their boxes are not compared",
+    };
+    let notes = [
+        (set.missing, without_boxes),
+        (set.lost, "not there"),
+        (set.unread, "compared by its bytes, not by its boxes"),
+    ];
+    let note = |(names, what): (BTreeSet<String>, &str)| {
+        first_of(names.into_iter().collect(), ["file is", "files are"], what)
+    };
+    Ok(notes.into_iter().filter_map(note).collect())
+}
 
 fn each_image(images: &ImageRecords, visit: Visit) -> Result<(), Error> {
     let mut some = Vec::with_capacity(AT_ONCE);

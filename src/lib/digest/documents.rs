@@ -12,6 +12,8 @@ use crate::files::{self, Scratch, Span};
 pub struct DocumentLog {
     scratch: Scratch,
     rows: Vec<Row>,
+    /// Those that could not be read, by numbers made of their names, and whether their server does not have them.
+    failed: HashMap<u64, bool>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,22 @@ impl DocumentLog {
         DocumentLog {
             scratch: Scratch::beside(output),
             rows: Vec::new(),
+            failed: HashMap::new(),
+        }
+    }
+
+    /// Notes a document that could not be read.
+    pub fn note_failure(&mut self, document: &LockedDocument, status: Option<u16>) {
+        let is_gone = matches!(status, Some(404 | 410));
+        self.failed.insert(name_of(document), is_gone);
+    }
+
+    /// Whether the archive does not have a document any more that was not read: its server says so, or everything was read and
+    /// nothing named it. Where something could not be read just now, that may have named it.
+    pub fn is_gone(&self, document: &LockedDocument) -> bool {
+        match self.failed.get(&name_of(document)) {
+            Some(is_gone) => *is_gone,
+            None => self.failed.values().all(|is_gone| *is_gone),
         }
     }
 

@@ -130,6 +130,15 @@ impl<'a> Fetcher<'a> {
         log.note(number, &locked_document(request, document))
     }
 
+    /// Notes that a document could not be read, if that is asked for.
+    fn note_failure(&self, request: &DocumentRequest, failure: &FetchFailure) {
+        if let Some(log) = &self.log {
+            let document = locked_document(request, &CachedDocument::default());
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.note_failure(&document, failure.status);
+        }
+    }
+
     fn count(&self, add: impl FnOnce(&mut FetchCounts)) {
         add(&mut self.counts.lock().unwrap_or_else(|e| e.into_inner()));
     }
@@ -182,8 +191,9 @@ impl<'a> Fetcher<'a> {
             self.limits.check(bytes).map_err(too_large)?;
             Ok((document, unpacked))
         });
-        if let Ok((document, _)) = &had {
-            self.note(number, &request, document)?;
+        match &had {
+            Ok((document, _)) => self.note(number, &request, document)?,
+            Err(failure) => self.note_failure(&request, failure),
         }
         Ok(had.map(|(document, unpacked)| Answer {
             url: document.final_url,

@@ -87,7 +87,7 @@ fn hold(
 ) -> Result<(), Error> {
     let mut changes = BTreeMap::new();
     let mut seen = HashSet::with_capacity(read.len());
-    let mut counts = [0_u64; 4];
+    let mut counts = [0_u64; 5];
     read.each(|document| {
         seen.insert(name_of(&document));
         let (at, change, hash) = match locked.judge(&document) {
@@ -115,8 +115,12 @@ fn hold(
             return Ok(());
         }
         made_by.get_or_insert_with(|| head.clone());
-        if !seen.contains(&name_of(&document)) {
-            counts[3] += 1;
+        if seen.contains(&name_of(&document)) {
+            return Ok(());
+        }
+        let is_gone = read.is_gone(&document);
+        counts[if is_gone { 3 } else { 4 }] += 1;
+        if is_gone {
             add(
                 &mut changes,
                 &document,
@@ -150,12 +154,13 @@ fn other_maker(path: &Path, options: &Options, head: &LockHead) -> Result<Option
     )))
 }
 
-/// Writes the list of documents that are not as the lock says, and tells how many there are: the same, others, new and gone.
+/// Writes the list of documents that are not as the lock says, and tells how many there are: the same, others, new, gone, and those
+/// that could not be read, which are no change.
 fn tell(
     path: &Path,
     options: &Options,
     changes: &BTreeMap<String, Change>,
-    [same, others, new, gone]: [u64; 4],
+    [same, others, new, gone, unread]: [u64; 5],
     summary: &mut Summary,
 ) -> Result<(), Error> {
     let list = options.changes();
@@ -165,11 +170,15 @@ fn tell(
         let of_kind = summary.changes.entry(change.change.clone()).or_default();
         of_kind.push(change.id.clone());
     }
-    summary.is_incomplete |= !changes.is_empty();
+    summary.is_incomplete |= !changes.is_empty() || unread > 0;
     summary.notes.push(format!(
-        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} only in the lock{}",
+        "--locked: {} as in {}; {others} with different bytes, {new} not in the lock, {gone} only in the lock{}{}",
         counted(same, "document is", "documents are"),
         path.display(),
+        match unread {
+            0 => String::new(),
+            _ => format!(", {unread} not answered"),
+        },
         match changes.is_empty() {
             true => String::new(),
             false => format!(": listed in {}", list.display()),

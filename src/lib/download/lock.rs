@@ -1,5 +1,7 @@
 //! `--lock` writes down which bytes a set had; `--locked` gives these bytes, or says which are others.
 
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
@@ -19,7 +21,7 @@ use crate::contracts::{
 };
 use crate::error::Error;
 use crate::files::{self, Content};
-use crate::http::{Kind, without_secrets};
+use crate::http::{Kind, shared_id, without_secrets};
 use crate::stored_image::fingerprint;
 use crate::summary::counted;
 
@@ -32,7 +34,11 @@ struct Locked {
 
 /// A lock that was read: what it says of images, by numbers made of their ids.
 #[derive(Debug, Default)]
-pub struct Lock(HashMap<u64, Locked>);
+pub struct Lock {
+    images: HashMap<u64, Locked>,
+    /// Where ids differ in what the lock leaves out of them: the rest of those that are one there.
+    more: HashMap<u64, Vec<Locked>>,
+}
 
 impl Lock {
     /// Reads it.
@@ -40,17 +46,31 @@ impl Lock {
     /// # Errors
     /// The file cannot be read, or is not a lock.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let mut all = HashMap::new();
+        let mut all = Lock::default();
         contracts::read_lock(path, |image| {
             let of_hex = |text: String| u64::from_str_radix(&text, 16).ok();
             let locked = Locked {
                 sha256: files::sha256_of_hex(&image.sha256),
                 fingerprint: image.fingerprint.and_then(of_hex),
             };
-            all.insert(number(&image.id), locked);
+            let number = number(&image.id);
+            match all.images.entry(number) {
+                Entry::Vacant(place) => drop(place.insert(locked)),
+                Entry::Occupied(_) => all.more.entry(number).or_default().push(locked),
+            }
             Ok(())
         })?;
-        Ok(Lock(all))
+        Ok(all)
+    }
+
+    /// What it says of an image that has these bytes now: the line with them, else the first one.
+    fn find(&self, id: &str, sha256: &str) -> Option<&Locked> {
+        let number = number(id);
+        let first = self.images.get(&number)?;
+        let sha256 = files::sha256_of_hex(sha256);
+        let all = std::iter::once(first).chain(self.more.get(&number).into_iter().flatten());
+        let mut same = all.filter(|locked| locked.sha256 == sha256);
+        Some(same.next().unwrap_or(first))
     }
 }
 
@@ -86,6 +106,7 @@ pub fn write(
         command: command(options),
         inputs: inputs(options)?,
     };
+    let there = &*in_order_of_the_lock(there, index);
     let lines = Lines {
         folder,
         index,
@@ -97,7 +118,13 @@ pub fn write(
             let cannot = |e| files::cannot_write(path, e);
             let merged = contracts::read_lock(path, |old| {
                 if missing.has(&old.id) {
-                    let before = rest.partition_point(|slot| index.id(*slot) < old.id.as_str());
+                    // Older locks have ids as they are.
+                    let old = LockedImage {
+                        id: shared_id(&old.id).into_owned(),
+                        ..old
+                    };
+                    let is_before = |slot: &Slot| *shared_id(index.id(*slot)) < *old.id;
+                    let before = rest.partition_point(is_before);
                     let (some, after) = rest.split_at(before);
                     rest = after;
                     lines
@@ -112,6 +139,31 @@ pub fn write(
         lines.put(rest, put)
     })?;
     Ok(kept)
+}
+
+/// Images in the order of their ids as the lock has them, without secrets.
+fn in_order_of_the_lock<'a>(there: &'a [Slot], index: &Index) -> Cow<'a, [Slot]> {
+    let is_other = |slot: &Slot| shared_id(index.id(*slot)) != index.id(*slot);
+    if !there.iter().any(is_other) {
+        return there.into();
+    }
+    let mut there = there.to_vec();
+    there.sort_by_cached_key(|slot| shared_id(index.id(*slot)));
+    there.into()
+}
+
+/// The images whose ids hold secrets, by the numbers that locks know them by; none where several have one.
+fn with_secrets(index: &Index) -> HashMap<u64, Option<Slot>> {
+    let mut all = HashMap::new();
+    for slot in index.slots() {
+        let id = index.id(slot);
+        if shared_id(id) != id {
+            let found = index.find(id);
+            let known = all.entry(number(id)).or_insert(found);
+            *known = known.filter(|known| Some(*known) == found);
+        }
+    }
+    all
 }
 
 /// What lines are made of.
@@ -186,7 +238,7 @@ impl Missing {
 }
 
 fn line(entry: Download, folder: &OutputFolder, earlier: &Lock) -> LockedImage {
-    let known = earlier.0.get(&number(&entry.id));
+    let known = earlier.find(&entry.id, &entry.sha256);
     let known = known.filter(|known| known.sha256 == files::sha256_of_hex(&entry.sha256));
     let look = || {
         let found = fingerprint(&folder.content_of(entry.place()));
@@ -196,7 +248,7 @@ fn line(entry: Download, folder: &OutputFolder, earlier: &Lock) -> LockedImage {
     LockedImage {
         fingerprint: bits.map(|bits| format!("{bits:016x}")),
         uri: without_secrets(&entry.uri).into_owned(),
-        id: entry.id,
+        id: shared_id(&entry.id).into_owned(),
         path: entry.path,
         bytes: entry.bytes,
         sha256: entry.sha256,
@@ -222,8 +274,11 @@ pub fn restore(
     let Some(path) = &options.locked else {
         return Ok(());
     };
+    let with_secrets = with_secrets(index);
     contracts::read_lock(path, |locked| {
-        let entry = index.find(&locked.id).and_then(|slot| index.entry(slot));
+        let of_secret = || *with_secrets.get(&number(&locked.id))?;
+        let slot = index.find(&locked.id).or_else(of_secret);
+        let entry = slot.and_then(|slot| index.entry(slot));
         let Some(entry) = entry.filter(|entry| entry.sha256 != locked.sha256) else {
             return Ok(());
         };
@@ -362,7 +417,7 @@ impl Lock {
         slot: Slot,
     ) -> Option<(Failure, Change)> {
         let entry = index.entry(slot).unwrap_or_default();
-        let locked = self.0.get(&number(index.id(slot)));
+        let locked = self.find(index.id(slot), &entry.sha256);
         let path = path.display();
         let (change, message) = match locked {
             Some(locked) if locked.sha256 == files::sha256_of_hex(&entry.sha256) => return None,
@@ -406,9 +461,9 @@ impl Lock {
     }
 }
 
-/// A number made of an id.
+/// A number made of an id, by which a lock knows it: without secrets, which do not stand in there.
 fn number(id: &str) -> u64 {
-    files::hash_number(id.as_bytes())
+    files::hash_number(shared_id(id).as_bytes())
 }
 
 /// The command that downloads the same, with the options that decide what becomes of an image. Files are named without folders,

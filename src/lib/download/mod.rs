@@ -291,7 +291,9 @@ fn write_lists(
             failed.insert(failure.id);
             Ok(())
         })?;
-        refresh::complete(changes, index, &failed);
+        results
+            .notes
+            .extend(refresh::complete(changes, index, &failed));
     }
     refresh::write_changes(&options.changes, changes, options.common.csv_safe)?;
     if results.stopped.is_none() {

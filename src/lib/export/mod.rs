@@ -93,7 +93,7 @@ fn references(folder: &Path, index: &Index, summary: &mut Summary) -> Vec<Refere
         match problem {
             None => found.push(Reference {
                 suffix: suffix(&entry.path),
-                url: entry.uri,
+                url: as_requested(&entry.uri),
                 path: entry.path,
                 bytes: entry.bytes,
                 sha256: entry.sha256,
@@ -109,6 +109,11 @@ fn references(folder: &Path, index: &Index, summary: &mut Summary) -> Vec<Refere
     found.sort_by(|a, b| a.path.cmp(&b.path));
     summary.kept = found.len() as u64;
     found
+}
+
+/// A URL as it was requested: what tables write as it is, blanks or umlauts, is percent-encoded, which other programs do not do.
+fn as_requested(url: &str) -> String {
+    url::Url::parse(url).map_or_else(|_| url.to_owned(), String::from)
 }
 
 /// Whether a path or URL can stand in a list, and a path leads nowhere else.

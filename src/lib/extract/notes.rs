@@ -5,7 +5,7 @@ use std::path::Path;
 use super::extracted::Extracted;
 use super::matching;
 use super::options::Options;
-use crate::contracts::{DigestReader, LocalizedImage};
+use crate::contracts::{DigestReader, LocalizedImage, quoted_path};
 use crate::error::Error;
 use crate::files;
 use crate::summary::{Rejects, Summary, counted};
@@ -165,7 +165,7 @@ pub fn hint(options: &Options, rejects: Option<&Path>, has_rejects: bool) -> Opt
         _ if files::is_dash(&options.output) => None,
         _ => Some(format!(
             "`recto-download {} images` downloads the images",
-            options.output.display()
+            quoted_path(&options.output)
         )),
     }
 }

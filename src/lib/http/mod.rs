@@ -65,4 +65,4 @@ pub use request::{AnswerHead, Request, RequestLog, Response, SavedResponse};
 pub use reqwest::header;
 pub use stats::HostStats;
 pub use token_login::TokenLogin;
-pub use url_secrets::{for_journal, id_without_secrets, without_secrets};
+pub use url_secrets::{for_journal, id_without_secrets, shared_id, without_secrets};

@@ -144,8 +144,12 @@ pub fn for_journal(request: &str) -> String {
 }
 
 /// The id of an image for lists, without secrets where it is a URL. Some servers name files by what they call a key: a short
-/// hash tells one of these from another.
+/// hash tells one of these from another. An id that was made so stays as it is.
 pub fn id_without_secrets(id: &str) -> String {
+    let made = id.rsplit_once(" key=");
+    if let Some((url, mark)) = made.filter(|(url, mark)| url.contains("=…") && mark.len() == 4) {
+        return format!("{} key={mark}", without_secrets(url));
+    }
     let keys: Vec<&str> = pairs(parts(id).1)
         .filter(|pair| name_of(pair).contains("key") && !pair.ends_with("=…"))
         .collect();
@@ -154,6 +158,16 @@ pub fn id_without_secrets(id: &str) -> String {
         false => format!(" key={}", hex_digest(keys.join("&").as_bytes(), 4)),
     };
     format!("{}{mark}", without_secrets(id))
+}
+
+/// The id of an image as it stands in what is passed on, training sets and `recto.lock`: without secrets where it is a URL that has
+/// some, and else as it is.
+pub fn shared_id(id: &str) -> Cow<'_, str> {
+    let may_have = id.contains(['?', '@']) && id.contains("://");
+    match may_have && without_secrets(id) != id {
+        true => id_without_secrets(id).into(),
+        false => id.into(),
+    }
 }
 
 /// A URL up to its query, its query, and its fragment with `#`.
@@ -235,6 +249,22 @@ mod tests {
         ];
         for (url, wanted) in cases {
             assert_eq!(without_secrets(url), wanted);
+        }
+    }
+
+    #[test]
+    fn an_id_without_secrets_stays_as_it_is() {
+        assert_eq!(shared_id("a?key=3"), "a?key=3");
+        for (id, wanted) in [
+            ("https://anna:word@a.org/a b.jpg", "https://…@a.org/a b.jpg"),
+            ("https://a.org/x?token=1", "https://a.org/x?token=…"),
+            ("https://a.org/x?key=1", "https://a.org/x?key=… key="),
+            ("plate 600", "plate 600"),
+        ] {
+            let made = id_without_secrets(id);
+            assert!(made.starts_with(wanted), "{made}");
+            assert_eq!(id_without_secrets(&made), made);
+            assert_eq!(shared_id(&shared_id(id)), shared_id(id));
         }
     }
 

@@ -468,8 +468,8 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
                     .to_owned(),
                 false => format!(
                     "`recto-download {} images --image-map {}` fetches the images",
-                    options.localizations.display(),
-                    options.image_map.display()
+                    contracts::quoted_path(&options.localizations),
+                    contracts::quoted_path(&options.image_map)
                 ),
             },
         ),

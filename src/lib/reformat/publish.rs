@@ -454,8 +454,8 @@ impl Set<'_> {
         Some(format!(
             "`recto-reformat {} -f {name} -o {} --split train=0.8,val=0.1,test=0.1` splits the images; --no-val names those for \
              training",
-            self.options.localizations.display(),
-            self.options.output.display()
+            contracts::quoted_path(&self.options.localizations),
+            contracts::quoted_path(&self.options.output)
         ))
     }
 }

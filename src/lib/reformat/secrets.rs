@@ -2,7 +2,7 @@
 //! set is passed on. Pure.
 
 use crate::contracts::{BorrowedImage, Text};
-use crate::http::{id_without_secrets, without_secrets};
+use crate::http::{shared_id, without_secrets};
 
 /// Takes secrets out of everything that an image brings into a set: ids, its addresses, where it was found, and metadata.
 pub fn remove(image: &mut BorrowedImage) {
@@ -43,10 +43,7 @@ fn clean_id(text: &mut Text) {
 
 /// An id without secrets. One that has none stays as it is.
 pub fn clean_name(id: &str) -> String {
-    match may_have(id) && without_secrets(id) != id {
-        true => id_without_secrets(id),
-        false => id.to_owned(),
-    }
+    shared_id(id).into_owned()
 }
 
 #[cfg(test)]

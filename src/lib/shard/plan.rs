@@ -337,7 +337,7 @@ fn tell(
     );
     summary.hint = Some(format!(
         "recto-download {} OUT --shard 0/{} downloads the first; recto-shard merge OUT merges them",
-        options.output.display(),
+        contracts::quoted_path(&options.output),
         plan.shards.len()
     ));
 }

@@ -16,6 +16,7 @@ use crate::http::{
     AnswerHead, Client, Kind, Request, RequestLog, id_without_secrets, validators, without_secrets,
 };
 use crate::iiif::{self, QuotedRequest, info::Info};
+use crate::summary::counted;
 
 /// What servers say about images that were downloaded before.
 #[derive(Debug, Default)]
@@ -128,7 +129,7 @@ impl Refreshed {
     pub fn of(mut asked: Vec<AskedImage>, index: &Index, new: Vec<Change>) -> Self {
         asked.sort_by(|a, b| index.id(a.slot).cmp(index.id(b.slot)));
         let mut refreshed = Refreshed::default();
-        refreshed.note(&asked, index, new.len());
+        refreshed.note(&asked, index);
         for AskedImage {
             at,
             since,
@@ -163,12 +164,12 @@ impl Refreshed {
     }
 
     /// Says how many are what, and which.
-    fn note(&mut self, all: &[AskedImage], index: &Index, new: usize) {
+    fn note(&mut self, all: &[AskedImage], index: &Index) {
         let count = |kind: Since| all.iter().filter(|asked| asked.since == kind).count();
         let [same, changed, gone, unknown] =
             [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(count);
         self.notes.push(format!(
-            "--refresh: {same} unchanged, {changed} changed, {gone} gone from the server, {unknown} could not be checked (no ETag or date, or no answer); {new} new"
+            "--refresh: {same} unchanged, {changed} changed, {gone} gone from the server, {unknown} could not be checked (no ETag or date, or no answer)"
         ));
         let list = [
             (Since::Changed, "changed"),
@@ -389,8 +390,12 @@ fn list_of(ids: &[String]) -> Option<String> {
 }
 
 /// Adds the hashes of what was downloaded again; `failed` are the ids of what could not be: what is new among them is not had, and
-/// of the rest it is not known whether it changed. What has the same bytes as before has not changed.
-pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &HashSet<String>) {
+/// of the rest it is not known whether it changed. What has the same bytes as before has not changed. Says how many are new.
+pub fn complete(
+    changes: &mut BTreeMap<String, Change>,
+    index: &Index,
+    failed: &HashSet<String>,
+) -> Option<String> {
     for change in changes.values_mut() {
         if change.change == Since::Changed.name() && failed.contains(&change.id) {
             change.change = Since::Unknown.name().into();
@@ -406,6 +411,14 @@ pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &
     let is_same =
         |change: &Change| change.old_sha256 == change.new_sha256 && !change.new_sha256.is_empty();
     changes.retain(|_, change| !is_same(change));
+    let is_new = |change: &&Change| change.change == "new" && !change.new_sha256.is_empty();
+    let new = changes.values().filter(is_new).count() as u64;
+    (new > 0).then(|| {
+        format!(
+            "--refresh: {}",
+            counted(new, "image is new", "images are new")
+        )
+    })
 }
 
 /// What servers said has changed, until `changes.csv` tells of it: a run that is killed meanwhile has already downloaded some of
