@@ -17,6 +17,7 @@ pub struct RowGroup {
     sizes: [Column<Int32Type>; 3],
     /// Source, origin, group, rights and attribution of each image.
     said: [Column<ByteArrayType>; 5],
+    labels: Column<ByteArrayType>,
     id: Column<Int32Type>,
     bbox: Column<DoubleType>,
     area: Column<DoubleType>,
@@ -37,6 +38,7 @@ impl Default for RowGroup {
             name: Column::new(1, 0),
             sizes: std::array::from_fn(|_| Column::new(0, 0)),
             said: std::array::from_fn(|_| Column::new(0, 0)),
+            labels: Column::new(1, 0),
             id: Column::new(1, 1),
             bbox: Column::new(1, 2),
             area: Column::new(1, 1),
@@ -78,15 +80,16 @@ impl RowGroup {
             column.value(n as i32);
         }
         let said = [
-            row.source,
-            row.origin,
-            row.group,
-            row.rights,
-            row.attribution,
+            &row.source,
+            &row.origin,
+            &row.group,
+            &row.rights,
+            &row.attribution,
         ];
         for (column, text) in self.said.iter_mut().zip(said) {
-            column.value(text.into());
+            column.value(text.as_ref().into());
         }
+        self.labels.values(texts(row.labels.unwrap_or_default()));
         self.id.values(objects.id.iter().map(|&id| id as i32));
         self.bbox.list(0, &objects.bbox, |column, bbox| {
             column.list(1, *bbox, Column::value);
@@ -125,7 +128,8 @@ impl RowGroup {
         columns.extend(self.sizes.iter_mut().map(|column| column as &mut dyn Cells));
         columns.extend(self.said.iter_mut().map(|column| column as &mut dyn Cells));
         columns.extend([
-            &mut self.id as &mut dyn Cells,
+            &mut self.labels as &mut dyn Cells,
+            &mut self.id,
             &mut self.bbox,
             &mut self.area,
             &mut self.iscrowd,
@@ -139,6 +143,6 @@ impl RowGroup {
     }
 }
 
-fn texts<'a>(texts: &'a [&str]) -> impl Iterator<Item = ByteArray> + 'a {
-    texts.iter().map(|text| ByteArray::from(*text))
+fn texts<T: AsRef<str>>(texts: &[T]) -> impl Iterator<Item = ByteArray> {
+    texts.iter().map(|text| ByteArray::from(text.as_ref()))
 }
