@@ -578,8 +578,9 @@ fn leave_out_rests(survey: &Survey, units: &mut Vec<Unit>, made: &mut Assembled)
     ] {
         if n > 0 {
             made.notes.push(format!(
-                "{} left out, since only {what} are on them",
-                counted(n, "tile is", "tiles are")
+                "{} left out, since only {what} are on {}",
+                counted(n, "tile is", "tiles are"),
+                if n == 1 { "it" } else { "them" }
             ));
         }
     }

@@ -244,6 +244,20 @@ impl ImageNotes {
                 &self.cmyk,
             ),
             (
+                "images that cannot be decoded, so that --near-duplicates compares them with none",
+                &self.uncompared,
+            ),
+            (emptied.words(), &self.emptied),
+        ];
+        let lists = lists.into_iter().chain(self.of_unread());
+        let messages = lists.filter_map(|(what, list)| list.message(what));
+        messages.chain(self.box_messages()).collect()
+    }
+
+    /// What attributes of boxes cannot be read.
+    fn of_unread(&self) -> [(&'static str, &Few); 2] {
+        [
+            (
                 "`keypoints` that are no [x, y, visibility, …] or `baseline` that is no [[x, y], [x, y], …], left as they are",
                 &self.unread,
             ),
@@ -252,14 +266,7 @@ impl ImageNotes {
                  written as not said",
                 &self.unclear,
             ),
-            (
-                "images that cannot be decoded, so that --near-duplicates compares them with none",
-                &self.uncompared,
-            ),
-            (emptied.words(), &self.emptied),
-        ];
-        let lists = lists.iter().filter_map(|(what, list)| list.message(what));
-        lists.chain(self.box_messages()).collect()
+        ]
     }
 
     fn box_messages(&self) -> Vec<String> {

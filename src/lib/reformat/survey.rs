@@ -571,8 +571,8 @@ impl Taking<'_> {
             survey.keys.extend(grouped.keys);
         }
         let of_labels = found.labels.iter().map(|(concept, _)| concept);
-        for &concept in placed.concepts.iter().chain(of_labels) {
-            let concept = concept as usize;
+        for concept in placed.concepts.iter().chain(of_labels) {
+            let concept = *concept as usize;
             if survey.uses.len() <= concept {
                 survey.uses.resize(concept + 1, 0);
             }
@@ -582,8 +582,8 @@ impl Taking<'_> {
         match is_small {
             true => survey.filtered += 1 + placed.concepts.len() as u64,
             false => {
-                survey.filtered += u64::from(placed.dropped + placed.merged);
-                survey.filtered += placed.small.len() as u64;
+                let small = placed.small.len() as u64;
+                survey.filtered += u64::from(placed.dropped + placed.merged) + small;
                 survey.notes.join(found.notes);
                 survey.notes.of_boxes(&placed);
                 survey.labels.extend(classes(&found.labels));
@@ -592,9 +592,8 @@ impl Taking<'_> {
                 }
                 add_names(&mut survey.image_keys, &found.image_keys);
                 add_names(&mut survey.box_keys, &found.box_keys);
-                let rights = found.rights.as_str();
-                if !rights.is_empty() && !survey.rights.contains(rights) {
-                    survey.rights.insert(rights.to_owned());
+                if !found.rights.is_empty() {
+                    add_names(&mut survey.rights, &[found.rights]);
                 }
             }
         }

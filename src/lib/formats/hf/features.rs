@@ -49,8 +49,8 @@ pub const ROW: Columns = &[
     ("group", Feature::Value("string")),
     ("rights", Feature::Value("string")),
     ("attribution", Feature::Value("string")),
-    ("labels", Feature::List(&Feature::Value("string"))),
     ("objects", Feature::Struct(OBJECTS)),
+    ("labels", Feature::List(&Feature::Value("string"))),
 ];
 
 const OBJECTS: Columns = &[

@@ -19,10 +19,10 @@ pub struct Row<'a> {
     pub group: Cow<'a, str>,
     pub rights: Cow<'a, str>,
     pub attribution: Cow<'a, str>,
+    pub objects: Objects<'a>,
     /// The classes of the image as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<&'a [String]>,
-    pub objects: Objects<'a>,
 }
 
 /// The boxes of an image, a list for each thing that is said of them.
@@ -56,8 +56,8 @@ impl<'a> Row<'a> {
             attribution: (image.source.attribution.as_deref())
                 .unwrap_or_default()
                 .into(),
-            labels: Some(&image.labels),
             objects: Objects::of(image, dataset),
+            labels: Some(&image.labels),
         }
     }
 

@@ -38,7 +38,7 @@ impl Default for RowGroup {
             name: Column::new(1, 0),
             sizes: std::array::from_fn(|_| Column::new(0, 0)),
             said: std::array::from_fn(|_| Column::new(0, 0)),
-            labels: Column::new(1, 0),
+            labels: Column::new(0, 1),
             id: Column::new(1, 1),
             bbox: Column::new(1, 2),
             area: Column::new(1, 1),
@@ -128,8 +128,7 @@ impl RowGroup {
         columns.extend(self.sizes.iter_mut().map(|column| column as &mut dyn Cells));
         columns.extend(self.said.iter_mut().map(|column| column as &mut dyn Cells));
         columns.extend([
-            &mut self.labels as &mut dyn Cells,
-            &mut self.id,
+            &mut self.id as &mut dyn Cells,
             &mut self.bbox,
             &mut self.area,
             &mut self.iscrowd,
@@ -138,6 +137,7 @@ impl RowGroup {
             &mut self.label,
             &mut self.attributes,
             &mut self.rings,
+            &mut self.labels,
         ]);
         columns
     }

@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 pub fn lookalikes(names: &[String]) -> Vec<Vec<&str>> {
     let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for name in names {
-        same.entry(seen(name)).or_default().push(name);
+        same.entry(seen(name, plain)).or_default().push(name);
     }
     same.into_values().filter(|names| names.len() > 1).collect()
 }
@@ -42,11 +42,12 @@ fn note_of(names: &[String], what: &str, advice: &str) -> Option<String> {
     const FEW: usize = 3;
     let alike = lookalikes(names);
     let list = |names: &Vec<&str>| -> String {
-        let shown: Vec<String> = names
-            .iter()
-            .map(|name| format!("`{}`", shown(name)))
-            .collect();
-        shown.join(" and ")
+        let mut plainly = names.iter().map(|name| seen(name, |c| c));
+        let first = plainly.next();
+        let are_of_scripts = plainly.any(|name| Some(name) != first);
+        let names = names.iter();
+        let names = names.map(|name| format!("`{}`", shown(name, are_of_scripts)));
+        names.collect::<Vec<_>>().join(" and ")
     };
     let first: Vec<String> = alike.iter().take(FEW).map(list).collect();
     let more = if alike.len() > FEW { "; …" } else { "" };
@@ -59,8 +60,8 @@ fn note_of(names: &[String], what: &str, advice: &str) -> Option<String> {
     })
 }
 
-/// What is seen of a name.
-fn seen(name: &str) -> String {
+/// What is seen of a name, with some signs as others.
+fn seen(name: &str, plain: fn(char) -> char) -> String {
     let is_seen = |c: &char| c.is_whitespace() || !is_invisible(*c);
     let visible: String = name.nfkc().filter(is_seen).map(plain).collect();
     let words: Vec<&str> = visible.split_whitespace().collect();
@@ -152,11 +153,11 @@ pub fn folded(text: &str) -> String {
 /// What is left of a dotted capital I as a dot of its own.
 const DOT_ABOVE: char = '\u{307}';
 
-/// A name with its invisible characters by code point, and those that look like ASCII and are not.
-fn shown(name: &str) -> String {
+/// A name with its invisible characters by code point, and, where names differ by them, those that look like ASCII and are not.
+fn shown(name: &str, are_of_scripts: bool) -> String {
     let is_hidden = |c: char| {
         let is_blank = c.is_whitespace() && c != ' ';
-        is_invisible(c) || is_blank || (!c.is_ascii() && plain(c) != c)
+        is_invisible(c) || is_blank || (are_of_scripts && !c.is_ascii() && plain(c) != c)
     };
     let shown = name.chars().map(|c| match is_hidden(c) {
         true => c.escape_unicode().to_string(),
