@@ -110,12 +110,12 @@ struct VocWriter<'a> {
 impl Writer for VocWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let stem = &self.stems.of(&image.file);
-        for b in image.boxes.iter().filter(|b| is_difficult(b)) {
-            let mut same = image.boxes.iter().filter(|other| other.class == b.class);
-            if same.all(is_difficult) {
-                self.passed_over.insert((image.index(), b.class as u32));
-            }
-        }
+        let (difficult, others): (Vec<&DatasetBox>, Vec<_>) =
+            image.boxes.iter().partition(|b| is_difficult(b));
+        let others: BTreeSet<usize> = others.iter().map(|b| b.class).collect();
+        let alone = difficult.iter().filter(|b| !others.contains(&b.class));
+        let alone = alone.map(|b| (image.index(), b.class as u32));
+        self.passed_over.extend(alone);
         let file = format!("{stem}.{}", image.suffix());
         let xml = annotation(self.dataset, image, &file, self.options);
         out.put(&format!("{ROOT}/Annotations/{stem}.xml"), xml.as_bytes())?;

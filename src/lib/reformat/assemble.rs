@@ -445,7 +445,8 @@ fn note_emptied(survey: &Survey, rare: &[usize]) -> Option<String> {
             let tiles = cut.flat_map(|of_image| of_image.tiles.iter());
             let is_emptied = |tile: &&SurveyedTile| {
                 let mut classes = tile.classes.iter().map(|(class, _)| class);
-                !tile.classes.is_empty() && classes.all(is_rare)
+                let is_written = tile.rests == 0 && !tile.has_small;
+                is_written && !tile.classes.is_empty() && classes.all(is_rare)
             };
             (tiles.filter(is_emptied).count(), "tile is", "tiles are")
         }

@@ -65,14 +65,21 @@ fn seen(name: &str, plain: fn(char) -> char) -> String {
     let is_seen = |c: &char| c.is_whitespace() || !is_invisible(*c);
     let visible: String = name.nfkc().filter(is_seen).map(plain).collect();
     let words: Vec<&str> = visible.split_whitespace().collect();
-    folded(&words.join(" ")).nfkc().collect()
+    let name: Vec<char> = words.join(" ").chars().collect();
+    let is_letter = |at: usize| name.get(at).is_some_and(|c| c.is_alphanumeric());
+    // Between words, and not before a number or behind a mark.
+    let is_between =
+        |at: usize| name[at] == '-' && at > 0 && is_letter(at - 1) && is_letter(at + 1);
+    let spaced = (0..name.len()).map(|at| if is_between(at) { ' ' } else { name[at] });
+    let spaced: String = spaced.collect();
+    folded(&spaced).nfkc().collect()
 }
 
 /// The sign that a sign looks like. Of Unicode's confusables those that occur in names by mistake: what keyboards and word
 /// processors put in place of a hyphen or a quotation mark, what stands between words, and letters of Greek and Cyrillic.
 fn plain(c: char) -> char {
     match c {
-        '_' | '-' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{5be}' => ' ',
+        '_' | '-' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{5be}' => '-',
         '\u{2018}'..='\u{201b}' | '\u{2bb}' | '\u{2bc}' | '\u{2032}' | '`' => '\'',
         '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2033}' => '"',
         _ => FOREIGN
@@ -241,6 +248,9 @@ mod tests {
                     "seastar",
                     "l",
                     "1",
+                    "-1",
+                    "A-",
+                    "A",
                 ],
                 0,
             ),

@@ -133,7 +133,8 @@ impl Unkept {
         for (name, value) in others {
             let first = || (place.to_owned(), Vec::new());
             let (_, all) = self.0.entry(name.clone()).or_insert_with(first);
-            if !all.contains(value) {
+            // Whether there are several is all that is asked.
+            if all.len() < 2 && !all.contains(value) {
                 all.push(value.clone());
             }
         }
