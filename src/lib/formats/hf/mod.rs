@@ -110,7 +110,8 @@ struct HfWriter<'a> {
 #[derive(Serialize)]
 struct Line<'a> {
     file_name: &'a str,
-    labels: String,
+    /// What the image is labelled with as a whole.
+    labels: &'a str,
     #[serde(flatten)]
     row: Row<'a>,
 }
@@ -123,13 +124,16 @@ impl Writer for HfWriter<'_> {
         // `datasets` guesses types from the first lines, and lists of nothing have none.
         row.objects.rings = None;
         row.labels = None;
-        for text in row.texts_mut().filter(|text| is_date(text)) {
+        // A list of nothing has no type: a text has one.
+        let mut labels = image.labels.join(JOIN).into();
+        let texts = row.texts_mut().chain([&mut labels]);
+        for text in texts.filter(|text| is_date(text)) {
             text.to_mut().push(' ');
             self.dates += 1;
         }
         let line = Line {
             file_name: &file,
-            labels: labels(image),
+            labels: &labels,
             row,
         };
         let path = format!("{folder}/metadata.jsonl");
@@ -166,15 +170,6 @@ impl Writer for HfWriter<'_> {
         }
         Ok(notes)
     }
-}
-
-/// The labels of an image as one text: a list of nothing has no type.
-fn labels(image: &DatasetImage) -> String {
-    let mut labels = image.labels.join(JOIN);
-    if is_date(&labels) {
-        labels.push(' ');
-    }
-    labels
 }
 
 /// Whether `datasets`, by way of Arrow, may read a text as a time: it begins with `2019-08-01`, and nothing follows or an hour.
