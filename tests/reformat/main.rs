@@ -6,6 +6,7 @@ mod croissant;
 mod damaged;
 mod formats;
 mod kept;
+mod left_out;
 mod lines;
 mod outlines;
 mod points;
@@ -268,7 +269,7 @@ fn what_cannot_be_used_is_listed_with_its_reason() {
         (
             "ok sliver",
             "bbox",
-            "box is outside the image: 0, 0, 0.001, 5",
+            "box is thinner than a hundredth of a pixel: 0, 0, 0.001, 5",
         ),
         (
             "shares",

@@ -729,7 +729,6 @@ fn texts_that_a_format_cannot_hold_are_told() {
     lay_out(&work, &images, &[("a", "a.png", pixels)]);
     for (format, wanted) in [
         ("yolo", "1 text left out, which rows cannot hold"),
-        ("voc", "1 text left out, only boxes are written"),
         ("tf", "1 text left out, only boxes are written"),
     ] {
         reformat(&work, format, &["--no-val"])

@@ -29,6 +29,7 @@ impl Format for Crops {
             about: "every box cut out, in a folder of its class per split, for classifiers",
             has_picture_files: true,
             decodes: Decodes::Boxes,
+            leaves_out_labels: true,
             ..FormatInfo::default()
         }
     }

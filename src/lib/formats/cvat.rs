@@ -4,6 +4,8 @@
 //! label, since CVAT refuses those that are not. Those that only some boxes have are texts: a checkbox would say false of all
 //! others, and numbers need bounds and steps.
 
+use std::fmt::Write as _;
+
 use super::box_attributes::{self, as_text};
 use super::bridges::{bridge_note, bridged};
 use super::contents::Contents;
@@ -105,6 +107,10 @@ impl Writer for CvatWriter<'_> {
         for b in &image.boxes {
             xml += &shape(self.dataset, &self.others, b);
         }
+        for label in &image.labels {
+            let label = attribute(label);
+            let _ = writeln!(xml, "    <tag label=\"{label}\" source=\"manual\"></tag>");
+        }
         xml += "  </image>\n";
         self.bridged += bridged(image);
         out.append(PATH, xml.as_bytes())?;
@@ -135,9 +141,9 @@ fn head(dataset: &Dataset, others: &Attributes) -> String {
             )
         })
         .collect();
-    let labels: String = dataset
-        .classes
-        .iter()
+    let of_images = dataset.labels.iter();
+    let of_images = of_images.filter(|label| !dataset.classes.contains(label));
+    let labels: String = (dataset.classes.iter().chain(of_images))
         .map(|class| {
             format!(
                 "        <label>\n          <name>{}</name>\n          <type>any</type>\n          <attributes>\n{attributes}\

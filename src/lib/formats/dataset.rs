@@ -30,6 +30,10 @@ pub struct Dataset {
     pub box_keys: BTreeSet<String>,
     /// Names of the metadata that images have.
     pub image_keys: BTreeSet<String>,
+    /// What images are labelled with as a whole.
+    pub labels: BTreeSet<String>,
+    /// How many images are labelled so.
+    pub labelled: u64,
     /// Rights statements of the images.
     pub rights: BTreeSet<String>,
     /// What was found out on the way to it.

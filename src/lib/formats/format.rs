@@ -78,6 +78,8 @@ pub struct FormatInfo {
     pub holds_points: bool,
     /// Whether it writes boxes and none of their further attributes; one that writes some of them says so itself.
     pub leaves_out_attributes: bool,
+    /// Whether it writes of images with boxes nothing of what they are labelled with as a whole.
+    pub leaves_out_labels: bool,
     /// Whether image files keep the names that they have in the image map.
     pub keeps_names: bool,
     /// Whether its tools need images for training and for validation.

@@ -3,7 +3,8 @@
 use super::dataset::DatasetBox;
 use crate::contracts;
 
-/// The points of a box, `count` of them; those that it does not have are 0, 0, 0. With them how many points of the source are
+/// The points of a box, `count` of them; those that it does not have, and those that nobody has marked (visibility 0), are 0, 0, 0,
+/// as COCO has them. With them how many points of the source are
 /// left out.
 pub fn of_box(b: &DatasetBox, count: usize) -> (Vec<[f64; 3]>, usize) {
     let given = contracts::keypoints(&b.attributes);
@@ -14,6 +15,8 @@ pub fn of_box(b: &DatasetBox, count: usize) -> (Vec<[f64; 3]>, usize) {
     let mut points: Vec<[f64; 3]> = given.or_else(along).unwrap_or_default();
     let left_out = points.len().saturating_sub(count);
     points.resize(count, [0.0; 3]);
+    let unmarked = points.iter_mut().filter(|[.., seen]| *seen <= 0.0);
+    unmarked.for_each(|point| *point = [0.0; 3]);
     (points, left_out)
 }
 

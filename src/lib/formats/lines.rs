@@ -6,7 +6,7 @@
 //! baseline, so that a curved line becomes straight. Lines without a text, or with the text of several, are left out. What EXIF
 //! turns is cut out upright: a text is read from left to right, whatever way its pixels are stored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::box_attributes::Others;
 use super::contents::{Contents, Kind};
@@ -37,6 +37,7 @@ impl Format for Lines {
             about: "every line of text cut out, with its text, for text recognition",
             has_picture_files: true,
             decodes: Decodes::Boxes,
+            leaves_out_labels: true,
             ..FormatInfo::default()
         }
     }
@@ -54,7 +55,8 @@ impl Format for Lines {
         format!(
             "lines with text, the box rounded outwards to whole pixels, {outside}{way}, upright where EXIF turns the image (x, y, w, h are on the \
              stored pixels); NAME.gt.txt is the text of NAME.png, \
-             gt.txt and SPLIT.txt list names and texts with a tab between, SPLIT.files paths alone, lines.csv leads to boxes and images"
+             gt.txt and SPLIT.txt list names and texts with a tab between, SPLIT.files paths alone, characters.txt has all characters but \
+             the blank, which PaddleOCR's use_space_char adds; lines.csv leads to boxes and images"
         )
     }
 
@@ -112,7 +114,7 @@ impl Format for Lines {
             dataset,
             options,
             stems: file_names::stems(dataset),
-            characters: BTreeSet::new(),
+            characters: BTreeMap::new(),
             textless: 0,
             several: 0,
             partly: 0,
@@ -127,8 +129,8 @@ struct LineWriter<'a> {
     dataset: &'a Dataset,
     options: &'a FormatOptions,
     stems: file_names::Names,
-    /// Characters of all texts.
-    characters: BTreeSet<char>,
+    /// Characters of all texts, and the splits in which they are, by number.
+    characters: BTreeMap<char, BTreeSet<usize>>,
     /// How many lines have no text.
     textless: u64,
     /// How many boxes, of which nothing says that they are one line, have a text of several.
@@ -181,10 +183,14 @@ impl Writer for LineWriter<'_> {
             out.close(&format!("{split}/gt.txt"))?;
             out.close(&format!("{split}.files"))?;
         }
-        let characters = self.characters.iter().filter(|c| !c.is_control());
+        // PaddleOCR adds the blank itself, where `use_space_char` says so.
+        let characters = self.characters.keys().filter(|c| !c.is_control());
+        let characters = characters.filter(|c| **c != ' ');
         let list: String = characters.flat_map(|c| [*c, '\n']).collect();
         out.put("characters.txt", list.as_bytes())?;
+        let unlearnt = unlearnt(self.dataset, &self.characters);
         let mut notes = self.notes;
+        notes.extend(unlearnt);
         if self.textless > 0 {
             let left_out = counted(
                 self.textless,
@@ -267,11 +273,14 @@ impl LineWriter<'_> {
         size: [u32; 2],
         out: &mut dyn Sink,
     ) -> Result<(), Error> {
-        let split = self.dataset.parts("train")[self.dataset.part(image)];
+        let part = self.dataset.part(image);
+        let split = self.dataset.parts("train")[part];
         let name = self.name(image, b);
         // Lists have a line for each.
         let text = one_line(b.text().unwrap_or_default());
-        self.characters.extend(text.chars());
+        for c in text.chars() {
+            self.characters.entry(c).or_default().insert(part);
+        }
         self.written += 1;
         let file = format!("{split}/{name}.png");
         out.put(
@@ -310,6 +319,35 @@ impl LineWriter<'_> {
         ];
         put_rows(out, TABLE, [row])
     }
+}
+
+/// A note about characters that no line for training has, where other lines have them.
+fn unlearnt(dataset: &Dataset, characters: &BTreeMap<char, BTreeSet<usize>>) -> Option<String> {
+    const FEW: usize = 10;
+    let is_train = |name: &&String| ["train", "training"].contains(&name.to_lowercase().as_str());
+    let train = dataset.splits.iter().position(|name| is_train(&name))?;
+    let unlearnt = characters
+        .iter()
+        .filter(|(_, parts)| !parts.contains(&train));
+    let unlearnt: Vec<(&char, &BTreeSet<usize>)> = unlearnt.collect();
+    let first: Vec<String> = (unlearnt.iter().take(FEW))
+        .map(|(c, parts)| {
+            let splits: Vec<&str> = parts
+                .iter()
+                .map(|at| dataset.splits[*at].as_str())
+                .collect();
+            format!("`{c}` (U+{:04X}) in {}", **c as u32, splits.join(" and "))
+        })
+        .collect();
+    let more = if unlearnt.len() > FEW { "; …" } else { "" };
+    (!unlearnt.is_empty()).then(|| {
+        format!(
+            "lines: characters in no line of {}, which cannot be learnt: {} ({}{more})",
+            dataset.splits[train],
+            unlearnt.len(),
+            first.join("; ")
+        )
+    })
 }
 
 /// Whether the text of a box has a line end between words, and nothing says that the box is one line.

@@ -41,6 +41,7 @@ impl Format for Transcription {
             holds_images: true,
             has_picture_files: true,
             holds_points: true,
+            leaves_out_labels: true,
             ..FormatInfo::default()
         }
     }

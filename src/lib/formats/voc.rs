@@ -40,6 +40,7 @@ impl Format for Voc {
             is_detection: true,
             holds_images: true,
             has_picture_files: true,
+            leaves_out_labels: true,
             ..FormatInfo::default()
         }
     }
@@ -84,14 +85,14 @@ impl Format for Voc {
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let stems = file_names::stems(dataset);
-        let listed = dataset.facts.iter().map(|facts| stems.of(facts.file));
-        let mut notes = Vec::from_iter(write_lists(dataset, &listed.collect(), out)?);
-        notes.extend(write_label_map(dataset, out)?);
+        write_lists(dataset, &listed(dataset, &stems), out)?;
+        let notes = Vec::from_iter(write_label_map(dataset, out)?);
         file_names::begin_sources(out)?;
         Ok(Box::new(VocWriter {
             dataset,
             options,
             stems,
+            passed_over: BTreeSet::new(),
             notes,
         }))
     }
@@ -101,12 +102,20 @@ struct VocWriter<'a> {
     dataset: &'a Dataset,
     options: &'a FormatOptions,
     stems: file_names::Names,
+    /// Images, by their places, and classes of which all objects on them are difficult.
+    passed_over: BTreeSet<(usize, u32)>,
     notes: Vec<String>,
 }
 
 impl Writer for VocWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let stem = &self.stems.of(&image.file);
+        let (difficult, others): (Vec<&DatasetBox>, Vec<_>) =
+            image.boxes.iter().partition(|b| is_difficult(b));
+        let others: BTreeSet<usize> = others.iter().map(|b| b.class).collect();
+        let alone = difficult.iter().filter(|b| !others.contains(&b.class));
+        let alone = alone.map(|b| (image.index(), b.class as u32));
+        self.passed_over.extend(alone);
         let file = format!("{stem}.{}", image.suffix());
         let xml = annotation(self.dataset, image, &file, self.options);
         out.put(&format!("{ROOT}/Annotations/{stem}.xml"), xml.as_bytes())?;
@@ -117,8 +126,16 @@ impl Writer for VocWriter<'_> {
 
     fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
         out.close(file_names::SOURCES)?;
-        let mut notes = self.notes;
-        notes.extend(other_notes(self.dataset));
+        let VocWriter {
+            dataset,
+            stems,
+            passed_over,
+            mut notes,
+            ..
+        } = *self;
+        let stems = listed(dataset, &stems);
+        notes.extend(write_class_lists(dataset, &stems, &passed_over, out)?);
+        notes.extend(other_notes(dataset));
         Ok(notes)
     }
 }
@@ -156,13 +173,8 @@ fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatO
         format!("    <text>{}</text>\n", escape(text))
     });
     let pose = b.attributes.get("pose").and_then(|pose| pose.as_str());
-    let [truncated, difficult, occluded] = [
-        b.flags.is_truncated,
-        // The devkit has no word for several things in one box; evaluations pass over both.
-        b.flags.is_difficult || b.flags.is_crowd,
-        b.flags.is_occluded,
-    ]
-    .map(u8::from);
+    let [truncated, difficult, occluded] =
+        [b.flags.is_truncated, is_difficult(b), b.flags.is_occluded].map(u8::from);
     format!(
         "  <object>\n    <name>{}</name>\n    <pose>{}</pose>\n    <truncated>{truncated}</truncated>\n    \
          <difficult>{difficult}</difficult>\n    <occluded>{occluded}</occluded>\n    <bndbox>\n      <xmin>{xmin}</xmin>\n      <ymin>{ymin}</ymin>\n      \
@@ -173,6 +185,11 @@ fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatO
         taxonomy(dataset.lineage(b.class)),
         attributes(b)
     )
+}
+
+/// Whether evaluations pass over a box. The devkit has no word for several things in one box.
+fn is_difficult(b: &DatasetBox) -> bool {
+    b.flags.is_difficult || b.flags.is_crowd
 }
 
 /// What is said of a box besides, as CVAT writes it. `rotation` is one of its own: readers would turn the box by it.
@@ -256,13 +273,15 @@ fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
     }
 }
 
-/// `ImageSets/Main`: a list of stems per split. Without splits all are `train` and `trainval`, the names that
-/// readers ask for first.
-fn write_lists(
-    dataset: &Dataset,
-    stems: &Texts,
-    out: &mut dyn Sink,
-) -> Result<Option<String>, Error> {
+/// The stem of every image, in their order.
+fn listed(dataset: &Dataset, stems: &file_names::Names) -> Texts {
+    let stems = dataset.facts.iter().map(|facts| stems.of(facts.file));
+    stems.collect()
+}
+
+/// The lists of images: their names, and the images by their places. Without splits all are `train` and `trainval`, the names
+/// that readers ask for first.
+fn lists(dataset: &Dataset) -> Vec<(&str, Vec<usize>)> {
     let parts = dataset.parts("train").into_iter().enumerate();
     let mut lists: Vec<(&str, Vec<usize>)> = parts
         .map(|(part, name)| (name, places(dataset, |facts| facts.part() == part)))
@@ -274,7 +293,12 @@ fn write_lists(
     if !lists.iter().any(|(name, _)| *name == "trainval") && !of_both.is_empty() {
         lists.push(("trainval", of_both));
     }
-    for (name, images) in &lists {
+    lists
+}
+
+/// `ImageSets/Main`: a list of stems per split.
+fn write_lists(dataset: &Dataset, stems: &Texts, out: &mut dyn Sink) -> Result<(), Error> {
+    for (name, images) in lists(dataset) {
         let text: String = images
             .iter()
             .map(|&at| format!("{}\n", stems.get(at as u32)))
@@ -282,13 +306,7 @@ fn write_lists(
         let path = format!("{ROOT}/ImageSets/Main/{name}.txt");
         out.put(&path, text.as_bytes())?;
     }
-    let lines = dataset.classes.len().saturating_mul(dataset.facts.len());
-    if lines > MOST_CLASS_LINES {
-        return Ok(Some(
-            "voc: no lists per class: they would list every image once per class".into(),
-        ));
-    }
-    write_class_lists(dataset, &lists, stems, out)
+    Ok(())
 }
 
 fn places(dataset: &Dataset, is: impl Fn(ImageFacts) -> bool) -> Vec<usize> {
@@ -298,14 +316,21 @@ fn places(dataset: &Dataset, is: impl Fn(ImageFacts) -> bool) -> Vec<usize> {
         .collect()
 }
 
-/// `<class>_<list>.txt`: every stem of a list with 1 or -1, for classes whose names are safe file names and whose lists are
+/// `<class>_<list>.txt`: every stem of a list with 1, 0 or -1, for classes whose names are safe file names and whose lists are
 /// not called like another.
 fn write_class_lists(
     dataset: &Dataset,
-    lists: &[(&str, Vec<usize>)],
     stems: &Texts,
+    passed_over: &BTreeSet<(usize, u32)>,
     out: &mut dyn Sink,
 ) -> Result<Option<String>, Error> {
+    let lines = dataset.classes.len().saturating_mul(dataset.facts.len());
+    if lines > MOST_CLASS_LINES {
+        return Ok(Some(
+            "voc: no lists per class: they would list every image once per class".into(),
+        ));
+    }
+    let lists = lists(dataset);
     let mut left_out = 0;
     let mut taken: BTreeSet<String> = lists
         .iter()
@@ -321,11 +346,14 @@ fn write_class_lists(
             left_out += 1;
             continue;
         }
-        for (list, images) in lists {
+        for (list, images) in &lists {
             taken.insert(file(list).to_lowercase());
             let path = format!("{ROOT}/ImageSets/Main/{}", file(list));
-            let text = class_list(class as u32, images, dataset, stems);
-            out.put(&path, text.as_bytes())?;
+            let sign = |at| sign(at, class as u32, dataset, passed_over);
+            let lines = images
+                .iter()
+                .map(|&at| format!("{} {}\n", stems.get(at as u32), sign(at)));
+            out.put(&path, lines.collect::<String>().as_bytes())?;
         }
     }
     Ok((left_out > 0).then(|| {
@@ -336,15 +364,18 @@ fn write_class_lists(
     }))
 }
 
-fn class_list(class: u32, images: &[usize], dataset: &Dataset, stems: &Texts) -> String {
-    let sign = |at: usize| match dataset.facts.get(at).has_class(class) {
+/// What the list of a class says of an image: 1, the class is on it; 0, with difficult objects alone; -1, it is not.
+fn sign(
+    at: usize,
+    class: u32,
+    dataset: &Dataset,
+    passed_over: &BTreeSet<(usize, u32)>,
+) -> &'static str {
+    match dataset.facts.get(at).has_class(class) {
+        true if passed_over.contains(&(at, class)) => " 0",
         true => " 1",
         false => "-1",
-    };
-    images
-        .iter()
-        .map(|&at| format!("{} {}\n", stems.get(at as u32), sign(at)))
-        .collect()
+    }
 }
 
 /// `labelmap.txt`, without which datumaro refuses classes that are not Pascal's twenty.
@@ -383,16 +414,11 @@ fn other_notes(dataset: &Dataset) -> Vec<String> {
         .filter(|name| !name.chars().all(is_xml))
         .count();
     let mut notes = Vec::new();
-    for (n, one, many) in [
-        (dataset.outlines(), "outline", "outlines"),
-        (dataset.texts(), "text", "texts"),
-    ] {
-        if n > 0 {
-            let left_out = counted(n, one, many);
-            notes.push(format!(
-                "voc: {left_out} left out, only boxes are written; -f coco writes them"
-            ));
-        }
+    if let n @ 1.. = dataset.outlines() {
+        let left_out = counted(n, "outline", "outlines");
+        notes.push(format!(
+            "voc: {left_out} left out, only boxes are written; -f coco writes them"
+        ));
     }
     if not_jpeg > 0 {
         notes.push(format!(

@@ -47,6 +47,7 @@ impl Format for Yolo {
             is_written_into: true,
             needs_val: true,
             leaves_out_attributes: true,
+            leaves_out_labels: true,
             ..FormatInfo::default()
         }
     }

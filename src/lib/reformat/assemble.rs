@@ -131,7 +131,7 @@ pub fn assemble(
         made.notes.extend(splits);
         made.assigned = Some(assigned);
     }
-    classes(&survey.facts, table, naming, rules, &mut made);
+    classes(&survey, table, naming, rules, &mut made);
     survey.facts.set_classes(made.classes.clone());
     if rules.is_detection {
         note_labels(&survey, table, &mut made);
@@ -140,6 +140,11 @@ pub fn assemble(
     made.dataset.box_keys = std::mem::take(&mut survey.box_keys);
     made.dataset.image_keys = std::mem::take(&mut survey.image_keys);
     made.dataset.rights = std::mem::take(&mut survey.rights);
+    let is_labelled = |unit: &&Unit| survey.marks[unit.image()].is_labelled;
+    made.dataset.labelled = kept.iter().filter(is_labelled).count() as u64;
+    let labels = survey.labels.iter();
+    let labels = labels.map(|class| table.classes[*class as usize].class.clone());
+    made.dataset.labels = labels.collect();
     put_in_order(survey, kept, &names, &of, &mut made);
     made
 }
@@ -377,12 +382,13 @@ fn member(survey: &Survey, at: usize, group: u32) -> Member<'_> {
 
 /// Decides which classes there are, and their ids.
 fn classes(
-    facts: &Facts,
+    survey: &Survey,
     table: &ConceptTable,
     naming: &ClassRules,
     rules: &SetRules,
     made: &mut Assembled,
 ) {
+    let facts = &survey.facts;
     let mut boxes = vec![0u64; table.classes.len()];
     for (class, n) in facts.iter().flat_map(|facts| facts.classes.iter()) {
         boxes[class as usize] += u64::from(n);
@@ -398,17 +404,7 @@ fn classes(
     if !rare.is_empty() {
         made.notes
             .push(first_few("classes left out by --min-count", &sorted(names)));
-        let mut emptied = 0u64;
-        for image in facts.iter().filter(|image| image.boxes() > 0) {
-            let mut classes = image.classes.iter();
-            emptied += u64::from(classes.all(|(class, _)| rare.contains(&(class as usize))));
-        }
-        if emptied > 0 {
-            made.notes.push(format!(
-                "{} written without boxes: all of theirs are of these classes",
-                counted(emptied, "image is", "images are")
-            ));
-        }
+        made.notes.extend(note_emptied(survey, &rare));
     }
     let found: BTreeSet<String> = (0..boxes.len())
         .filter(|class| boxes[*class] > 0 && !rare.contains(class))
@@ -435,6 +431,40 @@ fn classes(
     made.dataset.lineages = taxa.iter().map(|taxon| naming.lineage(taxon)).collect();
     made.notes.extend(classes::similar::note(&classes));
     made.dataset.classes = classes;
+}
+
+/// Says how many images, or tiles, have boxes of classes alone that are left out for being rare.
+fn note_emptied(survey: &Survey, rare: &[usize]) -> Option<String> {
+    let is_rare = |class: &u32| rare.contains(&(*class as usize));
+    let cut = survey.particulars.iter();
+    let mut cut = cut
+        .filter_map(|of_image| of_image.tiles.as_ref())
+        .peekable();
+    let (emptied, one, many) = match cut.peek() {
+        Some(_) => {
+            let tiles = cut.flat_map(|of_image| of_image.tiles.iter());
+            let is_emptied = |tile: &&SurveyedTile| {
+                let mut classes = tile.classes.iter().map(|(class, _)| class);
+                let is_written = tile.rests == 0 && !tile.has_small;
+                is_written && !tile.classes.is_empty() && classes.all(is_rare)
+            };
+            (tiles.filter(is_emptied).count(), "tile is", "tiles are")
+        }
+        None => {
+            let is_emptied = |image: &ImageFacts| {
+                let mut classes = image.classes.iter();
+                image.boxes() > 0 && classes.all(|(class, _)| is_rare(&class))
+            };
+            let images = survey.facts.iter();
+            (images.filter(is_emptied).count(), "image is", "images are")
+        }
+    };
+    (emptied > 0).then(|| {
+        format!(
+            "{} written without boxes: all of theirs are of these classes",
+            counted(emptied as u64, one, many)
+        )
+    })
 }
 
 /// Says which classes of the set a detector would learn not to see on images that are labelled with them.
@@ -523,20 +553,37 @@ fn has_boxes(unit: &Unit, survey: &Survey, made: &Assembled) -> bool {
     }
 }
 
-/// Leaves out tiles on which there are only parts of boxes that are too small to stay: as tiles without boxes they would say
-/// that nothing is there.
+/// Leaves out tiles on which there are only boxes, or parts of boxes, that are too small to stay: as tiles without boxes they
+/// would say that nothing is there.
 fn leave_out_rests(survey: &Survey, units: &mut Vec<Unit>, made: &mut Assembled) {
-    let before = units.len();
+    let (mut of_parts, mut of_small) = (0, 0);
     units.retain(|unit| {
-        let tile = unit.tile(&survey.particulars);
-        tile.is_none_or(|tile| tile.rests == 0) || has_boxes(unit, survey, made)
+        let Some(tile) = unit.tile(&survey.particulars) else {
+            return true;
+        };
+        let is_rest = tile.rests > 0 || tile.has_small;
+        if !is_rest || has_boxes(unit, survey, made) {
+            return true;
+        }
+        let n = if tile.rests > 0 {
+            &mut of_parts
+        } else {
+            &mut of_small
+        };
+        *n += 1;
+        false
     });
-    let left_out = (before - units.len()) as u64;
-    if left_out > 0 {
-        made.notes.push(format!(
-            "{} left out, since only parts of boxes below --min-visible are on them",
-            counted(left_out, "tile is", "tiles are")
-        ));
+    for (n, what) in [
+        (of_parts, "parts of boxes below --min-visible"),
+        (of_small, "boxes below --min-box"),
+    ] {
+        if n > 0 {
+            made.notes.push(format!(
+                "{} left out, since only {what} are on {}",
+                counted(n, "tile is", "tiles are"),
+                if n == 1 { "it" } else { "them" }
+            ));
+        }
     }
 }
 

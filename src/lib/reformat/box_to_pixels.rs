@@ -70,6 +70,16 @@ impl Mapping {
     }
 }
 
+/// Why a box cannot be used on an image, of which [`clip`] leaves nothing.
+pub fn why_not_seen(b: &BBox, size: Frame) -> &'static str {
+    let is_apart = b.x >= size.width || b.y >= size.height || b.right() <= 0.0 || b.bottom() <= 0.0;
+    match (is_apart, b.width < LEAST_SIDE || b.height < LEAST_SIDE) {
+        (true, _) => "box is outside the image",
+        (false, true) => "box is thinner than a hundredth of a pixel",
+        (false, false) => "less than a hundredth of a pixel of the box is on the image",
+    }
+}
+
 /// The part of a box inside an image, and whether a part was outside; none if nothing is left.
 pub fn clip(b: &BBox, size: Frame) -> Option<(BBox, bool)> {
     // Rounding errors of scaling are far smaller and are not worth a note.

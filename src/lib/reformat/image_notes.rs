@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::box_to_pixels::Mapping;
-use super::place::{Placed, PlacedBox};
+use super::place::{Placed, PlacedBox, unclear_flag};
 use crate::contracts::{BorrowedImage, unread_points};
 use crate::pixels::Header;
 
@@ -88,6 +88,7 @@ pub struct ImageNotes {
     transparent: Few,
     cmyk: Few,
     unread: Few,
+    unclear: Few,
     /// Images that were to be compared with others, and why they cannot.
     pub uncompared: Few,
     /// Images that lost all their boxes.
@@ -151,11 +152,14 @@ impl ImageNotes {
         }
     }
 
-    /// Adds the boxes whose lines or points cannot be read.
-    pub fn of_points(&mut self, image: &str, boxes: &[PlacedBox]) {
+    /// Adds the boxes whose lines, points or flags cannot be read.
+    pub fn of_attributes(&mut self, image: &str, boxes: &[PlacedBox]) {
         for b in boxes {
             if let Some(name) = unread_points(&b.attributes) {
                 self.unread.add(&format!("{image}, box {}: {name}", b.id));
+            }
+            if let Some(name) = unclear_flag(&b.attributes) {
+                self.unclear.add(&format!("{image}, box {}: {name}", b.id));
             }
         }
     }
@@ -168,7 +172,7 @@ impl ImageNotes {
         self.of_other_text += u64::from(placed.of_other_text);
         self.merged += u64::from(placed.merged);
         self.thin += u64::from(placed.thin);
-        self.small += u64::from(placed.small);
+        self.small += placed.small.len() as u64;
     }
 
     /// Adds the notes about another image; boxes are not in them.
@@ -184,6 +188,7 @@ impl ImageNotes {
             (&mut self.transparent, other.transparent),
             (&mut self.cmyk, other.cmyk),
             (&mut self.unread, other.unread),
+            (&mut self.unclear, other.unclear),
             (&mut self.uncompared, other.uncompared),
             (&mut self.emptied, other.emptied),
         ] {
@@ -239,17 +244,29 @@ impl ImageNotes {
                 &self.cmyk,
             ),
             (
-                "`keypoints` that are no [x, y, visibility, …] or `baseline` that is no [[x, y], [x, y], …], left as they are",
-                &self.unread,
-            ),
-            (
                 "images that cannot be decoded, so that --near-duplicates compares them with none",
                 &self.uncompared,
             ),
             (emptied.words(), &self.emptied),
         ];
-        let lists = lists.iter().filter_map(|(what, list)| list.message(what));
-        lists.chain(self.box_messages()).collect()
+        let lists = lists.into_iter().chain(self.of_unread());
+        let messages = lists.filter_map(|(what, list)| list.message(what));
+        messages.chain(self.box_messages()).collect()
+    }
+
+    /// What attributes of boxes cannot be read.
+    fn of_unread(&self) -> [(&'static str, &Few); 2] {
+        [
+            (
+                "`keypoints` that are no [x, y, visibility, …] or `baseline` that is no [[x, y], [x, y], …], left as they are",
+                &self.unread,
+            ),
+            (
+                "boxes whose `truncated`, `difficult`, `occluded`, `iscrowd` or `group_of` says neither yes (1, true, yes) nor no, \
+                 written as not said",
+                &self.unclear,
+            ),
+        ]
     }
 
     fn box_messages(&self) -> Vec<String> {

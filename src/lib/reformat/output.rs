@@ -22,7 +22,7 @@ pub enum Placing {
     Link,
     /// As copies, which take no space where the disk can share blocks
     Copy,
-    /// Not at all: write annotations only
+    /// Not at all: write annotations only; pictures that are made here (crops, lines, sheets) are written all the same
     None,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::box_to_pixels::{Mapping, clip, clip_polygon};
+use super::box_to_pixels::{Mapping, clip, clip_polygon, why_not_seen};
 use super::classes::names::{ClassNames, Fate};
 use super::cut_points::cut_points;
 use crate::contracts::{
@@ -93,8 +93,8 @@ pub struct Placed<'a> {
     pub rejects: Vec<(Text<'a>, &'static str, String)>,
     /// Number of those that the rules for classes drop.
     pub dropped: u32,
-    /// Number of those that are smaller than wanted.
-    pub small: u32,
+    /// Those that are smaller than wanted.
+    pub small: Vec<BBox>,
     /// Number of those that became one with another.
     pub merged: u32,
     /// Number of kept boxes that were clipped.
@@ -138,7 +138,7 @@ pub fn place<'a>(
         match one(&localization, mapping, header) {
             Err((field, problem)) => placed.rejects.push((localization.id, field, problem)),
             Ok(shape) if shape.bbox.width.min(shape.bbox.height) < rules.least_side => {
-                placed.small += 1;
+                placed.small.push(shape.bbox);
             }
             Ok(shape) => {
                 placed.clipped += u32::from(shape.is_clipped);
@@ -187,7 +187,7 @@ fn one(
         width: header.width.into(),
         height: header.height.into(),
     };
-    let outside = || {
+    let fault = |why: &str| {
         let BBox {
             x,
             y,
@@ -196,14 +196,16 @@ fn one(
         } = localization.bbox;
         let (width, height) = (header.width, header.height);
         let particulars = format!("{x}, {y}, {w}, {h} in its frame, {width} x {height} pixels");
-        ("bbox", format!("box is outside the image: {particulars}"))
+        ("bbox", format!("{why}: {particulars}"))
     };
-    let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
+    let mapped = mapping.bbox(&localization.bbox);
+    let mapped = mapped.ok_or_else(|| fault("box is empty"))?;
     let parts = localization.polygon.iter().flat_map(Polygon::parts);
     let parts: Vec<Polygon> = parts.map(|ring| mapping.polygon(&ring)).collect();
     let holes = localization.holes.iter();
     let holes: Vec<Polygon> = holes.map(|ring| mapping.polygon(ring)).collect();
-    let seen = seen(&mapped, [&parts, &holes], size).ok_or_else(outside)?;
+    let seen = seen(&mapped, [&parts, &holes], size);
+    let seen = seen.ok_or_else(|| fault(why_not_seen(&mapped, size)))?;
     Ok(PlacedShape {
         is_around: seen.outline.is_some() && is_around(&mapped, &parts),
         bbox: seen.bbox,
@@ -280,28 +282,75 @@ fn flags(attributes: &BorrowedAttributes) -> Flags {
         let Some(flag) = flags.named(name) else {
             continue;
         };
-        *flag |= match value {
-            AttributeValue::Text(text) => is_true_word(text),
-            AttributeValue::Other(value) => is_true(value),
-        };
+        *flag |= truth(value) == Truth::Yes;
     }
     flags
 }
 
-fn is_true(value: &Value) -> bool {
+/// The first attribute that is one of the flags and says neither yes nor no, nor that nobody knows.
+pub fn unclear_flag<'a>(attributes: &'a BorrowedAttributes) -> Option<&'a str> {
+    let mut all = attributes.iter();
+    let is_unclear = |name: &str, value| Flags::is_named(name) && truth(value) == Truth::Unclear;
+    let (name, _) = all.find(|(name, value)| is_unclear(name, value))?;
+    Some(name)
+}
+
+/// What the value of a flag says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Truth {
+    Yes,
+    No,
+    /// Nothing: there is no value, or -1, which in Open Images says that nobody knows.
+    Unknown,
+    /// Something else: a grade, a share, a word.
+    Unclear,
+}
+
+fn truth(value: &AttributeValue) -> Truth {
     match value {
-        Value::Bool(is) => *is,
-        Value::String(text) => is_true_word(text),
-        Value::Array(list) => list.iter().any(is_true),
-        other => values::number(other).is_some_and(|n| n != 0.0),
+        AttributeValue::Text(text) => truth_of_word(text),
+        AttributeValue::Other(value) => truth_of_value(value),
     }
 }
 
-fn is_true_word(text: &str) -> bool {
+fn truth_of_value(value: &Value) -> Truth {
+    match value {
+        Value::Null => Truth::Unknown,
+        Value::Bool(true) => Truth::Yes,
+        Value::Bool(false) => Truth::No,
+        Value::String(text) => truth_of_word(text),
+        Value::Array(list) => {
+            let all: Vec<Truth> = list.iter().map(truth_of_value).collect();
+            let first = [Truth::Yes, Truth::Unclear, Truth::No].into_iter();
+            let mut first = first.filter(|truth| all.contains(truth));
+            first.next().unwrap_or(Truth::Unknown)
+        }
+        other => values::number(other).map_or(Truth::Unclear, truth_of_number),
+    }
+}
+
+fn truth_of_word(text: &str) -> Truth {
     let text = text.trim();
-    ["true", "t", "yes", "y", "1"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
+    let is_any = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match text.parse::<f64>() {
+        // What pandas writes of a column with gaps.
+        Ok(number) if number.is_nan() => Truth::Unknown,
+        Ok(number) => truth_of_number(number),
+        Err(_) if is_any(&["true", "t", "yes", "y"]) => Truth::Yes,
+        Err(_) if is_any(&["false", "f", "no", "n"]) => Truth::No,
+        Err(_) if is_any(&["", "none", "null", "<na>"]) => Truth::Unknown,
+        Err(_) => Truth::Unclear,
+    }
+}
+
+/// Only 1 says yes: other numbers are grades of something, and evaluations would pass over these boxes.
+fn truth_of_number(number: f64) -> Truth {
+    match number {
+        1.0 => Truth::Yes,
+        0.0 => Truth::No,
+        -1.0 => Truth::Unknown,
+        _ => Truth::Unclear,
+    }
 }
 
 /// Makes boxes that overlap an earlier one of their class by at least so much one with it; returns how many.
@@ -382,6 +431,19 @@ mod tests {
             (json!({ "IsGroupOf": "1" }), crowd),
             (json!({ "groupOf": "true" }), crowd),
             (json!({ "iscrowd": 0, "group_of": "0" }), Flags::default()),
+            (
+                json!({ "iscrowd": -1, "IsGroupOf": "-1.0" }),
+                Flags::default(),
+            ),
+            (
+                json!({ "iscrowd": 2, "truncated": 0.5, "occluded": "partly" }),
+                Flags::default(),
+            ),
+            (json!({ "truncated": "1.0" }), truncated),
+            (
+                json!({ "truncated": "True", "occluded": "0.0", "difficult": "nan" }),
+                truncated,
+            ),
             (json!({ "truncated": "yes" }), truncated),
             (json!({ "Truncated": ["true"] }), truncated),
             (
@@ -401,6 +463,8 @@ mod tests {
             let text = attributes.to_string();
             let given = serde_json::from_str(&text).unwrap();
             assert_eq!(flags(&given), wanted, "{text}");
+            let is_unclear = text.contains("partly");
+            assert_eq!(unclear_flag(&given).is_some(), is_unclear, "{text}");
         }
     }
 

@@ -56,6 +56,7 @@ impl Set<'_> {
         summary
             .notes
             .extend(self.note_attributes(&assembled.dataset));
+        summary.notes.extend(self.note_labels(&assembled.dataset));
         let lacks_val = self.note_val(&assembled.dataset, summary);
         match self.single {
             true => self.publish_file(&mut assembled, &options, summary)?,
@@ -420,6 +421,15 @@ impl Set<'_> {
         let boxes = counted(dataset.attributed(), "box has", "boxes have");
         (dataset.attributed() > 0).then(|| {
             format!("{silent}: {boxes} further attributes, which are left out; -f coco and -f csv write them")
+        })
+    }
+
+    /// Says which formats leave out what images are labelled with as a whole.
+    fn note_labels(&self, dataset: &Dataset) -> Option<String> {
+        let silent = self.named(|info| info.leaves_out_labels)?;
+        let images = counted(dataset.labelled, "image has", "images have");
+        (dataset.labelled > 0).then(|| {
+            format!("{silent}: {images} labels as a whole, which are left out; -f coco and -f csv write them")
         })
     }
 

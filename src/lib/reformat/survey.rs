@@ -11,7 +11,7 @@ use super::measure::{self, ImageFile};
 use super::parts::looks::{Look, Looks};
 use super::place::{self, BoxRules, Placed, PlacedBox};
 use super::secrets;
-use super::tiles::cut::TileRules;
+use super::tiles::cut::{TileRules, is_on};
 use crate::contracts::{self, BorrowedImage, ImageFiles, ImageRecords, MappedFile, Text};
 use crate::error::Error;
 use crate::files;
@@ -85,6 +85,8 @@ pub struct Survey {
     pub box_keys: BTreeSet<String>,
     /// Names of the metadata of images.
     pub image_keys: BTreeSet<String>,
+    /// Numbers of the classes that images are labelled with as a whole.
+    pub labels: BTreeSet<u32>,
     /// Rights statements of the images.
     pub rights: BTreeSet<String>,
     /// Entries of the image map whose ids have secrets, with the numbers made of the ids without these.
@@ -164,6 +166,8 @@ pub struct SurveyedTile {
     pub shapes: [u32; 4],
     /// How many parts of boxes are on it that are too small to stay.
     pub rests: u32,
+    /// Whether a box is on it, or a part of one, that is smaller than wanted.
+    pub has_small: bool,
     /// How many boxes on it are parts of one with a text.
     pub texts_left_out: u32,
 }
@@ -187,7 +191,7 @@ struct Found<'a> {
     particulars: Option<Particulars>,
     placed: Placed<'a>,
     notes: ImageNotes,
-    labels: Vec<u32>,
+    labels: Vec<(u32, Fate)>,
     /// Classes that it is labelled with, where it has boxes of other classes only.
     labels_without_box: Vec<u32>,
     image_keys: Vec<Text<'a>>,
@@ -292,7 +296,7 @@ fn found<'a>(
     let id = image.id;
     let mut placed = place::place(image.localizations, mapping, header, names, &rules.boxes);
     placed.count();
-    notes.of_points(&id, &placed.boxes);
+    notes.of_attributes(&id, &placed.boxes);
     if placed.boxes.is_empty() && !placed.concepts.is_empty() {
         notes.emptied.add(&id);
     }
@@ -327,7 +331,7 @@ fn found<'a>(
         particulars,
         placed,
         notes,
-        labels: labels.into_iter().map(|(concept, _)| concept).collect(),
+        labels,
         labels_without_box,
         image_keys: image.metadata.into_keys().collect(),
         box_keys,
@@ -360,14 +364,18 @@ fn look_at(
 
 /// Classes that an image with boxes is labelled with and has no box of.
 fn labels_without_box(labels: &[(u32, Fate)], boxed: &[(u32, u32)]) -> Vec<u32> {
-    let classes = labels.iter().filter_map(|(_, fate)| match fate {
-        Fate::Class(class) => Some(*class),
-        _ => None,
-    });
     let is_boxed = |class: &u32| boxed.iter().any(|(other, _)| other == class);
-    classes
+    classes(labels)
         .filter(|class| !boxed.is_empty() && !is_boxed(class))
         .collect()
+}
+
+/// The classes among labels.
+fn classes(labels: &[(u32, Fate)]) -> impl Iterator<Item = u32> {
+    labels.iter().filter_map(|(_, fate)| match fate {
+        Fate::Class(class) => Some(*class),
+        Fate::Dropped | Fate::Nameless => None,
+    })
 }
 
 /// The group and the split of an image as its metadata name them.
@@ -434,6 +442,7 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
         classes: occurrences(cut.boxes.iter().map(|b| b.class)).into(),
         shapes: shapes(&cut.boxes),
         rests: cut.rests,
+        has_small: placed.small.iter().any(|bbox| is_on(bbox, at)),
         texts_left_out: cut.texts_left_out,
     });
     SurveyedTiles {
@@ -561,8 +570,9 @@ impl Taking<'_> {
         if survey.keys.len() < 100 {
             survey.keys.extend(grouped.keys);
         }
-        for &concept in placed.concepts.iter().chain(&found.labels) {
-            let concept = concept as usize;
+        let of_labels = found.labels.iter().map(|(concept, _)| concept);
+        for concept in placed.concepts.iter().chain(of_labels) {
+            let concept = *concept as usize;
             if survey.uses.len() <= concept {
                 survey.uses.resize(concept + 1, 0);
             }
@@ -572,17 +582,18 @@ impl Taking<'_> {
         match is_small {
             true => survey.filtered += 1 + placed.concepts.len() as u64,
             false => {
-                survey.filtered += u64::from(placed.dropped + placed.small + placed.merged);
+                let small = placed.small.len() as u64;
+                survey.filtered += u64::from(placed.dropped + placed.merged) + small;
                 survey.notes.join(found.notes);
                 survey.notes.of_boxes(&placed);
+                survey.labels.extend(classes(&found.labels));
                 for class in found.labels_without_box {
                     survey.labels_without_box.entry(class).or_default().add(id);
                 }
                 add_names(&mut survey.image_keys, &found.image_keys);
                 add_names(&mut survey.box_keys, &found.box_keys);
-                let rights = found.rights.as_str();
-                if !rights.is_empty() && !survey.rights.contains(rights) {
-                    survey.rights.insert(rights.to_owned());
+                if !found.rights.is_empty() {
+                    add_names(&mut survey.rights, &[found.rights]);
                 }
             }
         }

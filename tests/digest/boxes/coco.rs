@@ -591,3 +591,43 @@ fn rectangles_that_cvat_rotated_are_outlines() {
         assert_eq!(&found["attributes"], stays, "{attributes}");
     }
 }
+
+#[test]
+fn what_categories_say_besides_their_names_is_told() {
+    let skeleton = json!([[1, 3], [2, 3]]);
+    let fish = json!({"id": 1, "name": "fish", "supercategory": "animal", "keypoints": ["eye", "fin", "tail"], "skeleton": skeleton});
+    let other = |changes: Value| changed(&json!({"id": 90, "name": "net"}), &changes);
+    let cases = [
+        (
+            vec![fish, other(json!({"supercategory": "gear"}))],
+            "i.json: members of categories that are not kept: `keypoints` (categories[0]), `skeleton` (categories[0]), \
+             `supercategory` (categories[0]); points keep their order",
+        ),
+        (
+            vec![
+                json!({"id": 1, "name": "fish", "skeleton": [], "keypoints": []}),
+                other(json!({"isthing": 1})),
+            ],
+            "not kept: `isthing` (categories[1])",
+        ),
+        // What all have says nothing of any.
+        (
+            vec![
+                json!({"id": 1, "name": "fish", "supercategory": "things"}),
+                other(json!({"supercategory": "none"})),
+            ],
+            "",
+        ),
+    ];
+    for (categories, wanted) in cases {
+        let work = Workdir::new();
+        let mut document = instances(json!([annotation(json!({}))]));
+        document["categories"] = json!(categories);
+        work.write_json("i.json", &document);
+        let call = ["coco", "i.json", "--images", "https://x.example/i"];
+        let ran = digest(&work, &call);
+        ran.exits(0).says(&[wanted]);
+        let is_told = ran.stderr().contains("members of categories");
+        assert_eq!(is_told, !wanted.is_empty(), "{}", ran.stderr());
+    }
+}

@@ -50,6 +50,7 @@ pub const ROW: Columns = &[
     ("rights", Feature::Value("string")),
     ("attribution", Feature::Value("string")),
     ("objects", Feature::Struct(OBJECTS)),
+    ("labels", Feature::List(&Feature::Value("string"))),
 ];
 
 const OBJECTS: Columns = &[

@@ -3,7 +3,8 @@
 //!
 //! Boxes are `[x, y, width, height]` in pixels, as in COCO; `category` is the number of a class, from 0, and `label` its name:
 //! `datasets` makes no class labels of JSON. Every split has a folder, and the front matter names it: words such as `test` in
-//! file names would make splits otherwise.
+//! file names would make splits otherwise. Columns have one type in all splits, whatever texts and labels there are: `datasets`
+//! guesses types, so that texts which are dates end with a blank, and the labels of an image are one text.
 
 pub(super) mod features;
 pub(super) mod row;
@@ -12,6 +13,7 @@ pub(super) mod split_names;
 use serde::Serialize;
 
 use super::ascii_json;
+use super::box_attributes::JOIN;
 use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
@@ -40,7 +42,8 @@ impl Format for Hf {
     fn conventions(&self, _: &FormatOptions) -> String {
         "objects.bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals kept, \
          clipped to the image; objects.category from 0 in the order of the classes, objects.label their names; objects.area of \
-         the outline where there is one, else of the box; objects.attributes a JSON object for each box; ASCII"
+         the outline where there is one, else of the box; objects.attributes a JSON object for each box; labels of an image \
+         joined by ` | `; texts that are dates end with a blank; ASCII"
             .into()
     }
 
@@ -81,6 +84,7 @@ impl Format for Hf {
             stems: file_names::stems(dataset),
             folders,
             line: Vec::new(),
+            dates: 0,
         }))
     }
 
@@ -99,11 +103,15 @@ struct HfWriter<'a> {
     stems: file_names::Names,
     folders: Vec<String>,
     line: Vec<u8>,
+    /// How many texts are dates.
+    dates: u64,
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
     file_name: &'a str,
+    /// What the image is labelled with as a whole.
+    labels: &'a str,
     #[serde(flatten)]
     row: Row<'a>,
 }
@@ -115,8 +123,17 @@ impl Writer for HfWriter<'_> {
         let mut row = Row::of(image, self.dataset);
         // `datasets` guesses types from the first lines, and lists of nothing have none.
         row.objects.rings = None;
+        row.labels = None;
+        // A list of nothing has no type: a text has one.
+        let mut labels = image.labels.join(JOIN).into();
+        let texts = row.texts_mut().chain([&mut labels]);
+        for text in texts.filter(|text| is_date(text)) {
+            text.to_mut().push(' ');
+            self.dates += 1;
+        }
         let line = Line {
             file_name: &file,
+            labels: &labels,
             row,
         };
         let path = format!("{folder}/metadata.jsonl");
@@ -135,6 +152,12 @@ impl Writer for HfWriter<'_> {
                 counted(n, "outline", "outlines")
             ));
         }
+        if self.dates > 0 {
+            let dates = counted(self.dates, "text is a date", "texts are dates");
+            notes.push(format!(
+                "hf: {dates}, written with a blank at the end: `datasets` would read a time; -f parquet writes them as they are"
+            ));
+        }
         for (part, folder) in self.folders.iter().enumerate() {
             out.close(&format!("{folder}/metadata.jsonl"))?;
             let mut facts = self.dataset.facts_of(part).peekable();
@@ -146,5 +169,50 @@ impl Writer for HfWriter<'_> {
             }
         }
         Ok(notes)
+    }
+}
+
+/// Whether `datasets`, by way of Arrow, may read a text as a time: it begins with `2019-08-01`, and nothing follows or an hour.
+fn is_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some((day, rest)) = bytes.split_at_checked(10) else {
+        return false;
+    };
+    let is_day = day
+        .iter()
+        .zip(b"0000-00-00")
+        .all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            dash => byte == dash,
+        });
+    let is_hour = |rest: &[u8]| match rest {
+        [b'T' | b' ', hour @ ..] => hour.first().is_some_and(u8::is_ascii_digit),
+        _ => false,
+    };
+    is_day && (rest.is_empty() || is_hour(rest)) && !text.ends_with(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrow_takes_for_a_time_is_a_date() {
+        let cases = [
+            ("2019-08-01", true),
+            ("1885-01-02T12", true),
+            ("2019-08-01 12:00Z", true),
+            ("2019-08-01T12:00:00+02:00", true),
+            ("2019-08-01 ", false),
+            ("2019-08-01 a", false),
+            ("2019-08", false),
+            ("1885", false),
+            ("dive 2019-08-01", false),
+            ("äöü-08-01", false),
+            ("", false),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(is_date(text), wanted, "{text:?}");
+        }
     }
 }

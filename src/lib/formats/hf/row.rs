@@ -1,5 +1,7 @@
 //! What a row of a set for Hugging Face says of an image and its boxes, besides the pixels.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::formats::box_attributes::Others;
@@ -12,12 +14,15 @@ pub struct Row<'a> {
     pub image_id: u32,
     pub width: u32,
     pub height: u32,
-    pub source: &'a str,
-    pub origin: &'a str,
-    pub group: &'a str,
-    pub rights: &'a str,
-    pub attribution: &'a str,
+    pub source: Cow<'a, str>,
+    pub origin: Cow<'a, str>,
+    pub group: Cow<'a, str>,
+    pub rights: Cow<'a, str>,
+    pub attribution: Cow<'a, str>,
     pub objects: Objects<'a>,
+    /// The classes of the image as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<&'a [String]>,
 }
 
 /// The boxes of an image, a list for each thing that is said of them.
@@ -27,9 +32,9 @@ pub struct Objects<'a> {
     pub bbox: Vec<[f64; 4]>,
     pub area: Vec<f64>,
     pub iscrowd: Vec<bool>,
-    pub text: Vec<&'a str>,
+    pub text: Vec<Cow<'a, str>>,
     pub category: Vec<usize>,
-    pub label: Vec<&'a str>,
+    pub label: Vec<Cow<'a, str>>,
     /// All that is said besides, of each box a JSON object.
     pub attributes: Vec<String>,
     /// The rings of each outline as `x1 y1 x2 y2 …`, filled by the even-odd rule; none of a box without outline.
@@ -44,13 +49,30 @@ impl<'a> Row<'a> {
             image_id: image.number,
             width: image.width,
             height: image.height,
-            source: &image.id,
-            origin: &image.origin,
-            group: &image.group,
-            rights: image.source.rights.as_deref().unwrap_or_default(),
-            attribution: image.source.attribution.as_deref().unwrap_or_default(),
+            source: image.id.as_str().into(),
+            origin: image.origin.as_str().into(),
+            group: image.group.as_str().into(),
+            rights: image.source.rights.as_deref().unwrap_or_default().into(),
+            attribution: (image.source.attribution.as_deref())
+                .unwrap_or_default()
+                .into(),
             objects: Objects::of(image, dataset),
+            labels: Some(&image.labels),
         }
+    }
+
+    /// Every text that a source may have written as it likes, of the image and of its boxes.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut Cow<'a, str>> {
+        let of_image = [
+            &mut self.source,
+            &mut self.origin,
+            &mut self.group,
+            &mut self.rights,
+            &mut self.attribution,
+        ];
+        let objects = &mut self.objects;
+        let of_boxes = objects.text.iter_mut().chain(&mut objects.label);
+        of_image.into_iter().chain(of_boxes)
     }
 }
 
@@ -64,9 +86,13 @@ impl<'a> Objects<'a> {
                 .collect(),
             area: boxes().map(area).collect(),
             iscrowd: boxes().map(|b| b.flags.is_crowd).collect(),
-            text: boxes().map(|b| b.text().unwrap_or_default()).collect(),
+            text: boxes()
+                .map(|b| b.text().unwrap_or_default().into())
+                .collect(),
             category: boxes().map(|b| b.class).collect(),
-            label: boxes().map(|b| dataset.classes[b.class].as_str()).collect(),
+            label: boxes()
+                .map(|b| dataset.classes[b.class].as_str().into())
+                .collect(),
             attributes: boxes().map(|b| Others::besides_text(b).json()).collect(),
             rings: Some(boxes().map(rings).collect()),
         }

@@ -17,6 +17,7 @@ pub struct RowGroup {
     sizes: [Column<Int32Type>; 3],
     /// Source, origin, group, rights and attribution of each image.
     said: [Column<ByteArrayType>; 5],
+    labels: Column<ByteArrayType>,
     id: Column<Int32Type>,
     bbox: Column<DoubleType>,
     area: Column<DoubleType>,
@@ -37,6 +38,7 @@ impl Default for RowGroup {
             name: Column::new(1, 0),
             sizes: std::array::from_fn(|_| Column::new(0, 0)),
             said: std::array::from_fn(|_| Column::new(0, 0)),
+            labels: Column::new(0, 1),
             id: Column::new(1, 1),
             bbox: Column::new(1, 2),
             area: Column::new(1, 1),
@@ -78,15 +80,16 @@ impl RowGroup {
             column.value(n as i32);
         }
         let said = [
-            row.source,
-            row.origin,
-            row.group,
-            row.rights,
-            row.attribution,
+            &row.source,
+            &row.origin,
+            &row.group,
+            &row.rights,
+            &row.attribution,
         ];
         for (column, text) in self.said.iter_mut().zip(said) {
-            column.value(text.into());
+            column.value(text.as_ref().into());
         }
+        self.labels.values(texts(row.labels.unwrap_or_default()));
         self.id.values(objects.id.iter().map(|&id| id as i32));
         self.bbox.list(0, &objects.bbox, |column, bbox| {
             column.list(1, *bbox, Column::value);
@@ -134,11 +137,12 @@ impl RowGroup {
             &mut self.label,
             &mut self.attributes,
             &mut self.rings,
+            &mut self.labels,
         ]);
         columns
     }
 }
 
-fn texts<'a>(texts: &'a [&str]) -> impl Iterator<Item = ByteArray> + 'a {
-    texts.iter().map(|text| ByteArray::from(*text))
+fn texts<T: AsRef<str>>(texts: &[T]) -> impl Iterator<Item = ByteArray> {
+    texts.iter().map(|text| ByteArray::from(text.as_ref()))
 }

@@ -1,4 +1,5 @@
-//! Class names that people cannot tell apart: they differ by marks that are not seen, by case or by width. Pure.
+//! Class names that people cannot tell apart: they differ by marks that are not seen, by case or width, by the kind of a dash, a
+//! quotation mark or what stands between words, or by letters of another script. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 pub fn lookalikes(names: &[String]) -> Vec<Vec<&str>> {
     let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for name in names {
-        same.entry(seen(name)).or_default().push(name);
+        same.entry(seen(name, plain)).or_default().push(name);
     }
     same.into_values().filter(|names| names.len() > 1).collect()
 }
@@ -41,11 +42,12 @@ fn note_of(names: &[String], what: &str, advice: &str) -> Option<String> {
     const FEW: usize = 3;
     let alike = lookalikes(names);
     let list = |names: &Vec<&str>| -> String {
-        let shown: Vec<String> = names
-            .iter()
-            .map(|name| format!("`{}`", shown(name)))
-            .collect();
-        shown.join(" and ")
+        let mut plainly = names.iter().map(|name| seen(name, |c| c));
+        let first = plainly.next();
+        let are_of_scripts = plainly.any(|name| Some(name) != first);
+        let names = names.iter();
+        let names = names.map(|name| format!("`{}`", shown(name, are_of_scripts)));
+        names.collect::<Vec<_>>().join(" and ")
     };
     let first: Vec<String> = alike.iter().take(FEW).map(list).collect();
     let more = if alike.len() > FEW { "; …" } else { "" };
@@ -58,13 +60,86 @@ fn note_of(names: &[String], what: &str, advice: &str) -> Option<String> {
     })
 }
 
-/// What is seen of a name.
-fn seen(name: &str) -> String {
+/// What is seen of a name, with some signs as others.
+fn seen(name: &str, plain: fn(char) -> char) -> String {
     let is_seen = |c: &char| c.is_whitespace() || !is_invisible(*c);
-    let visible: String = name.nfkc().filter(is_seen).collect();
+    let visible: String = name.nfkc().filter(is_seen).map(plain).collect();
     let words: Vec<&str> = visible.split_whitespace().collect();
-    folded(&words.join(" ")).nfkc().collect()
+    let name: Vec<char> = words.join(" ").chars().collect();
+    let is_letter = |at: usize| name.get(at).is_some_and(|c| c.is_alphanumeric());
+    // Between words, and not before a number or behind a mark.
+    let is_between =
+        |at: usize| name[at] == '-' && at > 0 && is_letter(at - 1) && is_letter(at + 1);
+    let spaced = (0..name.len()).map(|at| if is_between(at) { ' ' } else { name[at] });
+    let spaced: String = spaced.collect();
+    folded(&spaced).nfkc().collect()
 }
+
+/// The sign that a sign looks like. Of Unicode's confusables those that occur in names by mistake: what keyboards and word
+/// processors put in place of a hyphen or a quotation mark, what stands between words, and letters of Greek and Cyrillic.
+fn plain(c: char) -> char {
+    match c {
+        '_' | '-' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{5be}' => '-',
+        '\u{2018}'..='\u{201b}' | '\u{2bb}' | '\u{2bc}' | '\u{2032}' | '`' => '\'',
+        '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2033}' => '"',
+        _ => FOREIGN
+            .iter()
+            .find(|(foreign, _)| *foreign == c)
+            .map_or(c, |(_, latin)| *latin),
+    }
+}
+
+/// Letters of Cyrillic, then of Greek, and the Latin letters that they look like.
+const FOREIGN: [(char, char); 48] = [
+    ('\u{410}', 'A'),
+    ('\u{412}', 'B'),
+    ('\u{415}', 'E'),
+    ('\u{41a}', 'K'),
+    ('\u{41c}', 'M'),
+    ('\u{41d}', 'H'),
+    ('\u{41e}', 'O'),
+    ('\u{420}', 'P'),
+    ('\u{421}', 'C'),
+    ('\u{422}', 'T'),
+    ('\u{423}', 'Y'),
+    ('\u{425}', 'X'),
+    ('\u{405}', 'S'),
+    ('\u{406}', 'I'),
+    ('\u{408}', 'J'),
+    ('\u{430}', 'a'),
+    ('\u{435}', 'e'),
+    ('\u{43e}', 'o'),
+    ('\u{440}', 'p'),
+    ('\u{441}', 'c'),
+    ('\u{443}', 'y'),
+    ('\u{445}', 'x'),
+    ('\u{455}', 's'),
+    ('\u{456}', 'i'),
+    ('\u{458}', 'j'),
+    ('\u{501}', 'd'),
+    ('\u{4bb}', 'h'),
+    ('\u{51b}', 'q'),
+    ('\u{51d}', 'w'),
+    ('\u{4cf}', 'l'),
+    ('\u{391}', 'A'),
+    ('\u{392}', 'B'),
+    ('\u{395}', 'E'),
+    ('\u{396}', 'Z'),
+    ('\u{397}', 'H'),
+    ('\u{399}', 'I'),
+    ('\u{39a}', 'K'),
+    ('\u{39c}', 'M'),
+    ('\u{39d}', 'N'),
+    ('\u{39f}', 'O'),
+    ('\u{3a1}', 'P'),
+    ('\u{3a4}', 'T'),
+    ('\u{3a5}', 'Y'),
+    ('\u{3a7}', 'X'),
+    ('\u{3b1}', 'a'),
+    ('\u{3b9}', 'i'),
+    ('\u{3bd}', 'v'),
+    ('\u{3bf}', 'o'),
+];
 
 /// A text without the difference between upper and lower case, as Unicode folds it: `ß` is `ss`, and a final sigma a sigma. Both
 /// forms of a dotted I are the same.
@@ -85,14 +160,16 @@ pub fn folded(text: &str) -> String {
 /// What is left of a dotted capital I as a dot of its own.
 const DOT_ABOVE: char = '\u{307}';
 
-/// A name with its invisible characters by code point.
-fn shown(name: &str) -> String {
-    let shown = name.chars().map(
-        |c| match is_invisible(c) || (c.is_whitespace() && c != ' ') {
-            true => c.escape_unicode().to_string(),
-            false => c.to_string(),
-        },
-    );
+/// A name with its invisible characters by code point, and, where names differ by them, those that look like ASCII and are not.
+fn shown(name: &str, are_of_scripts: bool) -> String {
+    let is_hidden = |c: char| {
+        let is_blank = c.is_whitespace() && c != ' ';
+        is_invisible(c) || is_blank || (are_of_scripts && !c.is_ascii() && plain(c) != c)
+    };
+    let shown = name.chars().map(|c| match is_hidden(c) {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    });
     shown.collect()
 }
 
@@ -111,7 +188,7 @@ mod tests {
 
     #[test]
     fn names_that_look_alike_are_found_and_shown_apart() {
-        let cases: [(&[&str], usize); 9] = [
+        let cases: [(&[&str], usize); 12] = [
             (&["a", "b"], 0),
             (
                 &[
@@ -147,6 +224,36 @@ mod tests {
             ),
             (&["ılık", "ilik", "ss", "s", "a\u{307}", "a"], 0),
             (&["ט", "ת"], 0),
+            (&["sea star", "sea_star", "sea-star", "Sea\u{2013}star"], 1),
+            (
+                &[
+                    "o'k",
+                    "o\u{2019}k",
+                    "\u{430}leph",
+                    "aleph",
+                    "\u{412}OAT",
+                    "boat",
+                    "\u{39f}",
+                    "o",
+                ],
+                4,
+            ),
+            (
+                &[
+                    "\u{432}oat",
+                    "boat",
+                    "β",
+                    "b",
+                    "sea star",
+                    "seastar",
+                    "l",
+                    "1",
+                    "-1",
+                    "A-",
+                    "A",
+                ],
+                0,
+            ),
         ];
         for (names, wanted) in cases {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
@@ -155,5 +262,7 @@ mod tests {
         }
         let note = note(&["a".into(), "a\u{200f}".into()]).unwrap();
         assert!(note.contains("`a` and `a\\u{200f}`"), "{note}");
+        let note = super::note(&["a-b".into(), "\u{430}_b".into()]).unwrap();
+        assert!(note.contains("`a-b` and `\\u{430}_b`"), "{note}");
     }
 }

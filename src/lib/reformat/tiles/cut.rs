@@ -149,6 +149,16 @@ fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
     })
 }
 
+/// Whether something of a box is on a tile.
+pub fn is_on(bbox: &BBox, [x, y, width, height]: [u32; 4]) -> bool {
+    let [left, top] = [x, y].map(f64::from);
+    let [right, bottom] = [
+        f64::from(x) + f64::from(width),
+        f64::from(y) + f64::from(height),
+    ];
+    bbox.x < right && bbox.right() > left && bbox.y < bottom && bbox.bottom() > top
+}
+
 fn on_tile<'a>(
     labelled: &PlacedBox<'a>,
     part: Part,

@@ -88,6 +88,7 @@ fn refuse_others(results: &[&RawValue]) -> Result<(), String> {
 }
 
 fn categories(document: &mut BoxDocument, records: Vec<&RawValue>) {
+    let mut unkept = Unkept::default();
     for (i, record) in records.into_iter().enumerate() {
         let place = format!("categories[{i}]");
         let members = match members(record) {
@@ -97,6 +98,7 @@ fn categories(document: &mut BoxDocument, records: Vec<&RawValue>) {
                 continue;
             }
         };
+        unkept.add(&place, &members);
         let id = members.get("id").and_then(key);
         let name = members.get("name").and_then(values::text);
         match (id, name) {
@@ -104,6 +106,57 @@ fn categories(document: &mut BoxDocument, records: Vec<&RawValue>) {
             (None, _) => document.reject(&place, "id", "id of the category is missing"),
             (_, None) => document.reject(&place, "name", "name of the category is missing"),
         }
+    }
+    let note = unkept.note(&document.name);
+    document.notes.extend(note);
+}
+
+/// What categories say besides their ids and names, none of which is kept: for each member where it is first, and its values.
+#[derive(Default)]
+struct Unkept(BTreeMap<String, (String, Vec<Value>)>);
+
+impl Unkept {
+    fn add(&mut self, place: &str, members: &Map<String, Value>) {
+        let is_nothing = |value: &Value| match value {
+            Value::Null => true,
+            Value::String(text) => ["", "none"].contains(&text.as_str()),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            _ => false,
+        };
+        let others = members.iter();
+        let others = others.filter(|(name, value)| {
+            !["id", "name"].contains(&name.as_str())
+                && !is_nothing(value)
+                && members.get("name") != Some(*value)
+        });
+        for (name, value) in others {
+            let first = || (place.to_owned(), Vec::new());
+            let (_, all) = self.0.entry(name.clone()).or_insert_with(first);
+            // Whether there are several is all that is asked.
+            if all.len() < 2 && !all.contains(value) {
+                all.push(value.clone());
+            }
+        }
+    }
+
+    /// The note, if there is something to tell: a supercategory that all have says nothing of any.
+    fn note(&self, document: &str) -> Option<String> {
+        let told = self.0.iter();
+        let told = told.filter(|(name, (_, all))| *name != "supercategory" || all.len() > 1);
+        let told: Vec<String> = told
+            .map(|(name, (place, _))| format!("`{name}` ({place})"))
+            .collect();
+        let numbers = match self.0.contains_key("keypoints") {
+            true => {
+                "; points keep their order, and `recto-reformat --keypoints N` calls them 1, 2, 3…"
+            }
+            false => "",
+        };
+        (!told.is_empty()).then(|| {
+            let told = told.join(", ");
+            format!("{document}: members of categories that are not kept: {told}{numbers}")
+        })
     }
 }
 
