@@ -108,4 +108,5 @@ await check("the set is as it should be, and says so", async () => {
 });
 const each = (n) => (n / count).toFixed(2);
 console.log(`${way}: ${count} boxes, ${corrected} corrected, ${seconds.toFixed(1)} s; for each box ${each(r.presses)} keystrokes, ${each(r.clicks)} clicks, ${(seconds / count).toFixed(3)} s`);
+console.log(`${way}: ${r.effort(corrected + Object.keys(truth).length)}`);
 await end(`review by ${way}`);

@@ -33,7 +33,7 @@ export async function end(what) {
 
 export class Reviewer {
   constructor(url, page) {
-    Object.assign(this, { url, page, presses: 0, clicks: 0 });
+    Object.assign(this, { url, page, presses: 0, clicks: 0, strokes: 0, drags: 0 });
   }
 
   static async at(url, path, options = {}) {
@@ -62,6 +62,8 @@ export class Reviewer {
   async press(...keys) {
     for (const key of keys) {
       this.presses++;
+      // Shift is a key of its own, also that of a capital.
+      this.strokes += /^[A-Z]$/.test(key) ? 2 : key.split("+").length;
       await this.page.keyboard.press(key);
     }
   }
@@ -74,6 +76,7 @@ export class Reviewer {
 
   async drag([ax, ay], [bx, by], { button = "left", mid } = {}) {
     this.clicks++;
+    this.drags++;
     const { mouse } = this.page;
     await mouse.move(ax, ay);
     await mouse.down({ button });
@@ -81,6 +84,16 @@ export class Reviewer {
     await mouse.move(bx, by);
     await mid?.();
     await mouse.up({ button });
+  }
+
+  /**
+   * What a person would have done and needed, by the Keystroke-Level Model (Card, Moran and Newell 1980): K 0.28 s for a key,
+   * P 1.1 s to point, B 0.1 s to press or release a button, H 0.4 s for the hand (once, to begin), M 1.35 s for each decision.
+   */
+  effort(decisions) {
+    const clicks = this.clicks - this.drags;
+    const seconds = 0.4 + this.strokes * 0.28 + clicks * (1.1 + 0.2) + this.drags * (2 * 1.1 + 0.2) + decisions * 1.35;
+    return `${this.strokes} keys, ${clicks} clicks, ${this.drags} drags, ${decisions} decisions: ${seconds.toFixed(0)} s of a person`;
   }
 
   get segment() {
