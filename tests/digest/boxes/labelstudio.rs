@@ -427,6 +427,11 @@ fn nothing_there_is_said_beside_predictions_too() {
     let cases = [
         (json!([{"result": []}]), Some(beside), [2, 1]),
         (json!([skipped, {"result": []}]), Some(beside), [2, 1]),
+        (
+            json!([{"was_cancelled": true, "result": [rectangle(json!({}))]}, {"result": []}]),
+            Some(beside),
+            [2, 1],
+        ),
         (json!([skipped]), None, [1, 1]),
         (json!([]), None, [1, 1]),
         (

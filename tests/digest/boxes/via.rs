@@ -231,7 +231,8 @@ fn a_file_without_regions_does_not_say_that_nothing_is_there() {
         let is_rejected = observations(&work)[0]["rejected"] == true;
         assert_eq!(is_rejected, problem.is_some(), "{more}");
         if let Some(problem) = problem {
-            assert_eq!(rejects(&work)[0], format!("a regions {problem}"), "{more}");
+            let told = format!("a regions {problem}");
+            assert!(rejects(&work).contains(&told), "{:?}", rejects(&work));
         }
     }
     // A row that counts regions and has none.
@@ -242,8 +243,6 @@ fn a_file_without_regions_does_not_say_that_nothing_is_there() {
          a.jpg,1,{},1,0,{},{}\nb.jpg,1,{},0,0,{},{}\n",
     );
     digest(&work, &["via", "v.csv"]).exits(3);
-    assert_eq!(
-        rejects(&work)[0],
-        "row 1 region_shape_attributes shape is missing, region_count is 1"
-    );
+    let told = "row 1 region_shape_attributes shape is missing, region_count is 1";
+    assert!(rejects(&work).contains(&told.to_owned()));
 }

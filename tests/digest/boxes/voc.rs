@@ -205,7 +205,7 @@ fn a_box_that_is_not_read_is_no_sign_that_nothing_is_there() {
         if let Some(record) = record {
             let told =
                 format!("{record} object boxes are read in <object>, directly in <annotation>");
-            assert_eq!(rejects(&work)[0], told, "{objects}");
+            assert!(rejects(&work).contains(&told), "{:?}", rejects(&work));
         }
     }
 }

@@ -73,11 +73,11 @@ enum Beside {
 }
 
 impl Beside {
-    /// Of so many results of annotations and predictions; `is_empty`: an annotation has none.
+    /// Of so many results of annotations and predictions; `is_empty`: those that were submitted have none.
     fn of(given: usize, predicted: usize, is_empty: bool) -> Self {
         match (given, predicted) {
+            (_, 1..) if is_empty => Beside::Empty,
             (1.., 1..) => Beside::Boxes,
-            (0, 1..) if is_empty => Beside::Empty,
             _ => Beside::Nothing,
         }
     }
@@ -199,10 +199,12 @@ fn said_in(task: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
 /// The members of a task that hold annotations and predictions.
 const STATEMENTS: [&str; 3] = ["annotations", "completions", "predictions"];
 
-/// Whether an annotation was submitted and says nothing.
-fn is_empty(annotation: &Value) -> bool {
-    annotation["was_cancelled"] != Value::Bool(true)
-        && annotation["result"].as_array().is_some_and(Vec::is_empty)
+/// Whether annotations were submitted and all of these are empty.
+fn are_empty(annotations: &[Value]) -> bool {
+    let is_submitted = |item: &&Value| item["was_cancelled"] != Value::Bool(true);
+    let is_empty = |item: &Value| item["result"].as_array().is_some_and(Vec::is_empty);
+    let mut submitted = annotations.iter().filter(is_submitted).peekable();
+    submitted.peek().is_some() && submitted.all(is_empty)
 }
 
 /// Reads what a task says about one image, by the name of its data; none: the only one.
@@ -235,7 +237,7 @@ fn read_image(
         return Beside::Nothing;
     }
     let (submitted, listed) = (annotations.len(), reading.document.rejects.len());
-    let is_empty = annotations.iter().any(is_empty);
+    let is_empty = are_empty(&annotations);
     let mut given = reading.statements(place, "annotations", annotations);
     let before = reading.document.boxes.len();
     let predicted = reading.statements(place, "predictions", predictions);

@@ -169,10 +169,14 @@ pub fn sources(value: &Value) -> Vec<&Value> {
     let is_source =
         |name: &str| is_specific || SOURCE.contains(&name) || local_name(name) == "hasSource";
     let held = spelled_as(value, &SOURCE).filter(|(name, _)| is_source(name));
-    let each = held.flat_map(|(_, held)| match without_wrapper(held) {
-        Value::Array(values) => values.iter().collect(),
-        held => vec![held],
-    });
+    let mut held: Vec<_> = held.collect();
+    held.sort_by_key(|(name, _)| !SOURCE.contains(name));
+    let each = held
+        .into_iter()
+        .flat_map(|(_, held)| match without_wrapper(held) {
+            Value::Array(values) => values.iter().collect(),
+            held => vec![held],
+        });
     each.collect()
 }
 
