@@ -148,6 +148,12 @@ pub fn in_snake_case(value: Value, opaque: &[&str]) -> Value {
     }
 }
 
+/// A text without white space around it, nor what browsers and word processors put there that nobody sees: U+200B and the like.
+pub fn trimmed(text: &str) -> &str {
+    let is_unseen = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c))
+}
+
 /// A text that is not empty, trimmed; numbers and booleans as they are printed.
 pub fn text(value: &Value) -> Option<String> {
     let text = match value {

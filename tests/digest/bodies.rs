@@ -185,3 +185,64 @@ fn xml_is_no_text_and_html_is_read_as_browsers_do() {
         }
     }
 }
+
+#[test]
+fn members_of_bodies_are_read_by_each_of_their_names() {
+    let iri = |name: &str| format!("http://www.w3.org/ns/oa#{name}");
+    let (format, language) = (
+        "http://purl.org/dc/elements/1.1/format",
+        "http://purl.org/dc/terms/language",
+    );
+    let remark = json!({"type": "TextualBody", "value": "a note"});
+    // The purpose of a tag beside a text.
+    let purposes = [
+        ("purpose", json!("tagging")),
+        ("purpose", json!("Tagging")),
+        ("purpose", json!({"id": "oa:tagging"})),
+        ("hasPurpose", json!("tagging")),
+        ("oa:hasPurpose", json!(["oa:tagging"])),
+        (&iri("hasPurpose"), json!([{"@id": iri("tagging")}])),
+    ];
+    for (member, purpose) in purposes {
+        let body = json!([{"type": "TextualBody", "value": "cat", member: purpose}, remark]);
+        let found = offline(&annotated(json!([said(1, "commenting", &body)])), &[]);
+        assert_eq!(found.boxes[0].0, "cat", "{body}");
+        assert_eq!(found.attributes[0]["text"], "a note", "{body}");
+    }
+    // Format and language of a text.
+    for (format, language) in [
+        ("format", "language"),
+        ("dc:format", "dc:language"),
+        ("dcterms:format", "dcterms:language"),
+        (format, language),
+    ] {
+        let text = "<p>a<b>c</p>";
+        let body = json!({"type": "TextualBody", "rdf:value": text, format: "text/html", language: [{"@value": "la"}]});
+        let found = offline(&annotated(json!([said(1, "transcribing", &body)])), &[]);
+        let attributes = &found.attributes[0];
+        assert_eq!(attributes["text"], "ac", "{body}");
+        assert_eq!(attributes["language"], "la", "{body}");
+    }
+    // What a body is a part of.
+    for member in ["source", "full", "hasSource", &iri("hasSource")] {
+        let concept = json!({"id": format!("{HOME}/concept/1"), "label": "cat"});
+        let body = json!({"type": "SpecificResource", "purpose": "tagging", member: concept});
+        let found = offline(&annotated(json!([said(1, "tagging", &body)])), &[]);
+        assert_eq!(found.rejects, [], "{body}");
+        assert_eq!(found.boxes[0].0, "cat", "{body}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_text_is_read_where_it_stands() {
+    let line = text("In", "text/plain");
+    let mut sure = line.clone();
+    sure["confidence"] = json!({"type": "xsd:double", "value": 0.5});
+    let found = offline(&annotated(json!([said(1, "transcribing", &sure)])), &[]);
+    assert_eq!(found.attributes[0]["confidence"], 0.5);
+    let mut annotation = said(1, "transcribing", &line);
+    annotation["target"] = json!({"type": "SpecificResource", "source": format!("{HOME}/canvas/1"),
+        "selector": {"type": "FragmentSelector", "value": "xywh=1,2,3,4"}, "textGranularity": "line"});
+    let found = offline(&annotated(json!([annotation])), &[]);
+    assert_eq!(found.attributes[0]["granularity"], "line");
+}

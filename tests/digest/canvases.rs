@@ -333,3 +333,42 @@ fn a_transcription_of_all_pages_is_divided_among_the_canvases_that_link_to_it() 
         assert_eq!(server.hits("/alto.xml"), 1, "it is fetched once");
     }
 }
+
+#[test]
+fn a_service_is_found_by_each_of_its_names() {
+    let home = "https://a.example";
+    let service =
+        json!({"id": format!("{home}/img/1"), "type": "ImageService3", "profile": "level2"});
+    let login = json!({"id": format!("{home}/login"), "type": "AuthProbeService2"});
+    let iri = "http://rdfs.org/sioc/services#has_service";
+    let cases = [
+        json!({"service": service}),
+        json!({"svcs:has_service": service}),
+        json!({iri: [service]}),
+        json!({"services": [service]}),
+        json!({"Service": service}),
+        // Beside another one.
+        json!({"service": [login], iri: service}),
+    ];
+    for services in cases {
+        let mut body = json!({"id": format!("{home}/small/1.jpg"), "type": "Image", "width": 100, "height": 80});
+        let members = body.as_object_mut().unwrap();
+        members.extend(services.as_object().unwrap().clone());
+        let work = Workdir::new();
+        let painting = json!({"id": format!("{home}/painting/1"), "type": "Annotation", "motivation": "painting",
+            "target": format!("{home}/canvas/1"), "body": body});
+        let pages =
+            json!([{"id": format!("{home}/page"), "type": "AnnotationPage", "items": [painting]}]);
+        work.write_json(
+            "m.json",
+            &json!({"id": format!("{home}/m"), "type": "Manifest", "items": [canvas(home, 1, pages)]}),
+        );
+        work.run(
+            "digest",
+            &["iiif", "m.json", "--offline", "-o", "digest.json"],
+        )
+        .exits(0);
+        let seen = &observations(&work)[0]["image"];
+        assert_eq!(seen["service"]["id"], format!("{home}/img/1"), "{services}");
+    }
+}

@@ -573,3 +573,29 @@ fn what_failed_is_what_the_hint_is_about() {
         .says(&["did you mean --where 'depth_meters>=100'?"]);
     assert!(!ran.stderr().contains("check the URL"), "{}", ran.stderr());
 }
+
+/// On each of two images of one file the boxes of the other would be background.
+#[test]
+fn images_with_one_checksum_or_one_url_are_one_image() {
+    let first = || image(1, vec![boxed(1, "Nanomia", "VERIFIED")]);
+    for member in ["sha256", "url"] {
+        let mut again = image(2, vec![boxed(2, "Nanomia", "VERIFIED")]);
+        again[member] = first()[member].clone();
+        let other = image(3, vec![boxed(3, "Nanomia", "VERIFIED")]);
+        let server = Server::start({
+            let answer = service(vec![first(), again, other], 100);
+            move |request, _| answer(request)
+        });
+        let work = Workdir::new();
+        let told = "1 image has the URL or the checksum of another: they are one image, with the boxes of both, first: image-1, image-2";
+        digest(&work, &server, &["Nanomia"]).exits(0).says(&[told]);
+        assert_eq!(account(&work), [3, 0, 0], "{member}");
+        let seen = super::observations(&work);
+        let count = |o: &Value| o["annotations"].as_array().unwrap().len();
+        assert_eq!(
+            seen.iter().map(count).collect::<Vec<_>>(),
+            [2, 1],
+            "{member}"
+        );
+    }
+}

@@ -116,6 +116,24 @@ fn a_part_that_differs_from_its_other_words_is_listed_wherever_it_stands() {
 }
 
 #[test]
+fn what_refines_a_selector_does_so_in_any_case() {
+    for name in [
+        "refinedBy",
+        "oa:refinedBy",
+        "refinedby",
+        "RefinedBy",
+        "refined_by",
+    ] {
+        let inner = fragment(json!("xywh=10,20,30,40"));
+        let selector =
+            json!({"type": "FragmentSelector", "value": "xywh=100,100,500,500", name: inner});
+        let document = annotated(json!([tag(1, json!("x"), on(selector))]));
+        let found = offline(&document, &[]);
+        assert_eq!(found.numbers(), [[110.0, 120.0, 30.0, 40.0]], "{name}");
+    }
+}
+
+#[test]
 fn a_part_of_a_part_lies_within_it_or_is_listed() {
     let drawing = |x: u32| {
         svg(json!(format!(

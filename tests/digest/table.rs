@@ -369,3 +369,16 @@ fn one_bad_object_of_a_list_within_an_answer_costs_itself() {
         .exits(1)
         .says(&["t.json", "line 1 is not JSON", "column"]);
 }
+
+#[test]
+fn what_nobody_sees_around_a_url_is_no_part_of_it() {
+    let work = Workdir::new();
+    let urls = ["a.jpg\u{200b}", "b.jpg\u{a0}", "c.jpg\u{feff} ", "d.jpg"];
+    let rows = urls.map(|name| format!("\u{200b}https://a.example/{name}\n"));
+    work.write("t.csv", format!("url\n{}", rows.concat()));
+    let args = ["table", "t.csv", "-o", "digest.json", "--url-column", "url"];
+    work.run("digest", &args).exits(0);
+    let wanted = ["a", "b", "c", "d"].map(|name| format!("https://a.example/{name}.jpg"));
+    assert_eq!(texts(&work, "/image/url"), wanted);
+    assert_eq!(texts(&work, "/id"), wanted);
+}

@@ -79,3 +79,28 @@ fn a_service_of_fewer_pixels_than_declared_is_told_and_the_file_that_has_them_co
         assert!(server.hits(own_request) <= 1, "{url}");
     }
 }
+
+#[test]
+fn a_plain_file_of_fewer_pixels_than_declared_is_told() {
+    // Declared width and height, options, whether it is told.
+    let cases: [([u32; 2], &[&str], bool); 5] = [
+        ([96, 64], &[], true),
+        ([48, 32], &[], false),
+        ([50, 33], &[], false),
+        ([24, 16], &[], false),
+        ([96, 64], &["--max-width", "20"], false),
+    ];
+    for ([width, height], flags, is_told) in cases {
+        let server = Server::start(|_, _| Answer::Serve(jpeg(9), "image/jpeg"));
+        let mut image = image_of(&server, "/own.jpg");
+        image["image"].as_object_mut().unwrap().remove("service");
+        (image["image"]["width"], image["image"]["height"]) = (json!(width), json!(height));
+        let work = one_of(image);
+        let ran = work.run("download", &args(flags));
+        ran.exits(0);
+        let told = "the file has fewer pixels than the source declares: 48 x 32, not 96 x 64";
+        assert_eq!(ran.stderr().contains(told), is_told, "{}", ran.stderr());
+        let notes = journal(&work)[0]["notes"].to_string();
+        assert_eq!(notes.contains(told), is_told, "{notes}");
+    }
+}

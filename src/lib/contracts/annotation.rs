@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The attribute of a box that a model predicted on an image of which somebody said that nothing is there: `true`.
+pub const ANNOTATED_EMPTY: &str = "annotated_empty";
+
 /// A statement about an image or parts of it, as the source makes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Annotation {

@@ -56,7 +56,7 @@ mod shard_plan;
 mod taxonomy;
 mod text;
 
-pub use annotation::{Annotation, Body, Region, Space};
+pub use annotation::{ANNOTATED_EMPTY, Annotation, Body, Region, Space};
 pub use attributes::{Attributes, BorrowedAttributes, Named};
 pub use command_line::{CommandLine, name_of, quoted, quoted_path};
 pub use dataset::{

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use serde_json::Value;
+
 use super::filter::{Blame, Filter};
 use super::images::Images;
 use super::taxonomy;
-use crate::contracts::{Annotation, Observation, Region};
+use crate::contracts::{ANNOTATED_EMPTY, Annotation, Observation, Region};
 use crate::error::Error;
 
 /// Images that are kept, and what is known about the rest.
@@ -112,8 +114,11 @@ impl Selected {
 }
 
 fn is_wanted(filter: &Filter, image: &Observation) -> bool {
-    let mut boxes = image.annotations.iter();
-    filter.wants(image) && (boxes.len() == 0 || boxes.any(|b| filter.wants_box(image, b)))
+    let boxes = &image.annotations;
+    // Also one of which somebody said that nothing is there, whatever a model says.
+    let is_empty = |b: &Annotation| b.attributes.get(ANNOTATED_EMPTY) == Some(&Value::Bool(true));
+    let is_all_empty = boxes.iter().all(is_empty);
+    filter.wants(image) && (is_all_empty || boxes.iter().any(|b| filter.wants_box(image, b)))
 }
 
 fn keep_boxes(filter: &Filter, image: &mut Observation) {

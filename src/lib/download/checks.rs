@@ -93,15 +93,20 @@ pub fn check_size(sound: &VerifiedFile, url: &str, known: KnownSize) -> Result<(
     }
 }
 
-/// What is told where the image of a service has fewer pixels than its source declares, and than are wanted of it. A pixel or two
-/// are a matter of rounding.
-pub fn words_if_smaller(found: [u32; 2], declared: [u32; 2], scaling: Scaling) -> Option<String> {
+/// What is told where an image has fewer pixels than its source declares, and than are wanted of it: that of a service, or a
+/// file. A pixel or two are a matter of rounding.
+pub fn words_if_smaller(
+    what: &str,
+    found: [u32; 2],
+    declared: [u32; 2],
+    scaling: Scaling,
+) -> Option<String> {
     const NEAR: u32 = 2;
     let wanted = output_size(declared, scaling);
     let is_smaller = (0..2).all(|side| found[side].saturating_add(NEAR) < wanted[side]);
     is_smaller.then(|| {
         format!(
-            "the service has fewer pixels than the source declares: {} x {}, not {} x {}",
+            "the {what} has fewer pixels than the source declares: {} x {}, not {} x {}",
             found[0], found[1], declared[0], declared[1]
         )
     })

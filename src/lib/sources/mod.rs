@@ -12,6 +12,7 @@ mod concept_options;
 pub mod fathomnet;
 pub mod iiif;
 pub mod m3;
+mod one_file;
 mod paging;
 mod source;
 pub mod table;

@@ -631,3 +631,29 @@ fn what_categories_say_besides_their_names_is_told() {
         assert_eq!(is_told, !wanted.is_empty(), "{}", ran.stderr());
     }
 }
+
+#[test]
+fn what_somebody_deleted_is_listed_and_no_box() {
+    let image = |id: u8, deleted: Value| json!({"id": id, "file_name": format!("{id}.jpg"), "width": 100, "height": 80, "deleted": deleted});
+    let drawn = |id: u8, image: u8, deleted: Value| json!({"id": id, "image_id": image, "category_id": 1, "bbox": [1, 2, 3, 4], "deleted": deleted});
+    let work = Workdir::new();
+    work.write_json(
+        "c.json",
+        &json!({
+            "images": [image(1, json!(false)), image(2, json!(true))],
+            "annotations": [drawn(1, 1, json!(true)), drawn(2, 1, json!(0)), drawn(3, 2, json!(null))],
+            "categories": [{"id": 1, "name": "fish"}],
+        }),
+    );
+    digest(&work, &["coco", "c.json"]).exits(3);
+    assert_eq!(observations(&work).len(), 1);
+    assert_eq!(boxes(&work), ["fish xywh=1,2,3,4"]);
+    let wanted = [
+        "annotations[0] deleted annotation is marked as deleted",
+        "annotations[2] deleted image of the annotation is marked as deleted",
+        "images[1] deleted image is marked as deleted",
+    ];
+    let mut listed = rejects(&work);
+    listed.sort();
+    assert_eq!(listed, wanted);
+}

@@ -440,3 +440,55 @@ fn what_is_noted_about_a_region_is_among_its_attributes() {
     assert_eq!(found[0]["attributes"], wanted);
     assert!(found[1].get("attributes").is_none(), "{}", found[1]);
 }
+
+/// Of a task on which an annotator found nothing the image stays, whatever a model predicted.
+#[test]
+fn nothing_there_is_said_beside_predictions_too() {
+    let drawn = || json!({"result": [rectangle(json!({}))]});
+    let skipped = json!({"was_cancelled": true, "result": []});
+    let beside = "1 task has predictions beside an annotation that says that nothing is there";
+    // Annotations; the note; images and boxes that are left without predictions.
+    let cases = [
+        (json!([{"result": []}]), Some(beside), [2, 1]),
+        (json!([skipped, {"result": []}]), Some(beside), [2, 1]),
+        (
+            json!([{"was_cancelled": true, "result": [rectangle(json!({}))]}, {"result": []}]),
+            Some(beside),
+            [2, 1],
+        ),
+        (json!([skipped]), None, [1, 1]),
+        (json!([]), None, [1, 1]),
+        (
+            json!([{"result": []}, drawn()]),
+            Some("1 task has annotations and predictions"),
+            [2, 2],
+        ),
+    ];
+    for (annotations, note, left) in cases {
+        let mut first = task(annotations.clone());
+        first["predictions"] = json!([drawn()]);
+        let second = json!({"id": 2, "data": {"image": "b.jpg"}, "annotations": [drawn()]});
+        let work = Workdir::new();
+        work.write_json("t.json", &json!([first, second]));
+        digest(&work, &["labelstudio", "t.json"]);
+        let notes = work.json("report.json")["notes"].to_string();
+        let told = "1 task has";
+        assert_eq!(
+            notes.contains(note.unwrap_or(told)),
+            note.is_some(),
+            "{notes}"
+        );
+        let is_marked = |a: &Value| a["attributes"]["annotated_empty"] == true;
+        let marked = super::annotations(&work)
+            .iter()
+            .filter(|a| is_marked(a))
+            .count();
+        assert_eq!(marked, usize::from(note == Some(beside)), "{annotations}");
+        digest(
+            &work,
+            &["labelstudio", "t.json", "--where", "box.predicted!=true"],
+        );
+        let seen = [observations(&work).len(), boxes(&work).len()];
+        assert_eq!(seen, left, "{annotations}");
+    }
+}

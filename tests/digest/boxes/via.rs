@@ -197,3 +197,52 @@ fn files_of_one_name_and_other_lengths_are_not_one_image() {
         }
     }
 }
+
+#[test]
+fn a_file_without_regions_does_not_say_that_nothing_is_there() {
+    let file = |name: &str, more: Value| {
+        let mut file = json!({"filename": name, "size": 1, "file_attributes": {}});
+        for (member, value) in more.as_object().unwrap() {
+            file[member] = value.clone();
+        }
+        file
+    };
+    let regions = json!([region(rect(), json!({"label": "fish"}))]);
+    // What the first file has; the reject.
+    let missing = "regions are missing: members are filename, size, file_attributes";
+    let cases = [
+        (json!({"regions": []}), None),
+        (json!({"regions": {}}), None),
+        (json!({}), Some(missing.to_owned())),
+        (
+            json!({"Regions": regions}),
+            Some(format!("{missing}, Regions")),
+        ),
+        (
+            json!({"regions": null}),
+            Some("regions are neither a list nor an object: null".to_owned()),
+        ),
+    ];
+    for (more, problem) in cases {
+        let work = Workdir::new();
+        let files = json!({"a": file("a.jpg", more.clone()), "b": file("b.jpg", json!({"regions": regions}))});
+        work.write_json("v.json", &files);
+        digest(&work, &["via", "v.json"]).exits(if problem.is_some() { 3 } else { 0 });
+        let is_rejected = observations(&work)[0]["rejected"] == true;
+        assert_eq!(is_rejected, problem.is_some(), "{more}");
+        if let Some(problem) = problem {
+            let told = format!("a regions {problem}");
+            assert!(rejects(&work).contains(&told), "{:?}", rejects(&work));
+        }
+    }
+    // A row that counts regions and has none.
+    let work = Workdir::new();
+    work.write(
+        "v.csv",
+        "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes\n\
+         a.jpg,1,{},1,0,{},{}\nb.jpg,1,{},0,0,{},{}\n",
+    );
+    digest(&work, &["via", "v.csv"]).exits(3);
+    let told = "row 1 region_shape_attributes shape is missing, region_count is 1";
+    assert!(rejects(&work).contains(&told.to_owned()));
+}

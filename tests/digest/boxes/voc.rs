@@ -179,3 +179,49 @@ fn what_is_no_annotation_is_refused() {
         digest(&work, &["voc", "a.xml"]).exits(1).says(&[problem]);
     }
 }
+
+#[test]
+fn a_box_that_is_not_read_is_no_sign_that_nothing_is_there() {
+    let fish = object(BOX);
+    let other = |name: &str| fish.replace("object>", &format!("{name}>"));
+    // What stands beside the size; the record of the reject.
+    let cases = [
+        (format!("<objects>{fish}</objects>"), Some("objects")),
+        (other("Object"), Some("Object")),
+        (other("item"), Some("item")),
+        (BOX.to_owned(), Some("bndbox")),
+        ("<objects/><segmented>0</segmented>".to_owned(), None),
+        // What somebody deleted is not there.
+        (object(&format!("<deleted>1</deleted>{BOX}")), None),
+    ];
+    for (objects, record) in cases {
+        let work = Workdir::new();
+        work.write("v/a.xml", document(HEAD, &objects));
+        work.write("v/b.xml", document(&HEAD.replace("a.jpg", "b.jpg"), &fish));
+        digest(&work, &["voc", "v"]);
+        assert_eq!(boxes(&work), ["fish xywh=1,2,30,20"], "{objects}");
+        let is_rejected = observations(&work)[0]["rejected"] == true;
+        assert_eq!(is_rejected, record.is_some(), "{objects}");
+        if let Some(record) = record {
+            let told =
+                format!("{record} object boxes are read in <object>, directly in <annotation>");
+            assert!(rejects(&work).contains(&told), "{:?}", rejects(&work));
+        }
+    }
+}
+
+#[test]
+fn what_somebody_deleted_is_listed_and_no_box() {
+    let work = Workdir::new();
+    let deleted = object(&format!("<deleted>1</deleted>{BOX}"));
+    let kept = object(&format!("<deleted>0</deleted>{BOX}"));
+    work.write("a.xml", document(HEAD, &[deleted, kept].concat()));
+    digest(&work, &["voc", "a.xml"]).exits(3);
+    assert_eq!(
+        rejects(&work),
+        ["object[0] deleted object was deleted by its annotator"]
+    );
+    let seen = annotations(&work);
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0]["attributes"].get("deleted").is_none(), "{seen:?}");
+}

@@ -47,6 +47,11 @@ fn a_folder_is_read_in_order_with_the_sizes_of_its_images() {
     }
 }
 
+const NEITHER_1: &str =
+    "line 1 line number after the place is neither a confidence nor the number of a track: 1.2";
+const NEITHER_2: &str =
+    "line 1 line number after the place is neither a confidence nor the number of a track: -0.785";
+
 #[test]
 fn rows_are_read_by_their_number_of_numbers() {
     let pose = format!("{SETTINGS}kpt_shape: [2, 3]\n");
@@ -71,6 +76,15 @@ fn rows_are_read_by_their_number_of_numbers() {
             r#"{"keypoints":[40,20,2,60,30,1]}"#,
         ),
         (SETTINGS, "0.0 .5 .5 1.1 .4", "xywh=-5,15,110,20", "{}"),
+        // Of a box with an angle nothing says that it is one.
+        (SETTINGS, "0 .5 .5 .2 .4 1.2", NEITHER_1, ""),
+        (SETTINGS, "0 .5 .5 .2 .4 -.785", NEITHER_2, ""),
+        (
+            SETTINGS,
+            "0 .5 .5 .2 .4 1.001",
+            "xywh=40,15,20,20",
+            r#"{"confidence":1.001}"#,
+        ),
         (
             SETTINGS,
             "0 .5 .5 .2",
@@ -369,5 +383,22 @@ fn rows_of_one_object_and_of_keypoints_are_no_outlines() {
         if !lost.is_empty() {
             assert_eq!(rejects(&work), lost, "{rows:?}");
         }
+    }
+}
+
+#[test]
+fn a_list_of_classes_with_numbers_is_told() {
+    let told = "each line begins with its number, which is read as a part of the name of the class";
+    for (list, is_told) in [
+        ("0 fish\n1 eel\n", true),
+        ("fish\n1 eel\n", false),
+        ("3 fish\n", false),
+    ] {
+        let work = Workdir::new();
+        work.write("set/classes.txt", list)
+            .write("set/labels/a.txt", "0 .5 .5 .5 .5");
+        let ran = digest(&work, &["yolo", "set"]);
+        ran.exits(0);
+        assert_eq!(ran.stderr().contains(told), is_told, "{list}");
     }
 }

@@ -370,3 +370,39 @@ fn filters_compare_and_choose_boxes_too() {
         .exits(1)
         .says(&said);
 }
+
+#[test]
+fn a_line_is_the_box_around_it_and_no_area() {
+    let line = |n: usize, x: &str, y: &str| {
+        let own = uuid('r', 1);
+        let value = format!("{{\"x\":{x},\"y\":{y},\"image_reference_uuid\":\"{own}\"}}");
+        association(n, "localization-line", "self", &value)
+    };
+    let lines = [
+        line(1, "[1,9]", "[1,8]"),
+        line(2, "[1,9,5]", "[1,8,20]"),
+        line(3, "[1,20,30]", "[5,6,5]"),
+        line(4, "[1,9]", "[5,5]"),
+    ];
+    let rows = vec![row(1, 1, "Nanomia", &[reference(1, "png", "")], &lines)];
+    let server = lab(rows).start();
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"]).exits(0);
+    // A level one has no extent.
+    work.run("extract", &["digest.json"])
+        .exits(3)
+        .says(&["left out 1: line, not an area"]);
+    let image = work.json("localizations.json")["images"][0].clone();
+    let mut seen = Vec::new();
+    for found in image["localizations"].as_array().unwrap() {
+        assert!(found["polygon"].is_null(), "{found}");
+        let points = found["attributes"]["baseline"].as_array().unwrap().len();
+        seen.push((found["bbox"].clone(), points));
+    }
+    let wanted = [
+        (json!([1, 1, 8, 7]), 2),
+        (json!([1, 1, 8, 19]), 3),
+        (json!([1, 5, 29, 1]), 3),
+    ];
+    assert_eq!(seen, wanted);
+}

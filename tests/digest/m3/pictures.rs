@@ -349,3 +349,41 @@ fn a_digest_becomes_a_dataset_with_every_picture_of_equal_name() {
     assert_eq!(work.json("coco/dataset.json")["total"]["boxes"], 4);
     assert_eq!(work.json("coco/dataset.json")["total"]["groups"], 2);
 }
+
+/// On each of two images of one file the boxes of the other would be background.
+#[test]
+fn one_file_of_two_moments_is_one_image() {
+    let url = "http://pictures.example/a.png";
+    let same = |n: usize, width: u32| {
+        let mut reference = reference(n, "png", "");
+        reference["url"] = url.into();
+        reference["width_pixels"] = width.into();
+        reference
+    };
+    for (width, wanted, note) in [
+        (
+            64,
+            vec![2],
+            "1 image has the URL or the checksum of another: they are one image",
+        ),
+        (
+            65,
+            vec![1, 1],
+            "their sizes differ, so they stay two images",
+        ),
+    ] {
+        let rows = vec![
+            row(1, 1, "Nanomia", &[same(1, 64)], &[boxed(1, 1)]),
+            row(2, 2, "Nanomia", &[same(2, width)], &[boxed(2, 2)]),
+        ];
+        let server = lab(rows).start();
+        let work = Workdir::new();
+        digest(&work, &server, &["Nanomia"]).exits(0).says(&[note]);
+        assert_eq!(account(&work), [2, 0, 0]);
+        let found = pictures(&work);
+        let counts: Vec<usize> = found.iter().map(|(_, boxes)| *boxes).collect();
+        assert_eq!(counts, wanted, "{found:?}");
+        let moments = observations(&work)[0]["metadata"]["imaged_moment_uuid"].clone();
+        assert_eq!(moments.as_array().unwrap().len(), wanted[0], "{moments}");
+    }
+}

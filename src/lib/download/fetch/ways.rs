@@ -27,7 +27,8 @@ impl Journey<'_> {
             _ => None,
         };
         let scaling = self.to.output.scaling;
-        let smaller = size.and_then(|(found, declared)| words_if_smaller(found, declared, scaling));
+        let smaller = size
+            .and_then(|(found, declared)| words_if_smaller("service", found, declared, scaling));
         let url = image.url.as_ref();
         let has_file = url.is_some_and(|url| {
             !QuotedRequest::parse(url).is_some_and(|request| is_of(&request, service))
@@ -87,15 +88,13 @@ impl Journey<'_> {
         };
         for other in &self.image.image.fallbacks {
             match self.fetch_proven(other).await {
-                Ok(whole) => {
+                Ok(mut whole) => {
                     let note = format!(
                         "downloaded from another URL, because the first failed: {}",
                         first.message
                     );
-                    return Ok(Whole {
-                        notes: vec![note],
-                        ..whole
-                    });
+                    whole.notes.insert(0, note);
+                    return Ok(whole);
                 }
                 Err(error) => {
                     let other = http::without_secrets(other);
@@ -204,7 +203,16 @@ impl Journey<'_> {
             declared: None,
             service,
         };
-        self.fetch_file(url, known).await
+        let mut whole = self.fetch_file(url, known).await?;
+        // What is requested of a service in another size is had in that.
+        let declared = self.image.image.declared();
+        let declared = declared.filter(|_| QuotedRequest::parse(url).is_none());
+        let found = [whole.sound.header.width, whole.sound.header.height];
+        let scaling = self.to.output.scaling;
+        let smaller =
+            declared.and_then(|declared| words_if_smaller("file", found, declared, scaling));
+        whole.notes.extend(smaller);
+        Ok(whole)
     }
 
     /// Width and height of the image of a service, where its `info.json` can be read.

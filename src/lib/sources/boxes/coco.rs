@@ -4,7 +4,7 @@
 //! Boxes are `[x, y, width, height]` in pixels from the outer corner of the image (cocodataset/cocoapi#5). Ids may be of any
 //! type. All that is not known by name goes into the attributes of the box or the metadata of the image.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -68,7 +68,40 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     for (i, record) in annotations.into_iter().enumerate() {
         annotation(&mut document, &format!("annotations[{i}]"), record);
     }
+    leave_out_deleted(&mut document);
     Ok(document)
+}
+
+/// The member of what stays in the file after somebody deleted it, as in the records of COCO Annotator.
+const DELETED: &str = "deleted";
+
+/// Leaves out images and annotations that were deleted.
+fn leave_out_deleted(document: &mut BoxDocument) {
+    let is_deleted = |image: &GivenImage| {
+        let texts = image.metadata.get(DELETED).into_iter().flatten();
+        texts
+            .map(|text| Value::from(&**text))
+            .any(|text| is_true(&text))
+    };
+    let images = std::mem::take(&mut document.images).into_iter();
+    let (deleted, images): (Vec<_>, Vec<_>) = images.partition(is_deleted);
+    document.images = images;
+    for image in &deleted {
+        document.reject(&image.place, DELETED, "image is marked as deleted");
+    }
+    let keys: HashSet<&str> = deleted.iter().map(|image| &*image.key).collect();
+    for given in std::mem::take(&mut document.boxes) {
+        let is_deleted = given.attributes.get(DELETED).is_some_and(is_true);
+        let problem = match keys.contains(&*given.image) {
+            true => "image of the annotation is marked as deleted",
+            false if is_deleted => "annotation is marked as deleted",
+            false => {
+                document.boxes.push(given);
+                continue;
+            }
+        };
+        document.reject(&given.place, DELETED, problem);
+    }
 }
 
 /// Refuses lists of other formats, none of whose records names an image as COCO does.
@@ -425,6 +458,7 @@ fn given_box(
 fn is_true(value: &Value) -> bool {
     match value {
         Value::Bool(is) => *is,
+        Value::String(text) if text.eq_ignore_ascii_case("true") => true,
         value => values::number(value).is_some_and(|n| n != 0.0),
     }
 }

@@ -12,7 +12,7 @@ use super::loose_json::{self, key, shown};
 use super::model::{
     BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, ellipse, rotated,
 };
-use crate::contracts::Metadata;
+use crate::contracts::{ANNOTATED_EMPTY, Metadata};
 use crate::summary::counted;
 use crate::values;
 
@@ -31,13 +31,17 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
             tasks.map_err(|e| format!("document cannot be read as JSON: {e}"))?
         }
     };
-    let mut both = 0;
+    let (mut both, mut refused) = (0, 0);
     for (i, task) in tasks.into_iter().enumerate() {
         let place = format!("[{i}]");
         let task =
             serde_json::from_str(task.get()).map_err(|e| format!("record cannot be read: {e}"));
         match task.and_then(loose_json::object) {
-            Ok(task) => both += u64::from(read_task(&mut document, &place, task)),
+            Ok(task) => match read_task(&mut document, &place, task) {
+                Beside::Nothing => {}
+                Beside::Boxes => both += 1,
+                Beside::Empty => refused += 1,
+            },
             Err(problem) => document.reject(&place, "task", problem),
         }
     }
@@ -47,28 +51,57 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
             counted(both, "task has", "tasks have")
         ));
     }
+    if refused > 0 {
+        document.notes.push(format!(
+            "{name}: {} predictions beside an annotation that says that nothing is there: --where 'box.predicted!=true' keeps images \
+             without boxes of these",
+            counted(refused, "task has", "tasks have")
+        ));
+    }
     Ok(document)
 }
 
-/// Reads a task; whether it has both annotations and predictions.
-fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Value>) -> bool {
+/// What annotators say of a task, or of an image of it, for which there are predictions.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Beside {
+    /// There are no predictions, or no annotations.
+    Nothing,
+    /// There are boxes of both.
+    Boxes,
+    /// That nothing is there.
+    Empty,
+}
+
+impl Beside {
+    /// Of so many results of annotations and predictions; `is_empty`: those that were submitted have none.
+    fn of(given: usize, predicted: usize, is_empty: bool) -> Self {
+        match (given, predicted) {
+            (_, 1..) if is_empty => Beside::Empty,
+            (1.., 1..) => Beside::Boxes,
+            _ => Beside::Nothing,
+        }
+    }
+}
+
+/// Reads a task.
+fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Value>) -> Beside {
     if !is_task(&task) {
         document.reject(
             place,
             "task",
             "record is not a task of Label Studio, nor one of its JSON-MIN",
         );
-        return false;
+        return Beside::Nothing;
     }
     let Some(parts) = by_image(document, place, &mut task) else {
         return read_image(document, place, task, None);
     };
-    let mut has_both = false;
+    let mut beside = Beside::Nothing;
     for (image, part) in parts {
         let place = format!("{place}.data.{image}");
-        has_both |= read_image(document, &place, part, Some(&image));
+        beside = beside.max(read_image(document, &place, part, Some(&image)));
     }
-    has_both
+    beside
 }
 
 /// A task about several images, as a task for each image about which something is said: `to_name` of the results is the name of
@@ -166,18 +199,25 @@ fn said_in(task: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
 /// The members of a task that hold annotations and predictions.
 const STATEMENTS: [&str; 3] = ["annotations", "completions", "predictions"];
 
-/// Reads what a task says about one image, by the name of its data; none: the only one. Returns whether that is both annotations
-/// and predictions.
+/// Whether annotations were submitted and all of these are empty.
+fn are_empty(annotations: &[Value]) -> bool {
+    let is_submitted = |item: &&Value| item["was_cancelled"] != Value::Bool(true);
+    let is_empty = |item: &Value| item["result"].as_array().is_some_and(Vec::is_empty);
+    let mut submitted = annotations.iter().filter(is_submitted).peekable();
+    submitted.peek().is_some() && submitted.all(is_empty)
+}
+
+/// Reads what a task says about one image, by the name of its data; none: the only one.
 fn read_image(
     document: &mut BoxDocument,
     place: &str,
     mut task: Map<String, Value>,
     image: Option<&str>,
-) -> bool {
+) -> Beside {
     let named = image.and_then(|name| task.get("data")?.get(name)?.as_str());
     let Some(url) = named.map(str::to_owned).or_else(|| image_of(&task)) else {
         document.reject(place, "data", "task does not have an image");
-        return false;
+        return Beside::Nothing;
     };
     let mut reading = Reading {
         document,
@@ -194,23 +234,21 @@ fn read_image(
         reading
             .document
             .reject(place, "annotations", "task is not annotated");
-        return false;
+        return Beside::Nothing;
     }
     let (submitted, listed) = (annotations.len(), reading.document.rejects.len());
-    let (mut given, mut predicted) = (0, 0);
-    for (name, list) in [("annotations", annotations), ("predictions", predictions)] {
-        for (i, item) in list.into_iter().enumerate() {
-            let place = format!("{place}.{name}[{i}]");
-            let n = reading.statement(&place, item, name == "predictions");
-            *(if name == "predictions" {
-                &mut predicted
-            } else {
-                &mut given
-            }) += n;
-        }
-    }
+    let is_empty = are_empty(&annotations);
+    let mut given = reading.statements(place, "annotations", annotations);
+    let before = reading.document.boxes.len();
+    let predicted = reading.statements(place, "predictions", predictions);
     if !task.contains_key("data") {
         given += reading.minimal(place, &task);
+    }
+    let beside = Beside::of(given, predicted, is_empty);
+    if beside == Beside::Empty {
+        for given in &mut reading.document.boxes[before..] {
+            given.attributes.insert(ANNOTATED_EMPTY.into(), true.into());
+        }
     }
     let (size, labels) = (reading.size, std::mem::take(&mut reading.labels));
     let is_unread = reading.is_unread(submitted, listed);
@@ -226,7 +264,7 @@ fn read_image(
         is_unread,
         ..GivenImage::default()
     });
-    given > 0 && predicted > 0
+    beside
 }
 
 fn take_list(task: &mut Map<String, Value>, names: &[&str]) -> Vec<Value> {
@@ -350,6 +388,16 @@ impl Reading<'_> {
     fn is_unread(&self, submitted: usize, listed: usize) -> bool {
         let listed = self.document.rejects.len() - listed;
         listed > self.skipped || (self.skipped > 0 && self.skipped == submitted)
+    }
+
+    /// Reads the annotations or the predictions of a task; returns how many results they have.
+    fn statements(&mut self, place: &str, name: &str, list: Vec<Value>) -> usize {
+        let mut count = 0;
+        for (i, item) in list.into_iter().enumerate() {
+            let place = format!("{place}.{name}[{i}]");
+            count += self.statement(&place, item, name == "predictions");
+        }
+        count
     }
 
     /// Reads an annotation or a prediction; returns how many results it has.

@@ -44,6 +44,8 @@ struct ViaFile {
     bytes: Option<u64>,
     attributes: Map<String, Value>,
     regions: Vec<Region>,
+    /// Why it is not known which regions it has.
+    unread: Option<String>,
 }
 
 /// A region: its place, its shape and its attributes.
@@ -95,11 +97,15 @@ fn entry(place: &str, value: Value) -> Result<ViaFile, String> {
     let mut members = loose_json::object(value)?;
     let file = members.get("filename").and_then(values::text);
     let file = file.ok_or("filename is missing")?;
+    let mut unread = None;
     let regions: Vec<(String, Value)> = match members.shift_remove("regions") {
         Some(Value::Array(items)) => (0..).map(|i: usize| i.to_string()).zip(items).collect(),
         // Version 1.
         Some(Value::Object(items)) => items.into_iter().collect(),
-        _ => Vec::new(),
+        other => {
+            unread = Some(without_regions(other.as_ref(), &members));
+            Vec::new()
+        }
     };
     let region = |(i, value): (String, Value)| {
         // What is not an object has no shape, and is rejected for that.
@@ -117,7 +123,19 @@ fn entry(place: &str, value: Value) -> Result<ViaFile, String> {
         bytes: members.get("size").and_then(length),
         attributes: object(members.shift_remove("file_attributes").unwrap_or_default()),
         regions: regions.into_iter().map(region).collect(),
+        unread,
     })
+}
+
+/// The problem of a file that does not say which regions it has; one without any has an empty list.
+fn without_regions(regions: Option<&Value>, members: &Map<String, Value>) -> String {
+    match regions {
+        Some(other) => format!("regions are neither a list nor an object: {}", shown(other)),
+        None => {
+            let names: Vec<&str> = members.keys().take(10).map(String::as_str).collect();
+            format!("regions are missing: members are {}", names.join(", "))
+        }
+    }
 }
 
 /// The length of a file; none where it is not known, as of images by URL, which have -1.
@@ -133,32 +151,48 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+/// Where the cells of a table by VIA stand.
+struct Columns {
+    file: usize,
+    length: Option<usize>,
+    count: Option<usize>,
+    of_file: Option<usize>,
+    shape: Option<usize>,
+    attributes: Option<usize>,
+}
+
+impl Columns {
+    fn of(columns: &csv::StringRecord) -> Result<Self, String> {
+        let at = |name: &str| {
+            columns
+                .iter()
+                .position(|c| c.trim().trim_start_matches('#').eq_ignore_ascii_case(name))
+        };
+        let file = at("filename").ok_or_else(|| {
+            let columns: Vec<&str> = columns.iter().collect();
+            format!(
+                "table is not by VIA: there is no column filename but {}",
+                columns.join(", ")
+            )
+        })?;
+        Ok(Columns {
+            file,
+            length: at("file_size"),
+            count: at("region_count"),
+            of_file: at("file_attributes"),
+            shape: at("region_shape_attributes"),
+            attributes: at("region_attributes"),
+        })
+    }
+}
+
 /// A table with a row per region; rows of an image without regions have empty cells.
 fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, String> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let columns = reader
         .headers()
-        .map_err(|e| format!("table cannot be read: {e}"))?
-        .clone();
-    let at = |name: &str| {
-        columns
-            .iter()
-            .position(|c| c.trim().trim_start_matches('#').eq_ignore_ascii_case(name))
-    };
-    let file = at("filename").ok_or_else(|| {
-        let columns: Vec<&str> = columns.iter().collect();
-        format!(
-            "table is not by VIA: there is no column filename but {}",
-            columns.join(", ")
-        )
-    })?;
-    let length_at = at("file_size");
-    let places = [
-        "file_attributes",
-        "region_shape_attributes",
-        "region_attributes",
-    ]
-    .map(at);
+        .map_err(|e| format!("table cannot be read: {e}"))?;
+    let columns = Columns::of(columns)?;
     let mut entries: Vec<ViaFile> = Vec::new();
     let mut numbers: BTreeMap<(String, Option<u64>), usize> = BTreeMap::new();
     for (row, record) in (1..).zip(reader.records()) {
@@ -170,14 +204,15 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, Stri
                 continue;
             }
         };
-        let name = cells.get(file).map(str::trim);
+        let name = cells.get(columns.file).map(str::trim);
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             document.reject(&place, "filename", "filename is missing");
             continue;
         };
-        let [of_file, shape, attributes] = places.map(|at| at.and_then(|at| cell(cells.get(at)?)));
+        let held = |at: Option<usize>| cells.get(at?);
+        let of_file = held(columns.of_file).and_then(cell);
         let next = entries.len();
-        let bytes = length_at.and_then(|at| length(&Value::from(cells.get(at)?)));
+        let bytes = held(columns.length).and_then(|text| length(&Value::from(text)));
         let key = (name.to_owned(), bytes);
         let number = *numbers.entry(key).or_insert(next);
         if number == next {
@@ -190,21 +225,27 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<ViaFile>, Stri
                 bytes,
                 attributes: members(of_file),
                 regions: Vec::new(),
+                unread: None,
             });
         }
-        match shape {
-            Some(Err(problem)) => {
+        let region = match held(columns.shape).and_then(cell) {
+            Some(Err(problem)) => Err(problem),
+            Some(Ok(Value::Object(shape))) if !shape.is_empty() => Ok(Region {
+                place: place.clone(),
+                shape: Value::Object(shape),
+                attributes: members(held(columns.attributes).and_then(cell)),
+            }),
+            _ => match held(columns.count).and_then(|text| text.trim().parse::<u64>().ok()) {
+                Some(count @ 1..) => Err(format!("shape is missing, region_count is {count}")),
+                _ => continue,
+            },
+        };
+        match region {
+            Ok(region) => entries[number].regions.push(region),
+            Err(problem) => {
                 let image = &entries[number].place;
                 document.reject_box(&place, "region_shape_attributes", problem, image);
             }
-            Some(Ok(Value::Object(shape))) if !shape.is_empty() => {
-                entries[number].regions.push(Region {
-                    place,
-                    shape: Value::Object(shape),
-                    attributes: members(attributes),
-                });
-            }
-            _ => {}
         }
     }
     Ok(entries)
@@ -266,6 +307,9 @@ fn take(document: &mut BoxDocument, entry: ViaFile, class: Option<&str>) {
     let key = entry.place.clone();
     let image = image(&key, &entry);
     document.images.push(image);
+    if let Some(problem) = entry.unread {
+        document.reject(&key, "regions", problem);
+    }
     for region in entry.regions {
         match given_box(&key, &region, class) {
             Ok(given) => document.boxes.push(given),
@@ -314,7 +358,7 @@ fn image(key: &str, entry: &ViaFile) -> GivenImage {
             .filter(|_| by_recto)
             .map(texts)
             .unwrap_or_default(),
-        is_unread: false,
+        is_unread: entry.unread.is_some(),
         is_unannotated: false,
     }
 }

@@ -35,6 +35,10 @@ pub fn read(name: &str, bytes: &[u8], inclusive: bool) -> Result<BoxDocument, St
     let objects = root.children.iter().filter(|child| child.name == "object");
     for (i, object) in objects.enumerate() {
         let place = format!("object[{i}]");
+        if is_deleted(object) {
+            document.reject(&place, "deleted", "object was deleted by its annotator");
+            continue;
+        }
         match given_box(&place, object, inclusive) {
             Ok((given, lost)) => {
                 document.boxes.push(given);
@@ -49,7 +53,27 @@ pub fn read(name: &str, bytes: &[u8], inclusive: bool) -> Result<BoxDocument, St
             Err((field, problem)) => document.reject_box(&place, field, problem, ""),
         }
     }
+    let others = root.children.iter().filter(|child| child.name != "object");
+    for other in others.filter(|other| holds_shape(other)) {
+        let problem = "boxes are read in <object>, directly in <annotation>";
+        document.reject_box(&other.name, "object", problem, "");
+    }
     Ok(document)
+}
+
+/// Whether an object stays in the file after somebody deleted it, as in LabelMe's.
+fn is_deleted(object: &Element) -> bool {
+    let text = object.text_of("deleted").unwrap_or_default();
+    text == "1" || text.eq_ignore_ascii_case("true")
+}
+
+/// Whether there is a box in an element that is not read.
+fn holds_shape(element: &Element) -> bool {
+    const SHAPES: [&str; 6] = ["bndbox", "bbox", "object", "polygon", "robndbox", "xmin"];
+    let is_shape = |child: &Element| SHAPES.contains(&&*child.name.to_ascii_lowercase());
+    let mut children = element.children.iter();
+    let is_itself = is_shape(element) && !element.children.is_empty();
+    is_itself || children.any(|child| is_shape(child) || holds_shape(child))
 }
 
 fn image(root: &Element, name: &str) -> GivenImage {
@@ -117,7 +141,8 @@ const KNOWN: [&str; 9] = [
 ];
 
 /// Values that say nothing: what the format wants where nothing is known.
-const SILENT: [(&str, &str); 3] = [
+const SILENT: [(&str, &str); 4] = [
+    ("deleted", "0"),
     ("pose", "Unspecified"),
     ("truncated", "0"),
     ("difficult", "0"),

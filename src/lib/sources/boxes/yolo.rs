@@ -39,6 +39,10 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
         settings(&mut document, text)?;
     } else if is_list(&file) {
         document.classes = listed(text);
+        if is_numbered(&document.classes) {
+            let problem = "each line begins with its number, which is read as a part of the name of the class";
+            document.notes.push(format!("{name}: {problem}"));
+        }
     } else if file.ends_with(".csv") {
         document.addresses = image_list::table(text)?;
     } else {
@@ -104,6 +108,15 @@ fn listed(text: &str) -> Vec<(String, String)> {
     named
         .map(|(i, name)| (i.to_string(), name.to_owned()))
         .collect()
+}
+
+/// Whether each name begins with the number of its class.
+fn is_numbered(classes: &[(String, String)]) -> bool {
+    let is_numbered = |(number, name): &(String, String)| {
+        let rest = name.strip_prefix(number.as_str());
+        rest.is_some_and(|rest| rest.starts_with([' ', '\t', ':', ',']))
+    };
+    !classes.is_empty() && classes.iter().all(is_numbered)
 }
 
 fn settings(document: &mut BoxDocument, text: &str) -> Result<(), String> {
@@ -314,15 +327,11 @@ pub fn given_box(
         let of_each = keypoints.map_or(3, |[_, of_each]| of_each);
         put("keypoints", keypoints_value(&triples(points, of_each)));
     }
-    // Ultralytics puts the number of the track last.
-    match *rest {
-        [confidence, track] => {
-            put("confidence", confidence.into());
-            put("track", track.into());
+    let (confidence, track) = after_place(rest, habits)?;
+    for (name, number) in [("confidence", confidence), ("track", track)] {
+        if let Some(number) = number {
+            put(name, number.into());
         }
-        [track] if track > 1.0 || (habits.has_tracks && track == 1.0) => put("track", track.into()),
-        [confidence] => put("confidence", confidence.into()),
-        _ => {}
     }
     Ok(GivenBox {
         place: row.place.clone(),
@@ -332,6 +341,28 @@ pub fn given_box(
         shape: Some(shape),
         attributes,
     })
+}
+
+/// What stands behind the place of a box: its confidence, and the number of its track, which Ultralytics puts last.
+///
+/// # Errors
+/// It can be neither: it may be an angle, and the box another one.
+fn after_place(rest: &[f64], habits: RowHabits) -> Result<(Option<f64>, Option<f64>), String> {
+    // Some programs round up.
+    const SURE: f64 = 1.005;
+    let (confidence, track) = match *rest {
+        [confidence, track] => (Some(confidence), Some(track)),
+        [track] if track > SURE || (habits.has_tracks && track == 1.0) => (None, Some(track)),
+        [confidence] => (Some(confidence), None),
+        _ => (None, None),
+    };
+    let strange = confidence.filter(|n| !(0.0..=SURE).contains(n));
+    match strange.or(track.filter(|n| n.fract() != 0.0)) {
+        Some(n) => Err(format!(
+            "number after the place is neither a confidence nor the number of a track: {n}"
+        )),
+        None => Ok((confidence, track)),
+    }
 }
 
 /// Whether numbers are a box and keypoints with visibilities, perhaps with confidence and track: each third after the box is

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::addresses::{absolute, is_incomplete};
 use super::concept_names::{self, below, encoded};
 use super::concept_options::ConceptOptions;
+use super::one_file;
 use super::paging::{self, Divided, Span};
 use super::source::{Answer, DocumentRequest, FetchFailure, Found, Placed, Source, is_url};
 use super::taxonomy;
@@ -191,11 +192,14 @@ impl Source for FathomNet {
         for image in &mut images {
             image.annotations.sort_by(|a, b| a.id.cmp(&b.id));
         }
-        let boxes: usize = images.iter().map(|image| image.annotations.len()).sum();
-        found.count("boxes", boxes as u64);
-        found.count("images", images.len() as u64);
-        found.taxa = ranks::nearest(std::mem::take(&mut found.taxa), &self.concepts);
         found.observations = images;
+        one_file::unite(&mut found);
+        let images = &found.observations;
+        let boxes: usize = images.iter().map(|image| image.annotations.len()).sum();
+        let images = images.len() as u64;
+        found.count("boxes", boxes as u64);
+        found.count("images", images);
+        found.taxa = ranks::nearest(std::mem::take(&mut found.taxa), &self.concepts);
         found
     }
 

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::bodies::{
-    FORMAT, body, each_body, first_text, held_xml, is_structured, names_of_texts, plain_word,
-    unread,
+    body, each_body, held_xml, is_structured, names_of_texts, plain_word, unread, word,
 };
 use super::data_urls;
 use super::described::{Rights, metadata};
-use super::hanging::{Hanging, PageStatements, granularity};
+use super::hanging::{Hanging, PageStatements, granularity, stated_granularity};
 use super::selecting::unread_member;
 use super::targets::{TargetPart, part, targets};
 use super::texts::{is_read_as_text, named_text, put};
-use super::values::{absolute, all, id, label, list, spelled, spelled_as, texts};
+use super::values::{
+    FORMAT, absolute, all, first_text, id, label, named, spelled, spelled_as, texts,
+};
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Hung, Placed};
 
@@ -219,10 +220,7 @@ pub const BODY: [&str; 3] = ["body", "resource", "bodyValue"];
 pub fn motivation(value: &Value) -> Vec<String> {
     let given = spelled(value, &["motivation", "motivatedBy"]).into_iter();
     let mut motivation: Vec<String> = Vec::new();
-    for text in given
-        .filter_map(|v| v.as_str().or_else(|| id(v)))
-        .map(plain_word)
-    {
+    for text in given.filter_map(word).map(plain_word) {
         if !text.is_empty() && !motivation.contains(&text) {
             motivation.push(text);
         }
@@ -244,12 +242,13 @@ fn attributes(
     place: &AnnotationPlace,
 ) -> BTreeMap<String, Value> {
     let mut attributes = stated(value, bodies);
-    let of_bodies = |member: &str| {
-        let mut held = bodies.iter().flat_map(|body| list(body, member));
-        held.find_map(Value::as_str).map(str::to_owned)
+    let of_bodies = |members: &[&str]| {
+        let mut held = bodies.iter();
+        held.find_map(|body| first_text(body, &Value::Null, members))
     };
     let granularity = granularity(value)
         .or_else(|| bodies.iter().find_map(|body| granularity(body)))
+        .or_else(|| targets(value).into_iter().find_map(stated_granularity))
         .or_else(|| place.page.granularity.clone());
     for (name, text) in [
         (
@@ -266,8 +265,8 @@ fn attributes(
         ),
         ("rights", rights(value, bodies)),
         ("granularity", granularity),
-        ("text_direction", of_bodies("textDirection")),
-        ("format", FORMAT.iter().find_map(|member| of_bodies(member))),
+        ("text_direction", of_bodies(&["textDirection"])),
+        ("format", of_bodies(&FORMAT)),
     ] {
         attributes.extend(text.map(|text| (name.to_owned(), Value::String(text))));
     }
@@ -307,7 +306,9 @@ fn stated(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
     ] {
         let said = bodies.iter().copied().filter(|_| with_bodies);
         let said = std::iter::once(value).chain(said);
-        let mut said = said.flat_map(|said| spelled(said, &members));
+        // Also as the value of something, or with a type.
+        let held = |said| named(said, &["value", "@value"]).next().unwrap_or(said);
+        let mut said = said.flat_map(|said| spelled(said, &members)).map(held);
         if let Some(stated) = said.find(|stated| stated.is_string() || stated.is_number()) {
             attributes.insert(name.into(), stated.clone());
         }

@@ -4,15 +4,14 @@ use serde_json::Value;
 
 use super::texts::{is_other_xml, quoted, resource_of};
 use super::values::{
-    NAME, id, is_language_map, kind, label, language_of_texts, list, local_name, members_of,
-    preference, spelled_as, texts,
+    FORMAT, LANGUAGE, NAME, first_text, id, is_language_map, kind, label, language_of_texts,
+    local_name, members_of, named, preference, sources, spelled, spelled_as, texts,
 };
 use crate::contracts::Body;
 use crate::sources::is_url;
 
-/// Members that say what a text is.
-pub const FORMAT: [&str; 2] = ["format", "dc:format"];
-const LANGUAGE: [&str; 3] = ["language", "dc:language", "@language"];
+/// Members that hold a text, with any prefix.
+const TEXT: [&str; 3] = ["chars", "value", "@value"];
 
 /// The bodies that a body consists of: those of a list; of a choice one (Web Annotation 3.2.7), in the language in which labels
 /// are read.
@@ -47,13 +46,10 @@ pub fn unread(value: &Value) -> Option<(&Value, String)> {
         Value::Object(members) => members.is_empty() || !is_structured(value),
         _ => true,
     };
-    let is_textual = ["value", "chars", "cnt:chars"]
-        .iter()
-        .any(|m| matches!(&value[*m], Value::String(text) if text.trim().is_empty()));
+    let is_blank = |held: &Value| held.as_str().is_some_and(|text| text.trim().is_empty());
+    let is_textual = named(value, &["value", "chars"]).any(is_blank);
     // A value that is there and cannot be read, as against a text that is empty.
-    let is_unread = ["value", "chars", "cnt:chars"]
-        .iter()
-        .any(|m| !value[*m].is_null() && !value[*m].is_string());
+    let is_unread = named(value, &["value", "chars"]).any(|held| !held.is_string());
     let problem = || format!("body without content: {}", super::values::described(value));
     ((is_empty || is_unread) && !is_textual && body(value).is_empty()).then(|| (value, problem()))
 }
@@ -81,10 +77,7 @@ pub fn body(value: &Value) -> Vec<Body> {
         Value::Object(_) if !is_choice(value) => {}
         _ => return Vec::new(),
     }
-    let source = match &value["source"] {
-        Value::Null => &value["full"],
-        source => source,
-    };
+    let source = sources(value).into_iter().next().unwrap_or(&Value::Null);
     let mut stated = stated_texts(value);
     if stated.is_empty() {
         stated = stated_texts(source);
@@ -151,26 +144,15 @@ fn stated_texts(value: &Value) -> Vec<String> {
     if !value.is_object() {
         return Vec::new();
     }
-    ["chars", "value", "cnt:chars", "rdf:value", "@value"]
-        .iter()
-        .map(|member| texts(&value[*member]))
+    named(value, &TEXT)
+        .map(texts)
         .find(|found| !found.is_empty())
         .unwrap_or_default()
 }
 
-/// The first text of some members of a body or of its source.
-pub fn first_text(value: &Value, source: &Value, members: &[&str]) -> Option<String> {
-    let held = [value, source].into_iter().filter(|v| v.is_object());
-    let mut found = held.flat_map(|v| members.iter().flat_map(|m| list(v, m)));
-    let text = found.find_map(|v| v.as_str().map(str::trim).filter(|text| !text.is_empty()));
-    text.map(str::to_owned)
-}
-
 /// The language of the text that [`stated_texts`] takes, where it stands beside it.
 fn language_of_value(value: &Value) -> Option<String> {
-    let held = ["chars", "value", "cnt:chars", "rdf:value"].iter();
-    let held = held.map(|member| &value[*member]);
-    let language = held.into_iter().find(|v| !texts(v).is_empty());
+    let language = named(value, &["chars", "value"]).find(|v| !texts(v).is_empty());
     language.and_then(language_of_texts).map(str::to_owned)
 }
 
@@ -183,22 +165,50 @@ fn text_body(text: &str, made: Option<Body>) -> Option<Body> {
 }
 
 fn purpose(value: &Value) -> Option<String> {
-    let given = list(value, "purpose").into_iter().find_map(Value::as_str);
+    let given = spelled(value, &["purpose"]).into_iter().find_map(word);
     let given = given.map(plain_word).filter(|purpose| !purpose.is_empty());
     let tag = ["tag", "semantictag"].contains(&kind(value).as_str());
     given.or_else(|| tag.then(|| "tagging".into()))
 }
 
-/// A word of a vocabulary without the prefix or the IRI of that.
+/// A word of a vocabulary as it is written: as a text or as the id of a thing.
+pub fn word(value: &Value) -> Option<&str> {
+    value.as_str().or_else(|| id(value))
+}
+
+/// A word of a vocabulary without the prefix or the IRI of that; those of motivations in small letters.
 pub fn plain_word(text: &str) -> String {
-    match text.trim() {
-        text if is_url(text) => local_name(text).to_owned(),
-        text => text
-            .trim_start_matches("oa:")
-            .trim_start_matches("sc:")
-            .to_owned(),
+    let word = match text.trim() {
+        text if is_url(text) => local_name(text),
+        text => text.trim_start_matches("oa:").trim_start_matches("sc:"),
+    };
+    let small = word.to_ascii_lowercase();
+    match MOTIVATIONS.contains(&small.as_str()) {
+        true => small,
+        false => word.to_owned(),
     }
 }
+
+/// Motivations of Web Annotation and IIIF.
+const MOTIVATIONS: [&str; 17] = [
+    "assessing",
+    "bookmarking",
+    "classifying",
+    "commenting",
+    "contentstate",
+    "describing",
+    "editing",
+    "highlighting",
+    "identifying",
+    "linking",
+    "moderating",
+    "painting",
+    "questioning",
+    "replying",
+    "supplementing",
+    "tagging",
+    "transcribing",
+];
 
 /// Whether a body holds more than texts and numbers.
 pub fn is_structured(body: &Value) -> bool {

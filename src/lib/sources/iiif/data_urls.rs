@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::texts;
-use super::values::{described, id, list};
+use super::values::{described, id, spelled};
 use crate::sources::{Answer, DocumentRequest, FetchedText};
 use crate::values::excerpt;
 
@@ -22,7 +22,7 @@ pub fn text_of(body: &Value) -> Option<FetchedText> {
         return None;
     }
     let selectors = [body, source].into_iter().filter(|v| v.is_object());
-    let mut selectors = selectors.flat_map(|v| list(v, "selector"));
+    let mut selectors = selectors.flat_map(|v| spelled(v, &["selector"]));
     Some(match selectors.next() {
         Some(selector) => {
             let selector = described(selector);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::values::{id, label, list, local_name};
+use super::values::{all, id, label, list, local_name, named};
 
 /// What annotations hang on: they are about it unless they say something else.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,17 +46,19 @@ impl PageStatements {
 
 /// `page`, `block`, `line`, `word`…: `textGranularity`, or the type of Dublin Core that stands for it.
 pub fn granularity(value: &Value) -> Option<String> {
-    let of_extension = value
-        .as_object()
-        .into_iter()
-        .flat_map(serde_json::Map::keys);
-    // With the prefix of the extension, or its IRI, where the context is not that of Presentation 3.
-    let of_extension = of_extension.filter(|member| local_name(member) == "textGranularity");
-    let members = of_extension.map(String::as_str);
-    let members = members.chain(["dcType", "dc:type", "dcterms:type"]);
-    let given = members.flat_map(|member| list(value, member));
-    let named = given
-        .filter_map(id)
-        .map(|text| local_name(text).to_lowercase());
-    named.into_iter().find(|name| !name.is_empty())
+    let of_dublin_core = ["dcType", "dc:type", "dcterms:type"].into_iter();
+    let given = of_dublin_core.flat_map(|member| list(value, member));
+    stated_granularity(value).or_else(|| name_of(given))
+}
+
+/// The same by `textGranularity` alone, also with the prefix of the extension or by its IRI, where the context is not that of
+/// Presentation 3.
+pub fn stated_granularity(value: &Value) -> Option<String> {
+    name_of(named(value, &["textGranularity"]).flat_map(all))
+}
+
+fn name_of<'v>(given: impl Iterator<Item = &'v Value>) -> Option<String> {
+    let given = given.filter_map(|value| id(value).or_else(|| id(&value["@value"])));
+    let mut names = given.map(|text| local_name(text).to_lowercase());
+    names.find(|name| !name.is_empty())
 }

@@ -6,8 +6,8 @@ use super::painted_part::{PaintedImage, apply_own_url, settle_size, take};
 use super::selecting::selectors_of;
 use super::service;
 use super::values::{
-    all, described, has, id, kind, label, list, members_of, pixels, resolve, spelled,
-    split_fragment, types,
+    all, described, has, id, kind, label, list, members_of, named, pixels, resolve, services_of,
+    sources, split_fragment, types,
 };
 use crate::contracts::{ImageRef, Service};
 use crate::iiif::QuotedRequest;
@@ -186,25 +186,10 @@ fn part_files(painted: &mut [Painted]) {
     }
 }
 
-/// The resource that a specific resource is a part of: `source`, in Open Annotation `full`.
-fn source(body: &Value) -> &Value {
-    match &body["source"] {
-        Value::Null => &body["full"],
-        source => source,
-    }
-}
-
 /// Whether a body is a part of something else, or is styled.
 fn is_specific(body: &Value) -> bool {
-    !source(body).is_null() || (kind(body) == "specificresource" && !sources(body).is_empty())
-}
-
-/// What a specific resource is a part of. What is not called one may have a `dcterms:source`.
-fn sources(body: &Value) -> Vec<&Value> {
-    match kind(body).as_str() {
-        "specificresource" => spelled(body, &["source", "full"]),
-        _ => members_of(body, &["source", "full"]),
-    }
+    let is_given = |member: &str| !body[member].is_null();
+    is_given("source") || is_given("full") || !sources(body).is_empty()
 }
 
 /// `rdf:nil` is the empty alternative of a choice.
@@ -231,7 +216,7 @@ pub fn is_image(resource: &Value) -> bool {
     if is_typed || OTHERS.contains(&kind.as_str()) {
         return is_typed;
     }
-    let format = resource["format"].as_str().unwrap_or_default().trim();
+    let format = format_of(resource).unwrap_or_default();
     if format.to_ascii_lowercase().starts_with("image/") || has_image_service(resource) {
         return true;
     }
@@ -242,8 +227,14 @@ pub fn is_image(resource: &Value) -> bool {
     }
 }
 
+/// The media type of a resource.
+fn format_of(resource: &Value) -> Option<&str> {
+    let mut texts = named(resource, &["format"]).filter_map(Value::as_str);
+    texts.next().map(str::trim).filter(|text| !text.is_empty())
+}
+
 fn has_image_service(resource: &Value) -> bool {
-    let described = list(resource, "service").into_iter();
+    let described = services_of(resource).into_iter();
     described.filter(|s| service::is_image_service(s)).count() > 0
 }
 
@@ -310,7 +301,7 @@ impl Painting<'_> {
             .and_then(|url| url.strip_suffix("/info.json"));
         let service = service.or_else(|| described.map(Service::named));
         let url = url.clone().filter(|_| described.is_none());
-        let format = resource["format"].as_str().filter(|f| !f.is_empty());
+        let format = format_of(resource);
         let image = ImageRef {
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
@@ -366,7 +357,7 @@ pub fn has_image(body: &Value) -> bool {
         "choice" => ["default", "item", "items"]
             .iter()
             .any(|m| list(body, m).into_iter().any(has_image)),
-        _ if !source(body).is_null() => has_image(source(body)),
+        _ if !sources(body).is_empty() => sources(body).into_iter().any(has_image),
         _ => body.is_object() && is_image(body),
     })
 }

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::selecting::{
-    has_empty_selector, image_api_member, image_api_region, selectors_of, unread, unread_member,
-    values_of,
+    has_empty_selector, image_api_member, image_api_region, refining, refining_as, selectors_of,
+    unread, unread_member, values_of,
 };
 use super::styles;
-use super::values::{described, kind, spelled, spelled_as};
+use super::values::{described, kind};
 use crate::contracts::{Frame, ImageRef, Service};
 use crate::iiif::QuotedRequest;
 use crate::selectors::{Part, fragment};
@@ -343,7 +343,7 @@ pub fn take<'v>(
     }
     found.rotation = turn.or(found.rotation);
     for level in levels {
-        let mut refining = spelled_as(level, &["refinedBy"]).map(|(name, _)| name);
+        let mut refining = refining_as(level).map(|(name, _)| name);
         let other = refining.next().or_else(|| {
             let other = unread_member(level, &["selector", "source", "full"]);
             other.filter(|_| !found.is_part())
@@ -390,7 +390,7 @@ fn apply_selector<'v>(
             return Err(fault("", format!("{problem}: {}", described(selector))));
         }
     };
-    if !spelled(selector, &["refinedBy"]).is_empty() {
+    if !refining(selector).is_empty() {
         let problem = "image is a part of a part of an image (refinedBy)";
         return Err(fault("refinedBy", problem.into()));
     }

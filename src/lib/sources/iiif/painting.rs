@@ -15,8 +15,8 @@ use super::selecting::unread_member;
 use super::service;
 use super::targets;
 use super::values::{
-    absolute, annotations_of, has, id, kind, label, list, members, members_of, spelled,
-    split_fragment, texts,
+    absolute, annotations_of, has, id, kind, label, list, members, members_of, services_of,
+    sources, spelled, split_fragment, texts,
 };
 use crate::contracts::{BBox, Labels, Observation, Provenance, Region};
 use crate::image_names::far;
@@ -292,7 +292,7 @@ impl<'a> Reader<'a> {
                 ..page.hanging()
             };
             self.annotations_on(value, on);
-            for service in list(value, "service") {
+            for service in services_of(value) {
                 self.annotations_on(service, on);
             }
             if let Some(observation) = kept {
@@ -439,7 +439,7 @@ fn state_rights(
         true => &page.painting,
         false => annotation,
     };
-    let services = list(image, "service").into_iter();
+    let services = services_of(image).into_iter();
     let services = services.filter(|service| service::is_image_service(service));
     let nearest = std::iter::once(image).chain(services);
     let stated = nearest.chain([body, painting]).map(Rights::of);
@@ -469,11 +469,7 @@ fn target_of(annotation: &Value) -> Option<&Value> {
 }
 
 fn resource_of(target: &Value) -> &Value {
-    let resource = ["full", "source"].iter().map(|m| &target[*m]);
-    resource
-        .into_iter()
-        .find(|resource| !resource.is_null())
-        .unwrap_or(target)
+    sources(target).into_iter().next().unwrap_or(target)
 }
 
 /// The part of the canvas, in its units, that the target of a painting annotation names; none for the whole canvas. It

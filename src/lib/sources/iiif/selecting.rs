@@ -6,13 +6,31 @@ use super::values::{described, is_spelled, kind, local_name, spelled, spelled_as
 use crate::selectors::{Part, fragment};
 use crate::sources::is_url;
 
+/// What refines a selector, by `refinedBy` in any case: what it selects is never taken for what the selector selects alone.
+pub fn refining_as(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let members = value.as_object().into_iter().flatten();
+    let is_meant = |name: &str| is_spelled(name, "refinedBy") || plain(name) == "refinedby";
+    let held = members.filter(move |(name, held)| !held.is_null() && is_meant(name));
+    held.map(|(name, held)| (name.as_str(), held))
+}
+
+/// Everything that refines a selector, as a list.
+pub fn refining(value: &Value) -> Vec<&Value> {
+    let held = refining_as(value);
+    held.flat_map(|(_, held)| match held {
+        Value::Array(values) => values.iter().collect(),
+        held => vec![held],
+    })
+    .collect()
+}
+
 /// The selectors of a resource. A state may be refined by a selector too (Web Annotation 4.3.3).
 pub fn selectors_of(value: &Value) -> Vec<&Value> {
-    fn refining(state: &Value) -> Vec<&Value> {
-        let refined = spelled(state, &["refinedBy"]).into_iter();
+    fn of_state(state: &Value) -> Vec<&Value> {
+        let refined = refining(state).into_iter();
         refined
             .flat_map(|value| match kind(value).ends_with("state") {
-                true => refining(value),
+                true => of_state(value),
                 false => vec![value],
             })
             .collect()
@@ -22,7 +40,7 @@ pub fn selectors_of(value: &Value) -> Vec<&Value> {
     }
     let states = spelled(value, &["state"]).into_iter();
     let mut selectors = spelled(value, &["selector"]);
-    selectors.extend(states.filter(|s| s.is_object()).flat_map(refining));
+    selectors.extend(states.filter(|s| s.is_object()).flat_map(of_state));
     selectors
 }
 
@@ -109,13 +127,15 @@ fn is_place(name: &str) -> bool {
     PLACES.contains(&plain.as_str())
 }
 
+/// The name of a member in small letters, without prefix, `-` and `_`.
+fn plain(name: &str) -> String {
+    let letters = local_name(name).chars().filter(|c| !"-_".contains(*c));
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
 /// Whether the name of a member says that it selects.
 fn is_named(name: &str, value: &Value) -> bool {
-    let plain: String = local_name(name)
-        .chars()
-        .filter(|c| !"-_".contains(*c))
-        .collect();
-    let plain = plain.to_ascii_lowercase();
+    let plain = plain(name);
     let plain = plain.strip_prefix("has").unwrap_or(&plain);
     // The place of a file.
     let is_file = || plain == "path" && value.as_str().is_some_and(|text| text.contains('/'));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::values::{all, id, kind, list, local_name, pixels};
+use super::values::{all, id, kind, list, local_name, pixels, services_of, spelled_as};
 use crate::contracts::Service;
 
 /// The image services of a resource.
@@ -16,15 +16,15 @@ pub struct Services {
     pub size: Option<[u32; 2]>,
 }
 
-/// Reads `service`: an object, array, plain id or nested service.
+/// Reads `service`, also by its other names: an object, array, plain id or nested service.
 pub fn services(resource: &Value) -> Services {
-    let direct: Vec<Service> = list(resource, "service")
+    let direct: Vec<Service> = services_of(resource)
         .into_iter()
         .filter_map(described)
         .collect();
     let published = direct.len() as u64;
     let fallback = || {
-        list(resource, "service")
+        services_of(resource)
             .into_iter()
             .find_map(undescribed)
             .into_iter()
@@ -38,7 +38,7 @@ pub fn services(resource: &Value) -> Services {
     // The first of the highest version.
     let best = usable.into_iter().rev().max_by_key(|s| s.version);
     let of_best = |value: &&Value| id(value).map(base).as_ref() == best.as_ref().map(|s| &s.id);
-    let described = list(resource, "service").into_iter().filter(of_best);
+    let described = services_of(resource).into_iter().filter(of_best);
     let size = described.filter_map(|v| Some([pixels(&v["width"])?, pixels(&v["height"])?]));
     Services {
         published,
@@ -61,7 +61,7 @@ pub fn described(value: &Value) -> Option<Service> {
 /// A service without type and profile that must be an image service: a plain id, a service inside another, or one that
 /// lists tiles.
 fn undescribed(value: &Value) -> Option<Service> {
-    if let Some(nested) = list(value, "service").into_iter().find_map(described) {
+    if let Some(nested) = services_of(value).into_iter().find_map(described) {
         return Some(nested);
     }
     let sized = ["tiles", "sizes", "scale_factors", "tile_width"]
@@ -99,9 +99,7 @@ fn version(value: &Value) -> Option<u8> {
     let words = |member| all(&value[member]).into_iter().filter_map(Value::as_str);
     let by_words = || {
         let contexts = words("@context").chain(words("context"));
-        let profiles = words("profile")
-            .chain(words("dcterms:conformsTo"))
-            .chain(words("conformsTo"));
+        let profiles = profiles(value, &["profile", "conformsTo", "implements"]);
         contexts.chain(profiles).find_map(version_of_uri)
     };
     match by_type {
@@ -109,6 +107,15 @@ fn version(value: &Value) -> Option<u8> {
         Some(None) => by_words().or(Some(2)),
         None => by_words().or_else(|| short_profile(value)),
     }
+}
+
+/// What a service says by members of these names; `profile` is `doap:implements` in JSON-LD.
+fn profiles<'v, 'n>(
+    value: &'v Value,
+    names: &'n [&'n str],
+) -> impl Iterator<Item = &'v str> + use<'v, 'n> {
+    let held = spelled_as(value, names);
+    held.flat_map(|(_, held)| all(held)).filter_map(id)
 }
 
 /// `level1` alone shows only that it is an image service.
@@ -139,10 +146,9 @@ fn version_of_uri(uri: &str) -> Option<u8> {
 
 /// The compliance level: the last `level` and digit. There is no level above 2.
 fn level(value: &Value) -> Option<u8> {
-    let texts = list(value, "profile");
-    let texts = texts.into_iter().filter_map(Value::as_str);
+    let mut texts = profiles(value, &["profile", "implements"]);
     let digit = |text: &str| level_digit(text.rsplit("level").next()?, text);
-    texts.filter_map(digit).next()
+    texts.find_map(digit)
 }
 
 fn level_digit(rest: &str, whole: &str) -> Option<u8> {
@@ -182,6 +188,10 @@ mod tests {
             (
                 json!({"@id": "x", "dcterms:conformsTo": "http://library.stanford.edu/iiif/image-api/1.1/conformance.html#level1"}),
                 Some((1, None)),
+            ),
+            (
+                json!({"@id": "x", "http://usefulinc.com/ns/doap#implements": [{"@id": "http://iiif.io/api/image/2/level1.json"}]}),
+                Some((2, Some(1))),
             ),
             (
                 json!({"@id": "x", "profile": "http;//iiif.io/api/image/2/profiles/level3.json"}),

@@ -5,13 +5,13 @@ use serde_json::Value;
 use super::described::Rights;
 use super::images::is_image_url;
 use super::selecting::{
-    has_empty_selector, image_api_member, image_api_region, selectors_of, unread, unread_member,
-    values_of,
+    has_empty_selector, image_api_member, image_api_region, refining, refining_as, selectors_of,
+    unread, unread_member, values_of,
 };
 use super::service;
 use super::values::{
     absolute, described, id, kind, label, list, members, members_of, pixels, resolve, spelled,
-    spelled_as, split_fragment,
+    split_fragment,
 };
 use crate::contracts::{ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
@@ -141,7 +141,7 @@ pub fn selected<'v>(
     }
     for resource in [target, source] {
         // A resource is no selector that another could refine.
-        if let Some((name, _)) = spelled_as(resource, &["refinedBy"]).next() {
+        if let Some((name, _)) = refining_as(resource).next() {
             return Err(unknown(name));
         }
         if region != Region::default() {
@@ -308,7 +308,7 @@ fn region<'v>(
 ) -> Result<Option<Region>, String> {
     let outer = plain_region(selector, unused)?;
     // Selectors of times may refine too; they do not select a part of the image.
-    let inner = most_exact(&spelled(selector, &["refinedBy"]), unused)?;
+    let inner = most_exact(&refining(selector), unused)?;
     if inner != Region::default() && !is_one_to_one(selector) {
         return Err("selector refines a part of a scaled or rotated image".into());
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::hanging::Hanging;
 use super::reader::Reader;
 use super::text_links::{Declared, among_annotations, declared, links};
-use super::values::{id, list, resolve};
+use super::values::{id, list, resolve, services_of};
 use crate::contracts::{Annotation, Frame, Observation, Space};
 use crate::sources::text::{self, Granularity, Names, TextFile, TextKind, TextPage};
 use crate::sources::text_options::TextChoice;
@@ -320,7 +320,7 @@ fn wrappers(canvas: &Value) -> Vec<&Value> {
 
 /// An image and its services.
 fn with_services(image: &Value) -> impl Iterator<Item = &Value> {
-    std::iter::once(image).chain(list(image, "service"))
+    std::iter::once(image).chain(services_of(image))
 }
 
 /// Leaves out the requests for transcriptions that are not wanted: of each image those of one kind are read, and files of

@@ -6,7 +6,10 @@ use serde_json::Value;
 
 use super::hanging::Hanging;
 use super::reader::Reader;
-use super::values::{described, id, kind, list, texts, types};
+use super::selecting::refining;
+use super::values::{
+    FORMAT, LANGUAGE, described, first_text, id, kind, named, sources, spelled, texts, types,
+};
 use crate::contracts::Body;
 use crate::sources::text::stated_text;
 use crate::sources::{
@@ -18,7 +21,7 @@ use crate::summary::{Reject, counted};
 const MEMO: &str = "text";
 
 /// Members that hold a text.
-const HELD: [&str; 5] = ["value", "chars", "cnt:chars", "@value", "rdf:value"];
+const HELD: [&str; 3] = ["value", "chars", "@value"];
 
 /// The URL of the text that a body is, with the part of it, if it does not hold the text.
 ///
@@ -35,7 +38,7 @@ pub fn named_text(body: &Value, motivation: &[String]) -> Result<Option<String>,
     let selectors: Vec<&Value> = [body, source]
         .into_iter()
         .filter(|v| v.is_object())
-        .flat_map(|v| list(v, "selector"))
+        .flat_map(|v| spelled(v, &["selector"]))
         .collect();
     let is_transcription = motivation
         .iter()
@@ -59,15 +62,12 @@ pub fn named_text(body: &Value, motivation: &[String]) -> Result<Option<String>,
 
 /// What a body is a part of, or the body itself.
 pub fn resource_of(body: &Value) -> &Value {
-    let held = ["source", "full"].iter().map(|member| &body[*member]);
-    held.into_iter()
-        .find(|source| !source.is_null())
-        .unwrap_or(body)
+    sources(body).into_iter().next().unwrap_or(body)
 }
 
 /// Whether a body says its text itself, or quotes it.
 pub fn holds_text(body: &Value) -> bool {
-    let holds = |v: &Value| v.is_object() && HELD.iter().any(|m| !v[*m].is_null());
+    let holds = |v: &Value| named(v, &HELD).next().is_some();
     holds(body) || holds(resource_of(body)) || quoted(body).is_some()
 }
 
@@ -77,7 +77,7 @@ const TRANSCRIBING: [&str; 2] = ["transcribing", "supplementing"];
 /// Whether a resource says that it is a text, in whatever format.
 fn is_text(source: &Value) -> bool {
     let is_typed = types(source).next().is_some() && TEXTS.contains(&kind(source).as_str());
-    let format = list(source, "format").into_iter().find_map(Value::as_str);
+    let format = first_text(source, &Value::Null, &FORMAT);
     is_typed || (format.is_some_and(|f| f.starts_with("text/")) && kind(source).is_empty())
 }
 
@@ -85,8 +85,8 @@ const TEXTS: [&str; 4] = ["text", "textualbody", "contentastext", "fulltextresou
 
 /// Whether a resource says that it is a text, in a format that is read.
 fn is_text_resource(source: &Value) -> bool {
-    let format = list(source, "format").into_iter().find_map(Value::as_str);
-    let format = format.map(str::to_ascii_lowercase);
+    let format = first_text(source, &Value::Null, &FORMAT);
+    let format = format.map(|format| format.to_ascii_lowercase());
     let is_plain = format
         .as_deref()
         .is_some_and(|f| f.starts_with("text/plain") || f.starts_with("text/html"));
@@ -100,15 +100,15 @@ pub fn quoted(body: &Value) -> Option<String> {
     if !body.is_object() {
         return None;
     }
-    let selectors = list(body, "selector").into_iter();
+    let selectors = spelled(body, &["selector"]).into_iter();
     let mut quotes = selectors.filter(|s| s.is_object() && kind(s) == "textquoteselector");
     let exact = quotes.find_map(|quote| texts(&quote["exact"]).into_iter().next());
-    exact.filter(|_| !body["source"].is_null())
+    exact.filter(|_| !sources(body).is_empty())
 }
 
 /// The range of characters that a selector of texts selects, as a fragment (RFC 5147, Web Annotation 4.2.1 and 4.2.5).
 fn characters(selector: &Value) -> Option<String> {
-    if !selector.is_object() || !selector["refinedBy"].is_null() {
+    if !selector.is_object() || !refining(selector).is_empty() {
         return None;
     }
     match kind(selector).as_str() {
@@ -272,18 +272,15 @@ fn of_resource(value: &Value) -> Option<TextResource> {
         let texts: Vec<TextResource> = values.iter().filter_map(of_resource).collect();
         return Some(texts).filter(|texts| texts.len() == 1)?.pop();
     }
-    let text = HELD.iter().find_map(|member| match &value[*member] {
+    let text = named(value, &HELD).find_map(|held| match held {
         Value::String(text) => Some(text.clone()),
         value => texts(value).into_iter().next(),
     })?;
-    let said = |members: &[&str]| {
-        let mut said = members.iter().flat_map(|member| list(value, member));
-        said.find_map(Value::as_str).map(str::to_owned)
-    };
+    let said = |members: &[&str]| first_text(value, &Value::Null, members);
     Some(TextResource {
         text,
-        format: said(&["format", "dc:format"]),
-        language: said(&["language", "@language", "dc:language"]),
+        format: said(&FORMAT),
+        language: said(&LANGUAGE),
         direction: said(&["textDirection"]),
     })
 }

@@ -134,6 +134,62 @@ pub fn spelled<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
     members.flat_map(each).collect()
 }
 
+/// What stands in members of a resource that have one of these names, in this order, with any prefix or as IRIs: `dc:format`,
+/// `dcterms:format`. Null is none.
+pub fn named<'a, 'n>(
+    value: &'a Value,
+    names: &'n [&'n str],
+) -> impl Iterator<Item = &'a Value> + use<'a, 'n> {
+    names.iter().flat_map(move |name| {
+        let members = value.as_object().into_iter().flatten();
+        let alike = members.filter(|(member, held)| !held.is_null() && local_name(member) == *name);
+        alike.map(|(_, held)| held)
+    })
+}
+
+/// Members that say in which format a text is, and in which language.
+pub const FORMAT: [&str; 1] = ["format"];
+pub const LANGUAGE: [&str; 2] = ["language", "@language"];
+
+/// The first text of some members of a body or of its source.
+pub fn first_text(value: &Value, source: &Value, members: &[&str]) -> Option<String> {
+    let held = [value, source].into_iter().flat_map(|v| named(v, members));
+    let texts = held.flat_map(all).filter_map(|v| match &v["@value"] {
+        Value::String(text) => Some(text.trim()),
+        _ => v.as_str().map(str::trim),
+    });
+    let mut texts = texts.filter(|text| !text.is_empty());
+    texts.next().map(str::to_owned)
+}
+
+/// What a specific resource is a part of: `source`, in Open Annotation `full`, `hasSource`. What is not called one may have a
+/// `dcterms:source`, which is something else.
+pub fn sources(value: &Value) -> Vec<&Value> {
+    let is_specific = kind(value) == "specificresource";
+    let is_source =
+        |name: &str| is_specific || SOURCE.contains(&name) || local_name(name) == "hasSource";
+    let held = spelled_as(value, &SOURCE).filter(|(name, _)| is_source(name));
+    let mut held: Vec<_> = held.collect();
+    held.sort_by_key(|(name, _)| !SOURCE.contains(name));
+    let each = held
+        .into_iter()
+        .flat_map(|(_, held)| match without_wrapper(held) {
+            Value::Array(values) => values.iter().collect(),
+            held => vec![held],
+        });
+    each.collect()
+}
+
+/// Members that name what a specific resource is a part of, now and in Open Annotation.
+const SOURCE: [&str; 2] = ["source", "full"];
+
+/// What stands in all members that hold the services of a resource.
+pub fn services_of(resource: &Value) -> Vec<&Value> {
+    let members = resource.as_object().into_iter().flatten();
+    let held = members.filter(|(name, _)| is_called(name, "service"));
+    held.flat_map(|(_, held)| all(held)).collect()
+}
+
 /// Whether a member has a name, without prefix, and without the `has` of ontologies.
 pub fn is_spelled(member: &str, name: &str) -> bool {
     let own = local_name(member);
@@ -165,8 +221,9 @@ pub fn is_called(member: &str, name: &str) -> bool {
 }
 
 /// Members that hold resources of IIIF, and the names of their properties in JSON-LD that the context of the Presentation API
-/// has not made short: `images` is `sc:hasImageAnnotations`. Version 3 has its own names for them.
-const JSON_LD: [(&str, &str); 15] = [
+/// has not made short: `images` is `sc:hasImageAnnotations`. Version 3 has its own names for them. Services stand under other
+/// names, too.
+const JSON_LD: [(&str, &str); 18] = [
     ("annotations", "annotations"),
     ("canvases", "hasCanvases"),
     ("collections", "hasCollections"),
@@ -181,6 +238,9 @@ const JSON_LD: [(&str, &str); 15] = [
     ("partOf", "isPartOf"),
     ("ranges", "hasRanges"),
     ("sequences", "hasSequences"),
+    ("service", "has_service"),
+    ("service", "services"),
+    ("service", "Service"),
     ("structures", "hasRanges"),
 ];
 

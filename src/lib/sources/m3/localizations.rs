@@ -206,9 +206,9 @@ fn shape(kind: &str, members: &Map<String, Value>) -> Result<Vec<Region>, String
         ("point", _) => Ok(points.iter().map(|p| image(None, None, Some(*p))).collect()),
         ("polygon", n) if n < 3 => Err(format!("polygon has too few points: {n}")),
         ("polygon", _) => Ok(vec![image(drawn("polygon"), None, None)]),
-        // A line does not enclose an area: a detector gets the box around it.
+        // A line does not enclose an area, bent or not: a detector gets the box around it.
         ("line", _) => Ok(vec![image(
-            drawn("polyline"),
+            drawn("polyline fill=\"none\""),
             around.as_ref().map(fragment),
             None,
         )]),
@@ -384,6 +384,8 @@ mod tests {
         assert_eq!(polygon.attributes["link_name"], "localization-polygon");
         let line = of("localization-line", r#"{"x":[1,9],"y":[1,8]}"#).unwrap();
         assert_eq!(line.regions[0].fragment.as_deref(), Some("xywh=1,1,8,7"));
+        let svg = line.regions[0].svg.as_deref().unwrap();
+        assert!(svg.contains("fill=\"none\""), "{svg}");
         let points = of("localization-point", r#"{"x":[1,9],"y":[1,8]}"#).unwrap();
         assert_eq!(points.regions[1].point, Some([9.0, 8.0]));
     }

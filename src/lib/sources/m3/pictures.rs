@@ -8,7 +8,7 @@ use super::observations::{self, OBSERVATION, PART, TAXON};
 use super::options::{M3Options, Prefer};
 use crate::contracts::{Annotation, Body, Frame, Observation, Region};
 use crate::sources::addresses::{absolute, is_incomplete};
-use crate::sources::{About, Found, Placed, TreeNode};
+use crate::sources::{About, Found, Placed, TreeNode, one_file};
 use crate::summary::{Reject, counted};
 use crate::values::{id, side, text};
 
@@ -66,6 +66,7 @@ pub fn choose(mut found: Found, options: &M3Options) -> Found {
     }
     add_metadata(&mut found.observations, &abouts);
     assign_groups(&mut found.observations, &abouts);
+    one_file::unite(&mut found);
     count_boxes(&mut found);
     found
 }

@@ -5,6 +5,7 @@ use super::options::{TableOptions, UrlTemplate};
 use super::rows::Row;
 use crate::contracts::ImageRef;
 use crate::sources::is_url;
+use crate::values::trimmed;
 
 /// The values of a column in a row, without blanks around them.
 struct Cell {
@@ -18,8 +19,8 @@ fn cell(row: &Row, column: &str, separator: Option<&str>) -> Cell {
     let found = row.iter().find(|(name, _)| name == column);
     let all = found.map(|(_, values)| &values[..]).unwrap_or_default();
     let parts = all.iter().flat_map(|value| match separator {
-        Some(separator) => value.split(separator).map(str::trim).collect(),
-        None => vec![value.trim()],
+        Some(separator) => value.split(separator).map(trimmed).collect(),
+        None => vec![trimmed(value)],
     });
     let parts: Vec<&str> = parts.collect();
     let values = parts.iter().filter(|part| !part.is_empty());

@@ -4,6 +4,7 @@ use super::options::TableOptions;
 use super::rows::{LIST, Rows};
 use crate::error::Error;
 use crate::sources::is_url;
+use crate::values;
 
 /// Columns with the group of an image, if none is named.
 const GROUPS: &[&str] = &["group", "manuscript", "manifest", "dive", "video_sequence"];
@@ -136,7 +137,8 @@ fn holds_urls(table: &Rows<'_>, column: &str) -> bool {
     let cells = good
         .filter_map(|row| row.iter().find(|(c, _)| c == column))
         .filter_map(|(_, values)| values.first());
-    let (urls, others): (Vec<&String>, Vec<&String>) = cells.partition(|cell| is_url(cell.trim()));
+    let (urls, others): (Vec<&String>, Vec<&String>) =
+        cells.partition(|cell| is_url(values::trimmed(cell)));
     urls.len() > others.len()
 }
 

@@ -4,6 +4,7 @@ use super::options::TableOptions;
 use crate::contracts::{ImageRef, Service};
 use crate::iiif::QuotedRequest;
 use crate::sources::is_url;
+use crate::values;
 
 /// The images that the values of a cell name, each with its id, or why one cannot be used.
 pub fn of_cell(
@@ -14,7 +15,7 @@ pub fn of_cell(
         Some(separator) => value.split(separator.as_str()).collect::<Vec<_>>(),
         None => vec![value.as_str()],
     });
-    let named = parts.map(str::trim).filter(|part| !part.is_empty());
+    let named = parts.map(values::trimmed).filter(|part| !part.is_empty());
     named.map(|part| of_text(part, options)).collect()
 }
 

@@ -215,7 +215,8 @@ impl UrlTemplate {
         for (before, column) in &self.0 {
             url += before;
             if let Some(column) = column {
-                let value = value_of(column).filter(|value| !value.trim().is_empty())?;
+                let value =
+                    value_of(column).filter(|value| !crate::values::trimmed(value).is_empty())?;
                 // Slashes in a value are those of a path.
                 const KEPT: &AsciiSet = &NON_ALPHANUMERIC
                     .remove(b'-')
@@ -224,7 +225,7 @@ impl UrlTemplate {
                     .remove(b'~')
                     .remove(b'/')
                     .remove(b'%');
-                url += &utf8_percent_encode(value.trim(), KEPT).to_string();
+                url += &utf8_percent_encode(crate::values::trimmed(&value), KEPT).to_string();
             }
         }
         Some(url)
