@@ -23,6 +23,38 @@ pub fn measure(input: impl BufRead + Seek) -> Result<([u32; 2], u8), String> {
     }
 }
 
+/// How many bytes a file must have for all of its rows to be there, from its first 64 bytes; none if that does not tell: rows may be
+/// packed.
+pub fn reach(start: &[u8]) -> Option<u64> {
+    let half = |at: usize| {
+        let two = start.get(at..)?.first_chunk();
+        two.map(|two| u64::from(u16::from_le_bytes(*two)))
+    };
+    let word = |at: usize| {
+        let four = start.get(at..)?.first_chunk();
+        four.map(|four| u32::from_le_bytes(*four))
+    };
+    let (rows, width, height, bits, coding) = match word(14)? {
+        12 => (word(10)?, half(18)?, half(20)?, half(24)?, 0),
+        length => {
+            // Rows may be stored from the first on: their number is negative then.
+            let height = word(22)?.cast_signed().unsigned_abs();
+            let coding = if length < 20 { 0 } else { word(30)? };
+            (
+                word(10)?,
+                word(18)?.into(),
+                height.into(),
+                half(28)?,
+                coding,
+            )
+        }
+    };
+    // Plain, with masks, with masks and opacity.
+    let is_plain = matches!(coding, 0 | 3 | 6);
+    let row = (width * bits).div_ceil(32) * 4;
+    is_plain.then(|| row.saturating_mul(height).saturating_add(rows.into()))
+}
+
 /// Decodes a file of at most `most_pixels`.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 
+use super::extent;
 use super::source::checked;
 use super::window::Window;
 
@@ -10,8 +11,8 @@ const TAIL: u64 = 4096;
 /// Up to this many bytes, a JPEG without its end is read to see whether anything else is missing.
 const MOST_READ: u64 = 64 << 20;
 
-/// Looks at the last bytes of a JPEG, PNG or WebP, of which `start` are the first. A JPEG or PNG that lacks nothing but the mark
-/// of its end can be shown all the same.
+/// Looks at the last bytes of a JPEG, PNG or WebP, of which `start` are the first, and goes through the parts of a JPEG 2000, AVIF,
+/// GIF or BMP. A file that lacks nothing but the mark of its end can be shown all the same.
 ///
 /// # Errors
 /// It is cut short, or cannot be read.
@@ -22,6 +23,7 @@ pub fn check_end(file: &Window, start: &[u8]) -> Result<(), String> {
         ends_with(file, b"IEND")? || has_all_rows_of_a_png(file)
     } else {
         length_of_webp(start).is_none_or(|length| length <= file.length())
+            && extent::is_whole(file.again(), file.length()) != Some(false)
     };
     match is_whole {
         true => Ok(()),

@@ -10,6 +10,7 @@ mod crop;
 mod decode;
 pub mod encode;
 mod ending;
+mod extent;
 mod fax;
 mod fingerprint;
 mod gif;

@@ -12,6 +12,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::decode::decode;
+use super::extent;
 use super::gif;
 use super::guard::guarded;
 use super::header::{Header, measure_bytes, measure_in, sniff};
@@ -78,7 +79,7 @@ const DENSE: u64 = 16;
 /// # Errors
 /// What is wrong with it.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
-    let header = measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
+    let header = header_of(bytes)?;
     believable(&header, bytes.len() as u64)?;
     guarded(Flaw::Damaged, || match header.media_type {
         "image/jpeg" => check_jpeg(bytes, &header),
@@ -127,13 +128,30 @@ fn check_pixels_of(bytes: &[u8], most_pixels: u64) -> Result<(), Flaw> {
 
 /// The header of an image that has not too many pixels.
 fn measured(bytes: &[u8], most_pixels: u64) -> Result<Header, Flaw> {
-    let header = measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
+    let header = header_of(bytes)?;
     match pixels_of(&header) <= most_pixels {
         true => Ok(header),
         false => Err(Flaw::Refused(format!(
             "its header declares {} x {} pixels, the limit is {most_pixels}",
             header.width, header.height
         ))),
+    }
+}
+
+fn header_of(bytes: &[u8]) -> Result<Header, Flaw> {
+    measure_bytes(bytes).map_err(|cause| {
+        let flaw = not_an_image(bytes, &cause);
+        not_whole(flaw, io::Cursor::new(bytes), bytes.len() as u64)
+    })
+}
+
+/// What is wrong with a file of a type that is not read: if it is cut short too, it is worth asking for again.
+fn not_whole(flaw: Flaw, file: impl Read + Seek, length: u64) -> Flaw {
+    match flaw {
+        Flaw::Refused(what) if extent::is_whole(file, length) == Some(false) => {
+            Flaw::Damaged(format!("it is cut short: its end is missing; {what}"))
+        }
+        flaw => flaw,
     }
 }
 
@@ -169,7 +187,7 @@ pub fn verify_file(path: &Path) -> Result<VerifiedFile, Flaw> {
             .seek(SeekFrom::Start(0))
             .and_then(|_| file.read(&mut start))
             .unwrap_or(0);
-        not_an_image(&start[..got], &cause)
+        not_whole(not_an_image(&start[..got], &cause), &file, length)
     })?;
     believable(&header, length)?;
     file.seek(SeekFrom::Start(0)).map_err(disk)?;

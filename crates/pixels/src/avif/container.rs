@@ -111,6 +111,33 @@ pub fn measure(start: &[u8]) -> Result<([u32; 2], u8), String> {
     Ok((rotated_size(size, orientation(item)?), channels))
 }
 
+/// How many bytes a file must have for all parts of what it holds to be there, from its start; none if that does not tell.
+pub fn reach(start: &[u8]) -> Option<u64> {
+    let meta = Meta::of_file(start).ok()?;
+    let in_file = meta.items.values().filter(|item| !item.in_data_box);
+    let parts = in_file.flat_map(|item| &item.parts);
+    let ends = parts.map(|(at, length)| at.saturating_add((*length).max(1)));
+    ends.chain(end_of_meta(start)).max()
+}
+
+/// Where the box `meta` of a file ends; none if that is where the file does.
+fn end_of_meta(start: &[u8]) -> Option<u64> {
+    let mut at: u64 = 0;
+    loop {
+        let mut rest = Reader(start.get(usize::try_from(at).ok()?..)?);
+        let (short, kind) = (rest.number(4)?, rest.take(4)?);
+        let length = match short {
+            0 => return None,
+            1 => rest.number(8)?,
+            _ => short,
+        };
+        at = at.checked_add(length.max(8))?;
+        if kind == b"meta" {
+            return Some(at);
+        }
+    }
+}
+
 impl<'a> Container<'a> {
     /// Reads a whole file.
     ///
