@@ -17,6 +17,7 @@ mod tiles;
 mod told;
 mod tools;
 mod transcriptions;
+mod turned;
 mod workers;
 
 use std::collections::BTreeMap;

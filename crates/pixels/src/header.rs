@@ -5,6 +5,7 @@ use std::io::{BufRead, Cursor, Read, Seek};
 use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::baseline;
+use super::exif;
 use super::guard::guarded;
 use super::rare_jpeg::{RareJpeg, is_cmyk};
 use super::tiff_directory::is_tiff;
@@ -147,7 +148,13 @@ pub fn is_rare_jpeg(head: &[u8]) -> bool {
     RareJpeg::of(head).is_some()
 }
 
-fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
+fn header_of(mut input: impl BufRead + Seek) -> Result<Header, String> {
+    let start = input.fill_buf().map_err(|e| e.to_string())?;
+    let mut turn = None;
+    if start.starts_with(b"\x89PNG") {
+        turn = Some(exif::orientation_of_png(&mut input));
+        input.rewind().map_err(|e| e.to_string())?;
+    }
     let reader = reader(input)?;
     let format = reader
         .format()
@@ -164,7 +171,15 @@ fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
     let colour = decoder.color_type();
     let channels = colour.channel_count();
     let depth = (colour.bits_per_pixel() / u16::from(channels)) as u8;
-    let orientation = decoder.orientation().map_or(1, |o| o.to_exif());
+    let orientation = match (turn, media_type) {
+        (Some(turn), _) => turn,
+        (_, "image/jpeg" | "image/webp") => {
+            let [exif, xmp] =
+                [decoder.exif_metadata(), decoder.xmp_metadata()].map(|read| read.ok().flatten());
+            exif::orientation(exif.as_deref(), xmp.as_deref())
+        }
+        _ => decoder.orientation().map_or(1, |o| o.to_exif()),
+    };
     Ok(Header {
         width,
         height,

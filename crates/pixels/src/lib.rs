@@ -10,6 +10,7 @@ mod crop;
 mod decode;
 pub mod encode;
 mod ending;
+mod exif;
 mod extent;
 mod fax;
 mod fingerprint;
