@@ -495,3 +495,80 @@ fn whoever_wants_one_state_of_an_image_gets_no_part_of_another() {
         "bytes"
     );
 }
+
+/// An animated WebP of two frames, each the same picture without loss.
+fn animated_webp(width: u8, height: u8) -> Vec<u8> {
+    let image = image::RgbImage::new(width.into(), height.into());
+    let mut still = std::io::Cursor::new(Vec::new());
+    image
+        .write_to(&mut still, image::ImageFormat::WebP)
+        .unwrap();
+    let chunk = |name: &[u8], body: &[u8]| {
+        let padding = &[0][..body.len() % 2];
+        [name, &(body.len() as u32).to_le_bytes(), body, padding].concat()
+    };
+    let size = [width - 1, 0, 0, height - 1, 0, 0];
+    let head = chunk(b"VP8X", &[&[2, 0, 0, 0][..], &size].concat());
+    let animation = chunk(b"ANIM", &[0; 6]);
+    // Where it stands, its size, its duration and how it is laid over the one before; then its pixels.
+    let place = [&[0; 6][..], &size, &[10, 0, 0, 0]].concat();
+    let frame = chunk(b"ANMF", &[&place, &still.get_ref()[12..]].concat());
+    let all = [&b"WEBP"[..], &head, &animation, &frame, &frame].concat();
+    chunk(b"RIFF", &all)
+}
+
+#[test]
+fn what_is_passed_over_or_shown_in_part_is_told_at_the_start() {
+    let work = folder();
+    let small = picture(4, 4);
+    let unread = [
+        "x.mpo",
+        "x.eps",
+        "x.pcx",
+        "x.dcm",
+        "x.fits",
+        "x.jph",
+        "x.qoi",
+        "x.mrxs",
+        "x.xcf",
+        "x.jpg_large",
+        "x.PNG:orig",
+    ];
+    for name in unread {
+        work.write(&format!("pictures/{name}"), &small);
+    }
+    work.write("pictures/notes.txt", "no image")
+        .write("pictures/x.json", "{}");
+    let mut gif = Vec::new();
+    let frame = || image::Frame::new(image::RgbaImage::new(4, 4));
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut gif);
+    encoder.encode_frames((0..3).map(|_| frame())).unwrap();
+    drop(encoder);
+    let control = [&b"acTL"[..], &[0, 0, 0, 5, 0, 0, 0, 0]].concat();
+    let mut sum = flate2::Crc::new();
+    sum.update(&control);
+    let sum = sum.sum().to_be_bytes();
+    let apng = [&small[..33], &[0, 0, 0, 8], &control, &sum, &small[33..]].concat();
+    work.write("pictures/m.gif", gif)
+        .write("pictures/m.png", apng)
+        .write("pictures/m.webp", animated_webp(4, 4));
+    let server = Serving::start(&work, &["pictures"]);
+    for name in ["m.gif", "m.png", "m.webp"] {
+        assert_eq!(
+            server.json(&format!("/iiif/3/{name}/info.json"))["width"],
+            4
+        );
+    }
+    let (_, _, said) = server.stop();
+    for name in unread {
+        let why = format!("left out {name}: files of type .");
+        assert!(said.contains(&why), "{name}: {said}");
+    }
+    let frames =
+        "3 files have several frames, of which the first is served (m.gif: 3; m.png: 5; m.webp: 2)";
+    assert!(said.contains(frames), "{said}");
+    assert!(
+        !said.contains("a.png:") && !said.contains("notes.txt"),
+        "{said}"
+    );
+}

@@ -21,11 +21,15 @@ const SUFFIXES: [&str; 26] = [
     "btf", "tf8", "webp", "gif", "jp2", "jpg2", "j2k", "j2c", "jpc", "jpf", "jpx", "pdf", "bmp",
     "avif",
 ];
-/// The suffixes of image files that are not read.
-const UNREAD: [&str; 37] = [
-    "jls", "jph", "jhc", "heic", "heics", "heif", "heifs", "hif", "avifs", "jxl", "jxr", "wdp",
-    "psd", "psb", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "pef", "dib", "pnm",
-    "ppm", "pgm", "pbm", "tga", "ico", "exr", "hdr", "djvu", "djv", "svs", "ndpi", "svg",
+/// The suffixes of image files that are not read: of other types, of cameras, of slides.
+const UNREAD: [&str; 84] = [
+    "jls", "jph", "jhc", "jpm", "mj2", "jxs", "heic", "heics", "heif", "heifs", "hif", "avifs",
+    "jxl", "jxr", "wdp", "hdp", "psd", "psb", "xcf", "mpo", "jps", "dng", "cr2", "cr3", "crw",
+    "nef", "nrw", "arw", "sr2", "srw", "raf", "orf", "rw2", "pef", "iiq", "3fr", "dcr", "kdc",
+    "mrw", "erf", "x3f", "dib", "pnm", "ppm", "pgm", "pbm", "pam", "pfm", "tga", "pcx", "ico",
+    "cur", "icns", "dds", "exr", "hdr", "qoi", "sgi", "ras", "iff", "lbm", "xbm", "xpm", "bpg",
+    "flif", "mng", "jng", "djvu", "djv", "svs", "ndpi", "mrxs", "scn", "bif", "czi", "vsi", "dcm",
+    "dicom", "fits", "fts", "eps", "wmf", "emf", "svg",
 ];
 
 /// Finds every image below a folder: its id is its path without suffix, its group the folder it is in. A PDF is a group
@@ -56,6 +60,7 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
     let ids = Ids::of(&names, had, has_pages);
     loaded.notes.extend(ids.note());
     let (mut images, mut full_names) = (Vec::new(), Vec::new());
+    let mut animated = Vec::new();
     for (name, probed) in names.iter().zip(probed) {
         let found = probed.and_then(|probed| {
             let id = ids.of_file(name, probed.has_pages());
@@ -76,6 +81,9 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
             full_names.extend(probe::further_names(name, id, &found, images.len()));
             let oddity = probed.oddity.map(|found| format!("{name} holds {found}"));
             loaded.notes.extend(oddity);
+            if probed.frames > 1 {
+                animated.push((name.clone(), probed.frames));
+            }
             Ok(found)
         });
         match found {
@@ -83,6 +91,7 @@ pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Lo
             Err(problem) => loaded.rejects.push(reject(name, problem)),
         }
     }
+    loaded.notes.extend(probe::note_of_frames(&animated));
     loaded.catalogue = Catalogue::new(images, full_names);
     Ok(loaded)
 }
@@ -208,7 +217,9 @@ impl Walk {
         // A link is what it leads to; one that leads nowhere is no folder.
         let leads_to_folder = kind.is_symlink() && path.is_dir();
         let is_folder = kind.is_dir() || leads_to_folder;
-        if !is_folder && !SUFFIXES.contains(&&*suffix(&raw)) && !UNREAD.contains(&&*suffix(&raw)) {
+        let suffix = suffix(&raw);
+        let is_unread = is_unread(&suffix);
+        if !is_folder && !SUFFIXES.contains(&&*suffix) && !is_unread {
             return Ok(());
         }
         let Some(name) = raw.to_str() else {
@@ -219,11 +230,9 @@ impl Walk {
             self.pass_over(shown, "a link to a folder; --follow-links enters it");
         } else if is_folder {
             self.enter(&path, &format!("{prefix}{name}/"))?;
-        } else if UNREAD.contains(&&*suffix(&raw)) {
-            let why = format!(
-                "files of type .{} are not read; a copy as TIFF, PNG or JPEG is",
-                suffix(&raw)
-            );
+        } else if is_unread {
+            let why =
+                format!("files of type .{suffix} are not read; a copy as TIFF, PNG or JPEG is");
             self.pass_over(shown, &why);
         } else {
             self.names.push(format!("{prefix}{name}"));
@@ -239,6 +248,15 @@ impl Walk {
 fn suffix(name: &OsStr) -> String {
     let suffix = Path::new(name).extension().unwrap_or_default();
     suffix.to_string_lossy().to_ascii_lowercase()
+}
+
+/// Whether a suffix is that of image files that are not read, or one to which a download added how large the image is
+/// (`jpg_large`, `jpg:orig`).
+fn is_unread(suffix: &str) -> bool {
+    let mut parts = suffix.split(['_', ':', '!']);
+    let is_longer =
+        parts.next().is_some_and(|part| SUFFIXES.contains(&part)) && parts.next().is_some();
+    is_longer || UNREAD.contains(&suffix)
 }
 
 fn stem(name: &str) -> &str {

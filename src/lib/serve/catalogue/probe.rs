@@ -17,6 +17,7 @@ use crate::serve::image::pdf::{self, PdfSettings};
 use crate::serve::image_record::{
     FileFacts, ImageRecord, Page, PageLook, measure_pages, open_within, stamp,
 };
+use crate::summary::counted;
 
 /// Looks at files before they are served.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Probed {
     pub is_pdf: bool,
     /// Its image, or each of its pages.
     pub looks: Vec<PageLook>,
+    /// How many frames it has: of several only the first is served.
+    pub frames: u32,
     /// Its type, if that is not the one that its name tells.
     pub oddity: Option<&'static str>,
 }
@@ -101,6 +104,7 @@ impl Prober {
         let start = start_of::<16>(&file)?;
         let path = content.path();
         let is_pdf = is_pdf(path, &start);
+        let frames = pixels::frames(&file, &start);
         let looks = match is_pdf {
             true => {
                 let file = into_file(file).map_err(|e| e.to_string())?;
@@ -123,6 +127,7 @@ impl Prober {
             disk: now.dev(),
             is_pdf,
             looks,
+            frames,
             // A part has no name that would tell its type.
             oddity: content.whole_file().and_then(|path| oddity(path, &start)),
         })
@@ -149,6 +154,8 @@ impl Prober {
                     orientation: record.orientation,
                 })
                 .collect(),
+            // What is odd was told when it was looked at.
+            frames: 1,
             oddity: None,
         })
     }
@@ -232,6 +239,25 @@ fn oddity(path: &Path, start: &[u8]) -> Option<&'static str> {
         _ => "",
     };
     pixels::sniff(start).filter(|found| *found != told)
+}
+
+/// A note of the files with several frames, each with their number.
+pub fn note_of_frames(files: &[(String, u32)]) -> Option<String> {
+    const MOST_NAMED: usize = 3;
+    let named = files.iter().take(MOST_NAMED);
+    let named: Vec<String> = named.map(|(name, n)| format!("{name}: {n}")).collect();
+    let more = if files.len() > MOST_NAMED {
+        "; …"
+    } else {
+        ""
+    };
+    (!files.is_empty()).then(|| {
+        format!(
+            "{} several frames, of which the first is served ({}{more})",
+            counted(files.len() as u64, "file has", "files have"),
+            named.join("; ")
+        )
+    })
 }
 
 /// Gives the images found in a file the names by which rules know them: those of the file, and pages by number.

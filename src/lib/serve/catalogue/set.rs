@@ -47,12 +47,21 @@ pub fn of_localizations(
         })
         .collect();
     let (mut images, mut further) = (Vec::new(), Vec::new());
+    let mut animated = Vec::new();
     for (about, probed) in read.images.into_iter().zip(probed) {
         let Some((content, probed)) = probed else {
             loaded.absent += 1;
             continue;
         };
         let id = about.id.clone();
+        if let Some(frames) = probed
+            .as_ref()
+            .map(|probed| probed.frames)
+            .ok()
+            .filter(|n| *n > 1)
+        {
+            animated.push((id.clone(), frames));
+        }
         let is_taken = |id: &str| ids.contains(id);
         let found =
             probed.and_then(|probed| prober.records(about, content, None, &probed, is_taken));
@@ -70,6 +79,7 @@ pub fn of_localizations(
             }
         }
     }
+    loaded.notes.extend(probe::note_of_frames(&animated));
     loaded.catalogue = Catalogue::new(images, further);
     Ok(loaded)
 }
