@@ -6,10 +6,10 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::images::{Catalogue, Loaded};
-use super::probe::{self, Prober};
-use crate::contracts::{self, ImageMap, MappedFile};
+use super::probe::{self, Probed, Prober};
+use crate::contracts::{self, ImageMap, LocalizedImage, MappedFile};
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Content};
 use crate::summary::Reject;
 
 /// The images of a `localizations.json` that an `image_map.json` holds.
@@ -46,22 +46,14 @@ pub fn of_localizations(
             Some((content, probed))
         })
         .collect();
+    loaded.notes.extend(note_of_frames(&read.images, &probed));
     let (mut images, mut further) = (Vec::new(), Vec::new());
-    let mut animated = Vec::new();
     for (about, probed) in read.images.into_iter().zip(probed) {
         let Some((content, probed)) = probed else {
             loaded.absent += 1;
             continue;
         };
         let id = about.id.clone();
-        if let Some(frames) = probed
-            .as_ref()
-            .map(|probed| probed.frames)
-            .ok()
-            .filter(|n| *n > 1)
-        {
-            animated.push((id.clone(), frames));
-        }
         let is_taken = |id: &str| ids.contains(id);
         let found =
             probed.and_then(|probed| prober.records(about, content, None, &probed, is_taken));
@@ -79,7 +71,19 @@ pub fn of_localizations(
             }
         }
     }
-    loaded.notes.extend(probe::note_of_frames(&animated));
     loaded.catalogue = Catalogue::new(images, further);
     Ok(loaded)
+}
+
+/// A note of the files with several frames, by the ids of their images.
+fn note_of_frames(
+    images: &[LocalizedImage],
+    probed: &[Option<(Content, Result<Probed, String>)>],
+) -> Option<String> {
+    let animated = images.iter().zip(probed).filter_map(|(about, probed)| {
+        let (_, probed) = probed.as_ref()?;
+        let frames = probed.as_ref().ok()?.frames;
+        (frames > 1).then(|| (about.id.clone(), frames))
+    });
+    probe::note_of_frames(&animated.collect::<Vec<_>>())
 }
