@@ -83,3 +83,77 @@ fn a_jpeg_2000_is_whole_if_all_its_tile_parts_are_there() {
         ("two-mark.jp2", less(&two, 2), false),
     ]);
 }
+
+/// A grey BMP of 8 x 2 pixels, coded in this way.
+fn bmp(coding: u32, pixels: &[u8]) -> Vec<u8> {
+    let mut file = b"BM\0\0\0\0\0\0\0\0".to_vec();
+    for number in [54 + 1024, 40, 8, 2, 8 << 16 | 1, coding, 0, 0, 0, 0, 0] {
+        file.extend(u32::to_le_bytes(number));
+    }
+    file.extend((0..=255).flat_map(|grey| [grey, grey, grey, 0]));
+    file.extend(pixels);
+    file
+}
+
+fn encoded(format: image::ImageFormat) -> Vec<u8> {
+    let scene =
+        image::RgbImage::from_fn(90, 61, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+    let mut file = std::io::Cursor::new(Vec::new());
+    scene.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn a_gif_is_whole_if_its_first_image_is_there() {
+    let whole = encoded(image::ImageFormat::Gif);
+    let open = &whole[..whole.len() - 1];
+    is_told(&[
+        ("whole.gif", whole.clone(), true),
+        ("more.gif", [&whole[..], b"and more"].concat(), true),
+        ("mark.gif", open.to_vec(), true),
+        ("second.gif", [open, b"\x2c\0\0\0\0\x5a"].concat(), true),
+        ("half.gif", whole[..whole.len() / 2].to_vec(), false),
+        ("row.gif", whole[..whole.len() - 60].to_vec(), false),
+    ]);
+}
+
+#[test]
+fn a_bmp_is_whole_if_its_last_row_is_there() {
+    let whole = encoded(image::ImageFormat::Bmp);
+    // A run, the end of a row, three pixels as they are, four pixels on, the end.
+    let runs = [8, 200, 0, 0, 0, 3, 10, 20, 30, 0, 0, 2, 4, 0, 1, 90, 0, 1];
+    // A row on, a run, and the end of the last row, which ends the file.
+    let rows = [0, 2, 0, 1, 8, 7, 0, 0];
+    let less = |file: &[u8], bytes: usize| file[..file.len() - bytes].to_vec();
+    is_told(&[
+        ("whole.bmp", whole.clone(), true),
+        ("more.bmp", [&whole[..], b"and more"].concat(), true),
+        ("half.bmp", less(&whole, whole.len() / 2), false),
+        ("byte.bmp", less(&whole, 1), false),
+        ("runs.bmp", bmp(1, &runs), true),
+        ("runs-mark.bmp", bmp(1, &less(&runs, 2)), false),
+        ("runs-half.bmp", bmp(1, &less(&runs, 9)), false),
+        ("rows.bmp", bmp(1, &rows), true),
+        ("rows-half.bmp", bmp(1, &less(&rows, 2)), false),
+    ]);
+}
+
+#[test]
+#[cfg(feature = "avif")]
+fn an_avif_is_whole_if_all_that_it_shows_is_there() {
+    let file = |name: &str| {
+        let root = env!("CARGO_MANIFEST_DIR");
+        std::fs::read(format!("{root}/tests/serve/avif/{name}.avif")).unwrap()
+    };
+    let [plain, tiles, clear] = ["plain", "tiles", "clear"].map(file);
+    let less = |file: &[u8], bytes: usize| file[..file.len() - bytes].to_vec();
+    is_told(&[
+        ("plain.avif", plain.clone(), true),
+        ("more.avif", [&plain[..], b"\0\0\0\x08free"].concat(), true),
+        ("plain-byte.avif", less(&plain, 1), false),
+        ("tiles.avif", tiles.clone(), true),
+        ("tiles-last.avif", less(&tiles, 400), false),
+        ("clear.avif", clear.clone(), true),
+        ("clear-half.avif", less(&clear, clear.len() / 3), false),
+    ]);
+}
