@@ -3,6 +3,7 @@
 mod auth;
 mod avif;
 mod cache;
+mod cut;
 mod exif;
 mod flow;
 mod images;

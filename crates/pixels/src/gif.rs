@@ -1,43 +1,74 @@
 //! Where a GIF ends: servers append bytes to files, which are no part of it.
 
+use std::io::{BufRead, Read as _, copy, sink};
+
+const TRAILER: u8 = 0x3B;
+const IMAGE: u8 = 0x2C;
+const EXTENSION: u8 = 0x21;
+
 /// Whether the blocks of a GIF lead to its trailer (GIF89a, sections 15 to 27). What follows is not looked at.
-pub fn is_complete(bytes: &[u8]) -> bool {
-    end(bytes).is_some()
+pub fn is_complete(gif: impl BufRead) -> bool {
+    leads_to(TRAILER, gif).is_some()
 }
 
-fn end(bytes: &[u8]) -> Option<()> {
-    const TRAILER: u8 = 0x3B;
-    const IMAGE: u8 = 0x2C;
-    const EXTENSION: u8 = 0x21;
-    let mut at = 13 + palette(*bytes.get(10)?);
+/// Whether its first image, which is the one that is shown, is all there. What follows is not looked at.
+pub fn has_its_image(gif: impl BufRead) -> bool {
+    leads_to(IMAGE, gif).is_some()
+}
+
+/// Walks through blocks to the end of the first of this kind, or to the trailer.
+fn leads_to(kind: u8, mut gif: impl BufRead) -> Option<()> {
+    let header = take::<13>(&mut gif)?;
+    skip(&mut gif, palette(header[10]))?;
     loop {
-        match *bytes.get(at)? {
+        let [block] = take(&mut gif)?;
+        match block {
             TRAILER => return Some(()),
             // Its descriptor, its palette, and the size of its codes.
-            IMAGE => at = sub_blocks(bytes, at + 11 + palette(*bytes.get(at + 9)?))?,
-            EXTENSION => at = sub_blocks(bytes, at + 2)?,
+            IMAGE => {
+                let descriptor = take::<9>(&mut gif)?;
+                skip(&mut gif, palette(descriptor[8]) + 1)?;
+                sub_blocks(&mut gif)?;
+            }
+            EXTENSION => {
+                skip(&mut gif, 1)?;
+                sub_blocks(&mut gif)?;
+            }
             // Between blocks there should be nothing.
-            0 => at += 1,
+            0 => {}
             _ => return None,
+        }
+        if block == kind {
+            return Some(());
         }
     }
 }
 
 /// The bytes of a palette, by the flags before it.
-fn palette(flags: u8) -> usize {
+fn palette(flags: u8) -> u64 {
     match flags & 0x80 {
         0 => 0,
         _ => 3 << ((flags & 7) + 1),
     }
 }
 
-/// Where the blocks of a list end, each with its length in front, the last one empty.
-fn sub_blocks(bytes: &[u8], mut at: usize) -> Option<usize> {
+/// Passes over the blocks of a list, each with its length in front, the last one empty.
+fn sub_blocks(gif: &mut impl BufRead) -> Option<()> {
     loop {
-        let length = usize::from(*bytes.get(at)?);
-        at += 1 + length;
-        if length == 0 {
-            return Some(at);
+        match take(gif)? {
+            [0] => return Some(()),
+            [length] => skip(gif, length.into())?,
         }
     }
+}
+
+fn take<const N: usize>(gif: &mut impl BufRead) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    gif.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn skip(gif: &mut impl BufRead, length: u64) -> Option<()> {
+    let passed = copy(&mut gif.take(length), &mut sink()).ok()?;
+    (passed == length).then_some(())
 }

@@ -35,6 +35,7 @@ mod tiff_directory;
 mod tiff_plain;
 mod tiff_whole;
 mod tile;
+mod tile_parts;
 mod verify;
 mod window;
 

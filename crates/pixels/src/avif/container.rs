@@ -111,6 +111,33 @@ pub fn measure(start: &[u8]) -> Result<([u32; 2], u8), String> {
     Ok((rotated_size(size, orientation(item)?), channels))
 }
 
+/// Whether what is coded, by the start of a file, lies within its `length` bytes. What the start does not tell is not judged.
+pub fn lies_within(start: &[u8], length: u64) -> bool {
+    let Ok(meta) = Meta::of_file(start) else {
+        return true;
+    };
+    let shown: Vec<u32> = [Some(meta.primary), meta.opacity()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let has_tiles =
+        |(kind, from, _): &&([u8; 4], u32, Vec<u32>)| kind == b"dimg" && shown.contains(from);
+    let tiles = meta.references.iter().filter(has_tiles);
+    let items = shown.iter().chain(tiles.flat_map(|(.., tiles)| tiles));
+    items.filter_map(|id| meta.items.get(id)).all(|item| {
+        let whole = match item.in_data_box {
+            true if start.len() as u64 == length => meta.data.len() as u64,
+            // The start may not have all of that box.
+            true => u64::MAX,
+            false => length,
+        };
+        // A part of length 0 reaches to the end.
+        let end = |(offset, length): &(u64, u64)| offset.checked_add((*length).max(1));
+        let mut ends = item.parts.iter().map(end);
+        ends.all(|end| end.is_some_and(|end| end <= whole))
+    })
+}
+
 impl<'a> Container<'a> {
     /// Reads a whole file.
     ///

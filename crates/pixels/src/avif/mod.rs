@@ -10,9 +10,9 @@ mod planes;
 #[cfg(not(feature = "avif"))]
 use image::DynamicImage;
 
-pub use container::is_avif;
 #[cfg(feature = "avif")]
 pub use container::measure;
+pub use container::{is_avif, lies_within};
 #[cfg(feature = "avif")]
 pub use decoder::decode;
 
