@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::auth::{ANNA, BEN, RULES, archive, people, started};
-use crate::running::{Got, Serving};
+use crate::robust::signal;
+use crate::running::{Got, Serving, folder, picture};
+use recto_testkit::wait_until;
 
 const VIEWER: &str = "https://viewer.example";
 
@@ -527,5 +529,66 @@ fn viewers_and_programs_that_know_1_get_tokens_as_it_says() {
     ] {
         let (status, answer) = token(cookie);
         assert_eq!((status, &answer["error"]), (401, &json!(error)));
+    }
+}
+
+#[test]
+fn rules_are_read_again_at_sighup_and_sessions_last() {
+    let open = format!("[auth]\notherwise = \"full\"\n{}", people());
+    let known = "[[auth.rules]]\nwho = [\"known\"]\nmay = \"full\"\n";
+    let closed = format!("[auth]\notherwise = \"hidden\"\n{known}{}", people());
+    let work = folder();
+    work.write("c.toml", &open);
+    let server = Serving::start(&work, &["pictures", "-c", "c.toml"]);
+    let [session, ended] = [0, 1].map(|_| cookie(&post(&server, "token=secret-of-anna", "")));
+    server.ask("GET", "/auth/logout", &ended);
+    let image = "/iiif/3/a/full/9,/0/default.jpg";
+    let status = |sender: &str| server.ask("GET", image, sender).status;
+    let list = || server.get("/iiif/presentation/3/collection.json").body;
+    let shown = list();
+    assert_eq!([status(""), status(&session)], [200, 200]);
+    work.write("c.toml", &closed);
+    signal(&server, "-HUP");
+    wait_until(|| status("") == 404);
+    assert_eq!(
+        [status(&session), status(ANNA), status(&ended)],
+        [200, 200, 404]
+    );
+    // What was made for everybody before is not shown any more.
+    assert_ne!(list(), shown);
+    // (what is written, what is said of it)
+    let cases = [
+        ("broken [".to_owned(), "stays as it was: c.toml:1:"),
+        (
+            String::new(),
+            "stays as it was: c.toml: there is no [auth] any more",
+        ),
+        (
+            format!("{open}[auth.jwt]\nalgorithm = \"ES256\"\nkey = \"no.pem\"\n"),
+            "no.pem",
+        ),
+        (
+            open.replace("[auth]", "[auth]\nsecret = \"no.key\""),
+            "no.key",
+        ),
+        (open.replace("full", "maybe"), "c.toml:2:"),
+        (
+            format!("{closed}[requests.info]\nmax_age = 55\n[pdf]\npatience = 9\n"),
+            "[auth] of c.toml read again; [pdf], [requests] changed there too and stay as at the start",
+        ),
+    ];
+    let images = || server.json("/health")["images"].as_u64().unwrap();
+    for (n, (text, _)) in (1..).zip(&cases) {
+        work.write("c.toml", text)
+            .write(&format!("pictures/new{n}.png"), picture(9, 9));
+        signal(&server, "-HUP");
+        // Files are read after the rules, also where those are not taken.
+        wait_until(|| images() == 2 + n);
+        let seen = [status(""), status(&session), status(&ended)];
+        assert_eq!(seen, [404, 200, 404], "{text}");
+    }
+    let (_, _, said) = server.stop();
+    for (text, words) in &cases {
+        assert!(said.contains(words), "{text}: {said}");
     }
 }

@@ -1,7 +1,7 @@
 //! The configuration file of `recto-serve`, for what is too long for options. TOML, a table per subject; unknown keys are
 //! refused, so that a mistyped key is not silently ignored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -31,6 +31,22 @@ pub struct Config {
     pub auth: Option<AuthSettings>,
     /// How many requests of each class a client may send, and how long answers are fresh.
     pub requests: BTreeMap<RequestClass, ClassSettings>,
+    /// The tables as they are written, but for `[auth]`: what is read at the start only.
+    #[serde(skip)]
+    pub fixed: toml::Table,
+}
+
+impl Config {
+    /// The tables, but for `[auth]`, that are not as they were in `before`, in the order of their names.
+    pub fn other_tables(&self, before: &toml::Table) -> Vec<String> {
+        let names: BTreeSet<&String> = before.keys().chain(self.fixed.keys()).collect();
+        let other = |name: &&&String| before.get(**name) != self.fixed.get(**name);
+        names
+            .iter()
+            .filter(other)
+            .map(|name| format!("[{name}]"))
+            .collect()
+    }
 }
 
 /// Reads a configuration file.
@@ -50,8 +66,11 @@ pub fn read(path: &Path) -> Result<Config, Error> {
 /// # Errors
 /// The text is not a valid configuration; the error names line and column.
 pub fn parse(name: &str, text: &str) -> Result<Config, Error> {
-    let config: Config = toml::from_str(text)
-        .map_err(|e| invalid(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
+    let unread =
+        |e: toml::de::Error| invalid(name, text, e.span().map_or(0, |s| s.start), e.message());
+    let mut config: Config = toml::from_str(text).map_err(unread)?;
+    config.fixed = toml::from_str(text).map_err(unread)?;
+    config.fixed.remove("auth");
     let auth = config.auth.iter().map(AuthSettings::check);
     match auth.collect::<Result<(), _>>() {
         Ok(()) => Ok(config),

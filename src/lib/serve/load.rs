@@ -1,8 +1,10 @@
-//! What there is to serve, as the options say.
+//! What there is to serve and who may see it, as the options say.
 
 use std::path::Path;
 
-use super::catalogue::{self, Loaded, Prober};
+use super::auth::Auth;
+use super::auth::settings::AuthSettings;
+use super::catalogue::{self, Catalogue, Loaded, Prober};
 use super::options::Options;
 use crate::contracts;
 use crate::error::Error;
@@ -42,4 +44,35 @@ pub fn load(options: &Options, prober: &Prober) -> Result<Loaded, Error> {
         )),
         None => catalogue::of_folder(source, options.follow_links, prober),
     }
+}
+
+/// Who may see what, as the table `[auth]` of the configuration says; none: everybody may see everything. `before` is what held
+/// until now.
+///
+/// # Errors
+/// A key or a secret cannot be read, or the options ask for what the rules do not allow.
+pub fn authorization(
+    options: &Options,
+    settings: Option<AuthSettings>,
+    before: Option<&Auth>,
+) -> Result<Option<Auth>, Error> {
+    let Some((settings, path)) = settings.zip(options.config.as_deref()) else {
+        options.refuse_open_review(false)?;
+        return Ok(None);
+    };
+    if options.review.is_some() && !settings.lets_review() {
+        return Err(Error::new(format!(
+            "{}: --review is given, but nobody may correct anything",
+            path.display()
+        ))
+        .hint("a rule with may = \"review\" gives permission"));
+    }
+    Auth::open(settings, files::folder_of(path), before).map(Some)
+}
+
+/// Notes of rules that are about no image: a rule that is meant to hide one may name it wrongly.
+pub fn idle_rules(auth: Option<&Auth>, catalogue: &Catalogue) -> Vec<String> {
+    let idle = auth.map(|auth| auth.idle_rules(catalogue));
+    let note = |rule: String| format!("[auth]: the rule where {rule} is about no image here");
+    idle.into_iter().flatten().map(note).collect()
 }

@@ -24,13 +24,12 @@ use crate::files;
 use crate::messages;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
-use auth::Auth;
-use auth::settings::AuthSettings;
+use auth::SharedAuth;
 use cache::{TieredCache, purge};
 use catalogue::{Catalogue, Loaded, Prober, SharedCatalogue};
 use config::Config;
 use image_record::ImageRecord;
-use load::load;
+use load::{authorization, idle_rules, load};
 use presentation::uris::Uris;
 use rescan::{MOST_TOLD, Rescan};
 use review::classes;
@@ -136,8 +135,7 @@ fn stage(
         summary.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
-    let auth = authorization(options, config.auth)?.map(Arc::new);
-    options.refuse_open_review(auth.is_some())?;
+    let auth = authorization(options, config.auth, None)?.map(Arc::new);
     let mut loaded = load(options, &prober)?;
     if let Some(id) = &options.urls.url {
         return list_urls(options, id, &presets, &loaded, summary);
@@ -156,6 +154,7 @@ fn stage(
         .extend(idle_rules(auth.as_deref(), &loaded.catalogue));
     report_start(options, summary)?;
     let prepared = prepared.folder().is_dir().then_some(prepared);
+    let auth = Arc::new(SharedAuth::new(auth));
     let renderer = Arc::new(renderer(options, loaded.catalogue, prepared, cache));
     let rescan = Rescan {
         options: options.clone(),
@@ -163,6 +162,7 @@ fn stage(
         renderer: renderer.clone(),
         reviews: reviews.clone(),
         auth: auth.clone(),
+        fixed: config.fixed,
         told: Arc::new(Mutex::new(rescan::lines(
             &summary.rejects.iter().collect::<Vec<_>>(),
         ))),
@@ -203,7 +203,7 @@ fn router(
     presets: Presets,
     classes: Classes,
     reviews: Option<Arc<Mutex<ReviewFile>>>,
-    auth: Option<Arc<Auth>>,
+    auth: Arc<SharedAuth>,
 ) -> Router {
     let of_documents = usize::try_from((options.memory << 20) / 16).unwrap_or(usize::MAX);
     let memory = renderer.memory.clone();
@@ -342,27 +342,6 @@ fn hash_token(summary: &mut Summary) -> Result<(), Error> {
     summary.output = format!("{hash}\n");
     summary.done = "hash made".into();
     Ok(())
-}
-
-fn authorization(options: &Options, settings: Option<AuthSettings>) -> Result<Option<Auth>, Error> {
-    let Some((settings, path)) = settings.zip(options.config.as_deref()) else {
-        return Ok(None);
-    };
-    if options.review.is_some() && !settings.lets_review() {
-        return Err(Error::new(format!(
-            "{}: --review is given, but nobody may correct anything",
-            path.display()
-        ))
-        .hint("a rule with may = \"review\" gives permission"));
-    }
-    Auth::open(settings, files::folder_of(path)).map(Some)
-}
-
-/// Notes of rules that are about no image: a rule that is meant to hide one may name it wrongly.
-fn idle_rules(auth: Option<&Auth>, catalogue: &Catalogue) -> Vec<String> {
-    let idle = auth.map(|auth| auth.idle_rules(catalogue));
-    let note = |rule: String| format!("[auth]: the rule where {rule} is about no image here");
-    idle.into_iter().flatten().map(note).collect()
 }
 
 /// A note of the images of which nothing shows where their boxes are.

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 
-use super::auth::Auth;
+use super::auth::SharedAuth;
 use super::catalogue::{self, Catalogue, Prober};
+use super::config;
 use super::image::pdf::PdfSettings;
+use super::image::preset::Presets;
 use super::image::renderer::Renderer;
-use super::load::load;
+use super::load::{authorization, idle_rules, load};
 use super::notice;
 use super::options::Options;
 use super::review::file::ReviewFile;
@@ -33,8 +35,10 @@ pub struct Rescan {
     pub renderer: Arc<Renderer>,
     /// The corrections, which are applied again.
     pub reviews: Option<Arc<Mutex<ReviewFile>>>,
-    /// Who may see what, by keys in files that are read again at SIGHUP.
-    pub auth: Option<Arc<Auth>>,
+    /// Who may see what, which is read again at SIGHUP.
+    pub auth: Arc<SharedAuth>,
+    /// The tables of the configuration that hold as they were at the start.
+    pub fixed: toml::Table,
     /// What was left out when it was last read, in lines: only what is new is told.
     pub told: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -75,8 +79,8 @@ impl Rescan {
 
     /// Reads everything again and replaces the catalogue if anything changed.
     fn read_again(&self, is_told: bool) -> Result<(), Error> {
-        if let Some(auth) = self.auth.as_ref().filter(|_| is_told) {
-            auth.read_again()?;
+        if is_told && let Err(e) = self.read_rules() {
+            notice::print(&format!("who may see what stays as it was: {e}"));
         }
         let prober = Prober::new(self.pdf, self.options.most_cost());
         let prober = prober
@@ -109,13 +113,47 @@ impl Rescan {
                 catalogue::write_served(path, &self.renderer.catalogue.get())?;
             }
         }
-        let news = self.news(&rejects);
+        let mut news = self.news(&rejects);
+        if is_told {
+            let idle = idle_rules(self.auth.get().as_deref(), &self.renderer.catalogue.get());
+            news.extend(idle.iter().map(|note| format!("\n  {note}")));
+        }
         if (changed.is_ok() || is_told || !news.is_empty()) && !self.options.common.quiet {
             notice::print(&format!(
                 "read again: {}, {} left out{news}",
                 counted(images, "image", "images"),
                 rejects.len()
             ));
+        }
+        Ok(())
+    }
+
+    /// Reads the configuration again: its rules hold from now on. What of the rest has changed is told by its name.
+    fn read_rules(&self) -> Result<(), Error> {
+        let Some(path) = &self.options.config else {
+            return Ok(());
+        };
+        let config = config::read(path)?;
+        Presets::with_configured(&config.presets).map_err(Error::usage)?;
+        let other = config.other_tables(&self.fixed);
+        let before = self.auth.get();
+        if before.is_some() && config.auth.is_none() {
+            // A file that an editor has just begun to write has none either.
+            let why = format!("{}: there is no [auth] any more", path.display());
+            return Err(Error::new(why).hint("restart the server to open everything to everybody"));
+        }
+        let auth = authorization(&self.options, config.auth, before.as_deref())?;
+        self.auth.replace(auth);
+        if !self.options.common.quiet {
+            let name = path.display();
+            let rest = match &other[..] {
+                [] => String::new(),
+                other => format!(
+                    "; {} changed there too and stay as at the start: restart the server for that",
+                    other.join(", ")
+                ),
+            };
+            notice::print(&format!("[auth] of {name} read again{rest}"));
         }
         Ok(())
     }

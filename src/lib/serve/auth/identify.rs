@@ -39,18 +39,18 @@ const SHORTEST_SECRET: usize = 16;
 #[derive(Debug)]
 pub struct Identities {
     accounts: Arc<Vec<Account>>,
-    issuer: Option<Issuer>,
+    issuer: Option<Arc<Issuer>>,
     /// Seals and opens sessions and access tokens.
-    pub tickets: Tickets,
+    pub tickets: Arc<Tickets>,
     /// Whether names and passwords are accepted in HTTP Basic.
     basic: bool,
-    mistakes: Buckets,
+    mistakes: Arc<Buckets>,
     /// The users of correct secrets that take long to check, by SHA-256 of name and secret.
     proven: Mutex<HashMap<Vec<u8>, Person>>,
     /// Slow hashes of clients that made no mistake recently.
-    slow: HashQueue,
+    slow: Arc<HashQueue>,
     /// Slow hashes of all other clients.
-    slow_again: HashQueue,
+    slow_again: Arc<HashQueue>,
 }
 
 /// A queue for slow hashes, which are computed one at a time: each takes 19 MiB.
@@ -108,33 +108,39 @@ impl From<&Account> for Person {
 }
 
 impl Identities {
-    /// Reads the keys of tokens again, if they are in a file.
-    ///
-    /// # Errors
-    /// There is no key in it; those from before stay.
-    pub fn read_again(&self) -> Result<(), Error> {
-        self.issuer.as_ref().map_or(Ok(()), Issuer::read_again)
-    }
-
-    /// Sets up what the configuration says; paths in it are relative to `folder`.
+    /// Sets up what the configuration says; paths in it are relative to `folder`. Of what was set up `before`, sessions and
+    /// mistakes count on.
     ///
     /// # Errors
     /// A key or a secret cannot be read.
-    pub fn open(settings: &AuthSettings, folder: &Path) -> Result<Self, Error> {
+    pub fn open(
+        settings: &AuthSettings,
+        folder: &Path,
+        before: Option<&Identities>,
+    ) -> Result<Self, Error> {
+        let known = before.and_then(|before| before.issuer.as_ref());
         let jwt = settings.jwt.as_ref();
-        let issuer = jwt.map(|jwt| Issuer::open(jwt.get_ref(), folder));
+        let issuer = jwt.map(|jwt| Issuer::again(known, jwt.get_ref(), folder));
         let secret = (settings.secret.as_ref()).map(|path| secret(&folder.join(path)));
-        let tickets = Tickets::new(secret.transpose()?.as_deref());
+        let sealed = before.map(|before| &before.tickets);
+        let tickets = Tickets::again(sealed, secret.transpose()?.as_deref());
+        let queue = |of: fn(&Identities) -> &Arc<HashQueue>| match before {
+            Some(before) => of(before).clone(),
+            None => Arc::new(HashQueue::new()),
+        };
         let accounts = settings.accounts.iter().map(|a| a.get_ref().clone());
         Ok(Identities {
             accounts: Arc::new(accounts.collect()),
             issuer: issuer.transpose()?,
             tickets: tickets.map_err(|_| Error::new("the system provides no random numbers"))?,
             basic: settings.basic,
-            mistakes: Buckets::new(MISTAKES),
+            mistakes: match before {
+                Some(before) => before.mistakes.clone(),
+                None => Arc::new(Buckets::new(MISTAKES)),
+            },
             proven: Mutex::default(),
-            slow: HashQueue::new(),
-            slow_again: HashQueue::new(),
+            slow: queue(|of| &of.slow),
+            slow_again: queue(|of| &of.slow_again),
         })
     }
 

@@ -86,6 +86,21 @@ struct Held {
 }
 
 impl Issuer {
+    /// The issuer from before, whose keys are read again, if the settings are the same; else a new one.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::open`].
+    pub fn again(
+        before: Option<&Arc<Self>>,
+        settings: &Settings,
+        folder: &Path,
+    ) -> Result<Arc<Self>, Error> {
+        match before.filter(|before| before.settings == *settings) {
+            Some(before) => before.read_again().map(|()| before.clone()),
+            None => Issuer::open(settings, folder).map(Arc::new),
+        }
+    }
+
     /// An issuer whose keys are read now, if they are in a file; its path is relative to `folder`.
     ///
     /// # Errors

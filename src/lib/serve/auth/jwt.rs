@@ -52,7 +52,7 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
 }
 
 /// What a token must be, from the configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// How it is signed.

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::{FutureExt as _, StreamExt as _};
 
@@ -52,15 +53,48 @@ pub struct Auth {
     label: Arc<str>,
     identities: Identities,
     delegate: Option<Delegate>,
-    buckets: Option<Buckets>,
+    buckets: Option<Arc<Buckets>>,
+    /// How many there were before it.
+    generation: u64,
+}
+
+/// How often rules were set up in this program.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// What decides now, which a change of the configuration replaces as a whole; none: everybody may see everything.
+#[derive(Debug, Default)]
+pub struct SharedAuth(RwLock<Option<Arc<Auth>>>);
+
+impl SharedAuth {
+    /// What the configuration said at the start.
+    pub fn new(auth: Option<Arc<Auth>>) -> Self {
+        SharedAuth(RwLock::new(auth))
+    }
+
+    /// What decides now: one request asks once, so that it is answered by one state of the rules.
+    pub fn get(&self) -> Option<Arc<Auth>> {
+        let now = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        now.clone()
+    }
+
+    /// Requests from now on are decided by this.
+    pub fn replace(&self, auth: Option<Auth>) {
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *now = auth.map(Arc::new);
+    }
 }
 
 impl Auth {
-    /// Sets up what the configuration says; paths in it are relative to `folder`.
+    /// Sets up what the configuration says; paths in it are relative to `folder`. Of what was set up `before`, sessions, mistakes
+    /// and requests of clients count on.
     ///
     /// # Errors
     /// A key or a secret cannot be read, or the delegate cannot be called.
-    pub fn open(settings: AuthSettings, folder: &Path) -> Result<Self, Error> {
+    pub fn open(
+        settings: AuthSettings,
+        folder: &Path,
+        before: Option<&Auth>,
+    ) -> Result<Self, Error> {
         let delegate = settings.delegate.as_ref();
         let delegate = delegate.map(|d| Delegate::new(d.get_ref().clone(), folder));
         let rules = Rules {
@@ -70,9 +104,17 @@ impl Auth {
         Ok(Auth {
             rules: Arc::new(rules),
             label: settings.label.as_str().into(),
-            identities: Identities::open(&settings, folder)?,
+            identities: Identities::open(
+                &settings,
+                folder,
+                before.map(|before| &before.identities),
+            )?,
             delegate: delegate.transpose()?,
-            buckets: settings.rate.as_ref().map(|r| Buckets::new(*r.get_ref())),
+            buckets: settings.rate.as_ref().map(|rate| {
+                let before = before.and_then(|before| before.buckets.as_ref());
+                Buckets::again(before, *rate.get_ref())
+            }),
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             settings,
         })
     }
@@ -91,12 +133,9 @@ impl Auth {
         idle.map(text).collect()
     }
 
-    /// Reads files of keys again.
-    ///
-    /// # Errors
-    /// There is no key in it; those from before stay.
-    pub fn read_again(&self) -> Result<(), Error> {
-        self.identities.read_again()
+    /// What tells documents that were made under these rules from those made under others.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The visitor who sends a request from an address, if that is known; `now` is in milliseconds since 1970.

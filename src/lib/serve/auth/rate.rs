@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
@@ -40,6 +40,14 @@ impl Buckets {
     pub fn new(rate: Rate) -> Self {
         let held = Mutex::default();
         Buckets { rate, held }
+    }
+
+    /// Those from before, if the limit is the same; else full ones.
+    pub fn again(before: Option<&Arc<Self>>, rate: Rate) -> Arc<Self> {
+        match before.filter(|before| before.rate == rate) {
+            Some(before) => before.clone(),
+            None => Arc::new(Buckets::new(rate)),
+        }
     }
 
     /// Takes one request from a client's bucket; `now` is in milliseconds since 1970.

@@ -2,7 +2,7 @@
 //! can read or forge one. Sessions that were logged out are remembered until they would have expired.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,6 +53,8 @@ pub struct Tickets {
     key: LessSafeKey,
     random: SystemRandom,
     ended: Mutex<HashMap<String, i64>>,
+    /// What tells the secret of the key from others; none for a random key.
+    mark: Option<Vec<u8>>,
 }
 
 impl Tickets {
@@ -71,7 +73,22 @@ impl Tickets {
             key: LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key)?),
             random,
             ended: Mutex::default(),
+            mark: secret.map(mark),
         })
+    }
+
+    /// Those from before, with the sessions that were logged out, if the secret is the same; else new ones.
+    ///
+    /// # Errors
+    /// The system provides no random numbers.
+    pub fn again(
+        before: Option<&Arc<Self>>,
+        secret: Option<&[u8]>,
+    ) -> Result<Arc<Self>, Unspecified> {
+        match before.filter(|before| before.mark == secret.map(mark)) {
+            Some(before) => Ok(before.clone()),
+            None => Tickets::new(secret).map(Arc::new),
+        }
     }
 
     /// A session id that cannot be guessed.
@@ -126,6 +143,12 @@ impl Tickets {
         ended.retain(|_, ends| *ends > now);
         ended.insert(ticket.session.clone(), ticket.ends);
     }
+}
+
+/// Tells a secret from others, and tells nothing about the key that is made of it.
+fn mark(secret: &[u8]) -> Vec<u8> {
+    let key = digest(&SHA256, secret);
+    digest(&SHA256, key.as_ref()).as_ref().to_vec()
 }
 
 impl TicketUse {

@@ -28,10 +28,10 @@ use super::topic::{self, Topic};
 use super::{accept, coding, metrics, range};
 use crate::http::header::{self, HeaderMap};
 use crate::iiif::Version;
-use crate::serve::auth::Auth;
 use crate::serve::auth::flow::LoginRequest;
 use crate::serve::auth::permissions::Permissions;
 use crate::serve::auth::rate;
+use crate::serve::auth::{Auth, SharedAuth};
 use crate::serve::cache::purge;
 use crate::serve::catalogue::{Catalogue, SharedCatalogue};
 use crate::serve::image::cap::Cap;
@@ -69,8 +69,8 @@ pub struct Router {
     pub reviews: Option<Arc<Mutex<ReviewFile>>>,
     /// What tells that file from those of other servers.
     pub review_key: Option<String>,
-    /// The rules about who may see what; none: everybody may see everything.
-    pub auth: Option<Arc<Auth>>,
+    /// The rules about who may see what.
+    pub auth: Arc<SharedAuth>,
     /// What is set for classes of requests.
     pub request_classes: RequestClasses,
     /// The base of all URIs.
@@ -88,8 +88,18 @@ struct Call<'a> {
     /// The address of the client: what trusted proxies say, or else the other end of the connection. None: unknown.
     address: Option<IpAddr>,
     origin: Origin,
+    /// The rules that hold for it, even if others do before it is answered.
+    auth: Option<Arc<Auth>>,
     permissions: Permissions,
     uris: Uris,
+}
+
+/// Who sent a request, and what proxies say about it that these rules trust; `peer` is the other end of the connection.
+fn forwarded(auth: Option<&Auth>, headers: &HeaderMap, peer: IpAddr) -> Forwarded {
+    match auth {
+        Some(auth) => auth.forwarded(headers, peer),
+        None => Forwarded::direct(peer),
+    }
 }
 
 impl Router {
@@ -109,13 +119,17 @@ impl Router {
             (_, Err(why)) => (Route::Nothing, Some(error_response(400, &why))),
             (_, Ok(route)) => (route, None),
         };
+        let auth = self.auth.get();
         let (response, bytes) = match refused {
-            None => unless_panicking(self.handle(head, &route, body, peer)).await,
+            None => {
+                let handled = self.handle(head, &route, body, (peer, auth.clone()));
+                unless_panicking(handled).await
+            }
             Some(response) => with_text(response),
         };
         let accepted = header_text(&head.headers, header::ACCEPT_ENCODING);
         let (response, bytes) = coding::coded(response, bytes, accepted);
-        let response = match &self.auth {
+        let response = match &auth {
             // What depends on the visitor is private before anything is said about how long it may be kept.
             Some(auth) => {
                 let origin = header_text(&head.headers, header::ORIGIN);
@@ -131,9 +145,9 @@ impl Router {
         head: &Parts,
         route: &Route,
         body: Incoming,
-        peer: IpAddr,
+        by: (IpAddr, Option<Arc<Auth>>),
     ) -> (Response, Bytes) {
-        match self.admit(head, route, peer).await {
+        match self.admit(head, route, by).await {
             Ok(call) => self.route(&call, body).await,
             Err(response) => with_text(response),
         }
@@ -144,12 +158,15 @@ impl Router {
         &self,
         head: &'a Parts,
         route: &'a Route,
-        peer: IpAddr,
+        (peer, auth): (IpAddr, Option<Arc<Auth>>),
     ) -> Result<Call<'a>, Response> {
-        let origin = self.origin(head, peer)?;
+        let origin = self.origin(head, forwarded(auth.as_deref(), &head.headers, peer))?;
         let uris = self.base_url.uris(&origin);
         let address = origin.forwarded.client;
-        let permissions = self.permissions(head, route, address, &uris).await?;
+        let permissions = match &auth {
+            Some(auth) => self.permissions(auth, head, route, address, &uris).await?,
+            None => Permissions::all(),
+        };
         let sender = rate::sender(permissions.visitor.user.as_deref(), address);
         let now = jiff::Timestamp::now().as_millisecond();
         self.request_classes.take(route, &sender, now)?;
@@ -159,19 +176,19 @@ impl Router {
             peer,
             address,
             origin,
+            auth,
             permissions,
             uris,
         })
     }
 
     /// The host that a request is for, and what trusted proxies say about it.
-    fn origin(&self, head: &Parts, peer: IpAddr) -> Result<Origin, Response> {
+    fn origin(&self, head: &Parts, forwarded: Forwarded) -> Result<Origin, Response> {
         let (headers, authority) = (&head.headers, head.uri.authority());
         let lines = headers.get_all(header::HOST).iter();
         let must_be = head.version >= HttpVersion::HTTP_11;
         let host = Host::of_request(authority.map(|a| a.as_str()), lines, must_be);
         let host = host.map_err(|why| error_response(400, why))?;
-        let forwarded = self.forwarded(headers, peer);
         let origin = Origin { host, forwarded };
         match self.base_url.answers_to(&origin) {
             true => Ok(origin),
@@ -184,29 +201,25 @@ impl Router {
 
     /// Who sent a request, and what trusted proxies say about it.
     pub fn forwarded(&self, headers: &HeaderMap, peer: IpAddr) -> Forwarded {
-        match &self.auth {
-            Some(auth) => auth.forwarded(headers, peer),
-            None => Forwarded::direct(peer),
-        }
+        forwarded(self.auth.get().as_deref(), headers, peer)
     }
 
     /// What the sender of a request may see. This is decided before anything else.
     async fn permissions(
         &self,
+        auth: &Auth,
         head: &Parts,
         route: &Route,
         address: Option<IpAddr>,
         uris: &Uris,
     ) -> Result<Permissions, Response> {
         // Browsers send OPTIONS without credentials.
-        let is_open = |auth: &&Arc<Auth>| {
-            head.method == Method::OPTIONS
-                || matches!(route, Route::Asset(_))
-                || auth.is_open(route)
-        };
-        let Some(auth) = self.auth.as_ref().filter(|auth| !is_open(auth)) else {
+        let is_open = head.method == Method::OPTIONS
+            || matches!(route, Route::Asset(_))
+            || auth.is_open(route);
+        if is_open {
             return Ok(Permissions::all());
-        };
+        }
         let now = jiff::Timestamp::now().as_millisecond();
         let visitor = auth.visitor(route, &head.headers, address, now).await?;
         auth.check_status_page(route, &visitor)?;
@@ -218,9 +231,9 @@ impl Router {
 
     async fn route(&self, call: &Call<'_>, body: Incoming) -> (Response, Bytes) {
         let method = &call.head.method;
-        let answered = match (call.route, &self.auth, &self.reviews) {
+        let answered = match (call.route, &call.auth, &self.reviews) {
             (Route::Health, ..) => Some(self.health()),
-            (Route::Metrics, ..) => Some(self.metrics()),
+            (Route::Metrics, auth, _) => Some(self.metrics(auth.as_deref())),
             _ if method == Method::OPTIONS => None,
             (Route::Login(_) | Route::Probe(_), Some(auth), _) => {
                 Some(self.log_in(auth, call, body).await)
@@ -246,8 +259,8 @@ impl Router {
         uncached(format!("{health}\n"), "application/json")
     }
 
-    fn metrics(&self) -> Response {
-        let auth = self.auth.as_ref().map(|auth| auth.metrics());
+    fn metrics(&self, auth: Option<&Auth>) -> Response {
+        let auth = auth.map(Auth::metrics);
         let text = self.renderer.metrics_text() + &auth.unwrap_or_default();
         uncached(text, metrics::CONTENT_TYPE)
     }
@@ -316,8 +329,9 @@ impl Router {
     async fn document(&self, catalogue: Arc<Catalogue>, call: &Call<'_>) -> (Response, Bytes) {
         let request = request_of(call);
         let key = format!(
-            "{} {} {:?} {:?} {:?} {}",
+            "{} {:?} {} {:?} {:?} {:?} {}",
             catalogue.generation,
+            call.auth.as_ref().map(|auth| auth.generation()),
             call.permissions.signature(),
             call.uris.page(""),
             request.accept,
