@@ -105,7 +105,9 @@ mod tests {
     #[test]
     fn a_stream_is_whole_if_it_leads_to_its_end_or_all_its_parts_are_there() {
         // Its parts, its tiles, and whether it is whole without the marker of its end.
-        let cases: [(&[(u16, u32, u8)], u64, bool); 9] = [
+        /// A tile, its length, the number of its parts.
+        type Part = (u16, u32, u8);
+        let cases: [(&[Part], u64, bool); 9] = [
             (&[(0, 44, 1)], 1, true),
             (&[(0, 44, 1), (1, 44, 1)], 2, true),
             (&[(0, 44, 2), (1, 44, 1), (0, 44, 2)], 2, true),
