@@ -280,6 +280,9 @@ impl<T: AsRef<str>> Spellings<T> {
     /// alike has two images: then only the scheme and what RFC 3986 calls the same may differ, or nothing. The order of digests
     /// does not matter.
     pub fn one(&self, id: &str) -> Option<&str> {
+        if self.alike.is_empty() {
+            return None;
+        }
         let all = self.alike.get(&far(id))?;
         let nearer = || {
             let near_id = near(id);

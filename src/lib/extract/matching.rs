@@ -460,7 +460,7 @@ pub fn find_all(images: &AddressedImages, nameless: &[NamelessImage]) -> Vec<Abo
         Found::Images(images, space) => Ok((images, space)),
         Found::Nothing(problem) => Err(format!("{problem}: {}", with_boxes(nameless))),
         Found::ByFileName(number, agreement) => {
-            let others = claims.get(&(nameless.digest, images.get(number).id.as_str()));
+            let others = claims.get(&(nameless.digest, images.id_of(images.get(number))));
             let is_rival = |(most, other): &&(usize, &Observation)| {
                 *most >= agreement && is_another(other, &nameless.names)
             };
@@ -491,7 +491,7 @@ fn claims<'a>(
     for (nameless, found) in nameless.iter().zip(found) {
         if let Found::ByFileName(number, agreement) = found {
             let claim = (*agreement, &nameless.names);
-            let image = (nameless.digest, images.get(*number).id.as_str());
+            let image = (nameless.digest, images.id_of(images.get(*number)));
             claims.entry(image).or_default().push(claim);
         }
     }
