@@ -240,6 +240,77 @@ impl IdIndex {
     }
 }
 
+/// Ids of images of several digests, of which those are one that are only spelt differently.
+#[derive(Debug, Default)]
+pub struct Spellings<T> {
+    /// By the furthest spelling.
+    alike: HashMap<String, Vec<Spelling<T>>>,
+}
+
+/// An id as a digest spells it.
+#[derive(Debug)]
+struct Spelling<T> {
+    id: T,
+    digest: usize,
+    /// Whether the digest is an archive's, and does not only name images.
+    is_of_archive: bool,
+}
+
+impl<T: AsRef<str>> Spellings<T> {
+    /// Adds an id of a digest.
+    pub fn add(&mut self, id: T, digest: usize, is_of_archive: bool) {
+        if after_scheme(id.as_ref()).is_none() {
+            return;
+        }
+        let alike = self.alike.entry(far(id.as_ref())).or_default();
+        let known = alike
+            .iter_mut()
+            .find(|known| known.digest == digest && known.id.as_ref() == id.as_ref());
+        match known {
+            Some(known) => known.is_of_archive |= is_of_archive,
+            None => alike.push(Spelling {
+                id,
+                digest,
+                is_of_archive,
+            }),
+        }
+    }
+
+    /// The id that stands for one and all that are spelt like it; none where it stands for itself. An archive that spells two ids
+    /// alike has two images: then only the scheme and what RFC 3986 calls the same may differ, or nothing. The order of digests
+    /// does not matter.
+    pub fn one(&self, id: &str) -> Option<&str> {
+        if self.alike.is_empty() {
+            return None;
+        }
+        let all = self.alike.get(&far(id))?;
+        let nearer = || {
+            let near_id = near(id);
+            let nearer = all
+                .iter()
+                .filter(|other| near(other.id.as_ref()) == near_id);
+            nearer.collect()
+        };
+        let group = Some(all.iter().collect()).filter(|group| are_one(group));
+        let group = group.or_else(|| Some(nearer()).filter(|group| are_one(group)))?;
+        let rank = |spelling: &&&Spelling<T>| {
+            let is_secure = matches!(after_scheme(spelling.id.as_ref()), Some((":443", _)));
+            (!spelling.is_of_archive, !is_secure)
+        };
+        let best = group
+            .iter()
+            .min_by(|a, b| (rank(a), a.id.as_ref()).cmp(&(rank(b), b.id.as_ref())))?;
+        Some(best.id.as_ref())
+    }
+}
+
+/// Whether spellings may be of one image: no archive has two of them.
+fn are_one<T>(spellings: &Vec<&Spelling<T>>) -> bool {
+    let mut digests = BTreeSet::new();
+    let mut of_archives = spellings.iter().filter(|spelling| spelling.is_of_archive);
+    of_archives.all(|spelling| digests.insert(spelling.digest))
+}
+
 /// An id as all write it who mean the same by RFC 3986 (section 6.2.2).
 fn same(id: &str) -> String {
     with_scheme(id, near(id))
@@ -330,6 +401,45 @@ mod tests {
         ];
         for (name, wanted) in cases {
             assert_eq!(parts(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn ids_that_are_only_spelt_differently_are_one_unless_an_archive_has_both() {
+        let mut spellings = Spellings::default();
+        let ids = [
+            ("http://a.example/1", 0, true),
+            ("https://a.example/1", 1, true),
+            ("http://a.example:80/1/", 2, false),
+            ("https://a.example/1/", 2, false),
+            // Two images of one archive.
+            ("https://a.example/d", 0, true),
+            ("https://a.example/d/", 0, true),
+            ("http://a.example/d/", 1, true),
+            ("https://a.example/e", 0, true),
+            ("http://a.example/e", 0, true),
+            // What only names an image is not preferred.
+            ("http://a.example/f%41", 0, true),
+            ("https://a.example/fA", 1, false),
+            ("x/1", 0, true),
+        ];
+        for (id, digest, is_of_archive) in ids {
+            spellings.add(id, digest, is_of_archive);
+        }
+        let cases = [
+            ("http://a.example/1", Some("https://a.example/1")),
+            ("https://A.example/1/", Some("https://a.example/1")),
+            ("https://a.example/d", Some("https://a.example/d")),
+            ("http://a.example/d/", Some("https://a.example/d/")),
+            ("http://a.example/e", None),
+            ("https://a.example/e", None),
+            ("https://a.example/fA", Some("http://a.example/f%41")),
+            ("https://a.example/1#xywh=1,1,2,2", None),
+            ("https://a.example/1?x", None),
+            ("x/1", None),
+        ];
+        for (id, wanted) in cases {
+            assert_eq!(spellings.one(id), wanted, "{id}");
         }
     }
 

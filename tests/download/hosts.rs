@@ -280,6 +280,41 @@ fn what_is_no_image_is_not_read_to_its_end() {
 }
 
 #[test]
+fn an_image_that_is_cut_short_is_damaged_and_not_kept_unread() {
+    const WHOLE: &[u8] = include_bytes!("../serve/steps.jp2");
+    // A bitmap of 2 x 2 pixels.
+    let mut bitmap = b"BM\0\0\0\0\0\0\0\0".to_vec();
+    for number in [54, 40, 2, 2, 24 << 16 | 1, 0, 0, 0, 0, 0, 0, 7, 7, 7, 7] {
+        bitmap.extend(u32::to_le_bytes(number));
+    }
+    let server = Server::start(move |request, _| {
+        let bytes = match &*request.path {
+            "/a.jpg" => WHOLE,
+            "/b.jpg" => &WHOLE[..450],
+            "/c.jpg" => &bitmap,
+            _ => &bitmap[..64],
+        };
+        Answer::Serve(bytes.to_vec(), "image/jpeg")
+    });
+    let work = Workdir::new();
+    let images = of(&server, ["a", "b", "c", "d"].map(str::to_owned));
+    work.write_json("localizations.json", &set(images));
+    work.run("download", &args(&["--keep-unread"])).exits(3);
+    let failures = rows(&work, "failures.csv");
+    let kinds: Vec<&str> = failures.iter().map(|row| &*row[3]).collect();
+    assert_eq!(kinds, ["unsupported", "damaged", "unsupported", "damaged"]);
+    for (row, name) in [(1, "JPEG 2000"), (3, "BMP")] {
+        let told = format!("{name} that is cut short: its end is missing");
+        assert!(failures[row][6].contains(&told), "{:?}", failures[row]);
+    }
+    let tree = work.tree("images");
+    let kept = tree
+        .keys()
+        .filter(|name| name.starts_with(".recto/unread/"));
+    assert_eq!(kept.count(), 2);
+}
+
+#[test]
 fn a_secret_stays_with_the_archive_whatever_its_documents_name() {
     let other = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
     let work = Workdir::new();

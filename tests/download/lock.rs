@@ -152,7 +152,11 @@ fn ids_that_hold_secrets_stand_in_the_lock_without_them_and_are_found_again() {
         let two = ["first", "second"].map(|token| server.url(&format!("/b.jpg?token={token}")));
         let keyed = server.url(&format!("/c.jpg?auth={key}"));
         let urls = [&[with_password, keyed][..], &two].concat();
-        urls.iter().map(|url| plain(url, url.clone())).collect()
+        let mut images: Vec<Value> = urls.iter().map(|url| plain(url, url.clone())).collect();
+        for (n, image) in images.iter_mut().enumerate() {
+            image["source"]["labels"]["canvas"] = format!("p{n}").into();
+        }
+        images
     };
     let work = Workdir::new();
     work.write_json("localizations.json", &set(images("yesterday")));

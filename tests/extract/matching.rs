@@ -385,3 +385,72 @@ fn another_record_of_the_digest_may_have_the_image_of_a_file_name() {
         assert_eq!(boxes(&work).len(), 2 - lost, "{name}");
     }
 }
+
+/// A page of one annotation, without its manifest.
+fn page(target: &str) -> Value {
+    json!({"@context": "http://iiif.io/api/presentation/3/context.json", "id": "http://x.example/page", "type": "AnnotationPage",
+        "items": [{"id": "http://x.example/a1", "type": "Annotation", "motivation": "tagging", "target": format!("{target}#xywh=10,20,30,40"),
+            "body": {"type": "TextualBody", "purpose": "tagging", "value": "aleph"}}]})
+}
+
+/// A manifest of one image.
+fn manifest(url: &str, services: &[&str]) -> Value {
+    let services = services
+        .iter()
+        .map(|id| json!({"id": id, "type": "ImageService3", "profile": "level1"}));
+    let body = json!({"id": url, "type": "Image", "format": "image/jpeg", "width": 400, "height": 300,
+        "service": services.collect::<Vec<_>>()});
+    let painting = json!({"id": "http://x.example/p", "type": "Annotation", "motivation": "painting", "target": "http://x.example/c", "body": body});
+    json!({"@context": "http://iiif.io/api/presentation/3/context.json", "id": "http://x.example/m", "type": "Manifest", "label": {"none": ["m"]},
+        "items": [{"id": "http://x.example/c", "type": "Canvas", "width": 400, "height": 300,
+            "items": [{"id": "http://x.example/l", "type": "AnnotationPage", "items": [painting]}]}]})
+}
+
+/// One picture that two documents name by `http` and `https`, by its service or by a request of the whole image.
+#[test]
+fn an_image_is_one_however_documents_spell_its_address() {
+    const REQUEST: &str = "https://a.example/iiif/3/p0/full/max/0/default.jpg";
+    const SERVICE: &str = "https://a.example/iiif/3/p0";
+    const FILE: &str = "https://a.example/b/p0.jpg";
+    let http = |url: &str| url.replacen("https:", "http:", 1);
+    let odd = "http://A.example:80/iiif/3/p%30/full/full/0/default.jpg";
+    let other = "http://b.example/iiif/3/p0/full/max/0/default.jpg";
+    let served = manifest(&http(REQUEST), &[&http(SERVICE)]);
+    // The URL in a table, another document, the images of both, and boxes.
+    let cases = [
+        (REQUEST, page(&http(REQUEST)), vec![SERVICE], 1),
+        (REQUEST, page(REQUEST), vec![SERVICE], 1),
+        (REQUEST, page(&http(SERVICE)), vec![SERVICE], 1),
+        (REQUEST, page(odd), vec![SERVICE], 1),
+        (FILE, page(&http(FILE)), vec![FILE], 1),
+        (REQUEST, served, vec![SERVICE], 0),
+        (FILE, manifest(&http(FILE), &[]), vec![FILE], 0),
+        (
+            REQUEST,
+            page(other),
+            vec!["http://b.example/iiif/3/p0", SERVICE],
+            1,
+        ),
+    ];
+    for (url, document, wanted, boxes) in cases {
+        let work = Workdir::new();
+        work.write("t.csv", format!("url\n{url}\n"))
+            .write_json("a.json", &document);
+        work.run("digest", &["table", "t.csv", "-o", "t.d.json"])
+            .exits(0);
+        work.run("digest", &["iiif", "a.json", "-o", "a.d.json"])
+            .exits(0);
+        for digests in [["t.d.json", "a.d.json"], ["a.d.json", "t.d.json"]] {
+            work.run("extract", &[&digests[..], &["-o", "l.json"]].concat())
+                .exits(0);
+            let set = work.json("l.json");
+            let images = set["images"].as_array().unwrap();
+            let mut ids: Vec<&str> = images.iter().filter_map(|i| i["id"].as_str()).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, wanted, "{url} {document}");
+            let found = images.iter().filter_map(|i| i["localizations"].as_array());
+            let found: usize = found.map(Vec::len).sum();
+            assert_eq!(found, boxes, "{url} {document}");
+        }
+    }
+}

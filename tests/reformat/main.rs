@@ -416,6 +416,10 @@ fn a_remap_renames_merges_and_drops() {
     reformat(&work, "csv", &["--remap", "bad.csv"])
         .exits(1)
         .says(&["bad.csv:1: the columns are a,b,c", "hint:"]);
+    work.write("list.json", r#"[{"from": "wolf", "to": "dog"}]"#);
+    reformat(&work, "csv", &["--remap", "list.json"])
+        .exits(1)
+        .says(&["list.json: is a JSON list, an object was expected", "hint:"]);
     reformat(&work, "csv", &["--remap", "none.csv"])
         .exits(1)
         .says(&["none.csv: no such file"]);

@@ -141,6 +141,29 @@ fn every_earlier_place_is_kept() {
 }
 
 #[test]
+fn blanks_that_nobody_sees_change_no_split() {
+    let work = Workdir::new();
+    set(&work, 24);
+    let shares = ["--split", "a=0.34,b=0.33,c=0.33", "--group-by"];
+    let before = places(&work, &[&shares[..], &["Scribe,group"]].concat());
+    let after = places(&work, &[&shares[..], &["Scribe, group "]].concat());
+    assert_eq!((moved(&before, &after), after.len()), (0, 24));
+    let rows = before.iter().map(|(id, split)| format!("{id}, {split} \n"));
+    work.write(
+        "like.csv",
+        format!("image,split\n{}", rows.collect::<String>()),
+    );
+    let like = [
+        "--split-like",
+        "like.csv",
+        "--split",
+        "a=0.34,b=0.33,c=0.33",
+    ];
+    let after = places(&work, &like);
+    assert_eq!((moved(&before, &after), after.len()), (0, 24));
+}
+
+#[test]
 fn the_source_may_name_splits_and_groups() {
     let work = Workdir::new();
     set(&work, 24);

@@ -189,7 +189,14 @@ fn a_list_of_classes_fixes_their_ids() {
     reformat(&work, "coco", &["--classes", "classes.txt"])
         .exits(0)
         .says(&["that --classes does not list", "`aleph`"]);
-    for (list, says) in [("", "names no class"), ("a\na\n", "`a` is there twice")] {
+    for (list, says) in [
+        ("", "names no class"),
+        ("a\na\n", "`a` is there twice"),
+        (
+            "# mine\na\n",
+            "`# mine` is a comment, not the name of a class",
+        ),
+    ] {
         work.write("bad.txt", list);
         reformat(&work, "coco", &["--classes", "bad.txt"])
             .exits(1)

@@ -130,8 +130,8 @@ fn what_an_avif_does_not_hold_is_said() {
     }
     let (_, _, said) = server.stop();
     for words in [
-        "files of type .heic are not read; a copy as TIFF, PNG or JPEG is",
         "left out cut.avif: not an image that can be read: it is cut short: its end is missing",
+        "files of type .heic are not read; a copy as TIFF, PNG or JPEG is",
         "AVIFs whose image is of the kind `iovl` are not decoded",
         "image is too large: 65536 x 65536",
     ] {

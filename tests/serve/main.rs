@@ -3,7 +3,7 @@
 mod auth;
 mod avif;
 mod cache;
-mod cut_short;
+mod cut;
 mod exif;
 mod flow;
 mod images;

@@ -7,5 +7,7 @@ mod contracts;
 mod exit_codes;
 mod forms;
 mod m3download;
+#[cfg(unix)]
+mod outputs;
 mod pipeline;
 mod transcriptions;

@@ -1,6 +1,6 @@
 //! Reads Windows bitmaps, which old scanners write.
 
-use std::io::{BufRead, Cursor, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ImageDecoder as _, Limits};
@@ -23,36 +23,60 @@ pub fn measure(input: impl BufRead + Seek) -> Result<([u32; 2], u8), String> {
     }
 }
 
-/// How many bytes a file must have for all of its rows to be there, from its first 64 bytes; none if that does not tell: rows may be
-/// packed.
-pub fn reach(start: &[u8]) -> Option<u64> {
-    let half = |at: usize| {
-        let two = start.get(at..)?.first_chunk();
-        two.map(|two| u64::from(u16::from_le_bytes(*two)))
+/// Whether a file, of which `start` are the first bytes, ends before its last row. A header that is not all there is not judged.
+pub fn is_cut(start: &[u8], file: &mut (impl Read + Seek)) -> bool {
+    cut(start, file).unwrap_or(false)
+}
+
+fn cut(start: &[u8], file: &mut (impl Read + Seek)) -> Option<bool> {
+    const OLD_HEADER: u32 = 12;
+    let word = |at: usize| Some(u32::from_le_bytes(*start.get(at..)?.first_chunk()?));
+    let half = |at: usize| Some(u16::from_le_bytes(*start.get(at..)?.first_chunk()?));
+    let pixels = u64::from(word(10)?);
+    let [width, height, bits, coding] = match word(14)? {
+        OLD_HEADER => [half(18)?.into(), half(20)?.into(), half(24)?.into(), 0],
+        // Rows from top to bottom have a negative height.
+        _ => [
+            word(18)?,
+            word(22)?.cast_signed().unsigned_abs(),
+            half(28)?.into(),
+            word(30)?,
+        ],
     };
-    let word = |at: usize| {
-        let four = start.get(at..)?.first_chunk();
-        four.map(|four| u32::from_le_bytes(*four))
-    };
-    let (rows, width, height, bits, coding) = match word(14)? {
-        12 => (word(10)?, half(18)?, half(20)?, half(24)?, 0),
-        length => {
-            // Rows may be stored from the first on: their number is negative then.
-            let height = word(22)?.cast_signed().unsigned_abs();
-            let coding = if length < 20 { 0 } else { word(30)? };
-            (
-                word(10)?,
-                word(18)?.into(),
-                height.into(),
-                half(28)?,
-                coding,
-            )
+    if let 1 | 2 = coding {
+        file.seek(SeekFrom::Start(pixels)).ok()?;
+        return Some(runs(BufReader::new(file), coding == 2, height).is_none());
+    }
+    // Rows are filled up to whole words.
+    let row = (u64::from(width) * u64::from(bits)).div_ceil(32) * 4;
+    let end = row.checked_mul(height.into())?.checked_add(pixels)?;
+    Some(file.seek(SeekFrom::End(0)).ok()? < end)
+}
+
+/// Walks through run lengths (RLE8, or RLE4 with two pixels in a byte) to their end, or through all rows.
+fn runs(mut input: impl BufRead, is_in_halves: bool, height: u32) -> Option<()> {
+    let mut two = [0; 2];
+    let mut rows = 0_u64;
+    while rows < u64::from(height) {
+        input.read_exact(&mut two).ok()?;
+        match two {
+            [0, 0] => rows += 1,
+            [0, 1] => break,
+            // On the same row or another.
+            [0, 2] => {
+                input.read_exact(&mut two).ok()?;
+                rows += u64::from(two[1]);
+            }
+            // Pixels as they are, filled up to an even number of bytes.
+            [0, count] => {
+                let bytes = count.div_ceil(if is_in_halves { 2 } else { 1 });
+                let bytes = usize::from(bytes).next_multiple_of(2);
+                input.read_exact(&mut [0; 256][..bytes]).ok()?;
+            }
+            _ => {}
         }
-    };
-    // Plain, with masks, with masks and opacity.
-    let is_plain = matches!(coding, 0 | 3 | 6);
-    let row = (width * bits).div_ceil(32) * 4;
-    is_plain.then(|| row.saturating_mul(height).saturating_add(rows.into()))
+    }
+    Some(())
 }
 
 /// Decodes a file of at most `most_pixels`.

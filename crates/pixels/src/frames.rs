@@ -8,7 +8,7 @@ use super::window::Window;
 /// The number of frames of a file, of which `start` are the first bytes; 1 for other types.
 pub fn frames(file: &Window, start: &[u8]) -> u32 {
     let found = match start {
-        [b'G', b'I', b'F', b'8', ..] => Some(gif::walk(BufReader::new(file.again())).frames),
+        [b'G', b'I', b'F', b'8', ..] => Some(gif::frames(BufReader::new(file.again()))),
         [
             b'R',
             b'I',

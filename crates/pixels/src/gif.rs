@@ -1,106 +1,85 @@
-//! Where a GIF ends, and how many frames it has: servers append bytes to files, which are no part of it.
+//! Where a GIF ends: servers append bytes to files, which are no part of it.
 
-use std::io::{self, Read};
+use std::io::{BufRead, Read as _, copy, sink};
 
-/// What the blocks of a GIF lead to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Walk {
-    /// How many frames there are, up to the end.
-    pub frames: u32,
-    end: End,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// What marks it.
-    Trailer,
-    /// The file ends where a block or the trailer should follow.
-    BetweenBlocks,
-    WithinBlock,
-}
-
-impl Walk {
-    /// Whether nothing is missing but the mark of the end.
-    pub fn has_all_frames(self) -> bool {
-        match self.end {
-            End::Trailer => true,
-            End::BetweenBlocks => self.frames > 0,
-            End::WithinBlock => false,
-        }
-    }
-}
+const TRAILER: u8 = 0x3B;
+const IMAGE: u8 = 0x2C;
+const EXTENSION: u8 = 0x21;
 
 /// Whether the blocks of a GIF lead to its trailer (GIF89a, sections 15 to 27). What follows is not looked at.
-pub fn is_complete(bytes: &[u8]) -> bool {
-    walk(bytes).end == End::Trailer
+pub fn is_complete(gif: impl BufRead) -> bool {
+    walk(gif, |block| block == TRAILER).is_some()
 }
 
-/// Follows the blocks of a GIF, which is read in small pieces.
-pub fn walk(mut input: impl Read) -> Walk {
-    let mut frames = 0;
-    let end = blocks(&mut input, &mut frames);
-    Walk {
-        frames,
-        end: end.unwrap_or(End::WithinBlock),
-    }
+/// Whether its first image, which is the one that is shown, is all there. What follows is not looked at.
+pub fn has_its_image(gif: impl BufRead) -> bool {
+    walk(gif, |block| block == IMAGE).is_some()
 }
 
-fn blocks(input: &mut impl Read, frames: &mut u32) -> io::Result<End> {
-    const TRAILER: u8 = 0x3B;
-    const IMAGE: u8 = 0x2C;
-    const EXTENSION: u8 = 0x21;
-    let [.., flags, _, _] = taken::<13>(input)?;
-    skip(input, palette(flags))?;
+/// How many images there are, up to where the blocks end.
+pub fn frames(gif: impl BufRead) -> u32 {
+    let mut frames: u32 = 0;
+    // Those before a damaged block count.
+    let _ = walk(gif, |block| {
+        frames = frames.saturating_add(u32::from(block == IMAGE));
+        false
+    });
+    frames
+}
+
+/// Walks through blocks to the end of the first of the kind that is looked for, or to the trailer.
+fn walk(mut gif: impl BufRead, mut is_last: impl FnMut(u8) -> bool) -> Option<()> {
+    let header = take::<13>(&mut gif)?;
+    skip(&mut gif, palette(header[10]))?;
     loop {
-        let [kind] = match taken(input) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(End::BetweenBlocks),
-            kind => kind?,
-        };
-        match kind {
-            TRAILER => return Ok(End::Trailer),
+        let [block] = take(&mut gif)?;
+        match block {
+            TRAILER => return Some(()),
             // Its descriptor, its palette, and the size of its codes.
             IMAGE => {
-                let [.., flags] = taken::<9>(input)?;
-                skip(input, palette(flags) + 1)?;
-                skip_sub_blocks(input)?;
-                *frames = frames.saturating_add(1);
+                let descriptor = take::<9>(&mut gif)?;
+                skip(&mut gif, palette(descriptor[8]) + 1)?;
+                sub_blocks(&mut gif)?;
             }
             EXTENSION => {
-                skip(input, 1)?;
-                skip_sub_blocks(input)?;
+                skip(&mut gif, 1)?;
+                sub_blocks(&mut gif)?;
             }
             // Between blocks there should be nothing.
             0 => {}
-            _ => return Ok(End::WithinBlock),
+            _ => return None,
+        }
+        if is_last(block) {
+            return Some(());
         }
     }
 }
 
 /// The bytes of a palette, by the flags before it.
-fn palette(flags: u8) -> usize {
+fn palette(flags: u8) -> u64 {
     match flags & 0x80 {
         0 => 0,
         _ => 3 << ((flags & 7) + 1),
     }
 }
 
-fn taken<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Passes over some bytes: at most a palette and one more.
-fn skip(input: &mut impl Read, length: usize) -> io::Result<()> {
-    input.read_exact(&mut [0; 769][..length])
-}
-
 /// Passes over the blocks of a list, each with its length in front, the last one empty.
-fn skip_sub_blocks(input: &mut impl Read) -> io::Result<()> {
+fn sub_blocks(gif: &mut impl BufRead) -> Option<()> {
     loop {
-        match taken(input)? {
-            [0] => return Ok(()),
-            [length] => skip(input, length.into())?,
+        match take(gif)? {
+            [0] => return Some(()),
+            [length] => skip(gif, length.into())?,
         }
     }
+}
+
+fn take<const N: usize>(gif: &mut impl BufRead) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    gif.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn skip(gif: &mut impl BufRead, length: u64) -> Option<()> {
+    let passed = copy(&mut gif.take(length), &mut sink()).ok()?;
+    (passed == length).then_some(())
 }

@@ -1,10 +1,13 @@
 //! Reads JPEG 2000: sizes from the header, pixels within that size.
 
+use std::io::{Cursor, Read, Seek};
+
 use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
 use image::DynamicImage;
 
 use super::alpha;
 use super::colour::{ToSrgb, cmyk_to_rgb};
+use super::tile_parts;
 
 /// The first box of a JP2 file (ITU-T T.800, I.5.1), and the start of a raw codestream (A.4.1, A.5.1).
 const BOX: &[u8] = b"\x00\x00\x00\x0cjP  \r\n\x87\n";
@@ -20,13 +23,9 @@ pub fn is_jp2(start: &[u8]) -> bool {
 /// # Errors
 /// The header is incomplete or declares no pixels.
 pub fn measure(start: &[u8]) -> Result<([u32; 2], u16), String> {
-    let at = start.windows(STREAM.len()).position(|four| four == STREAM);
-    let siz = at.and_then(|at| start.get(at + STREAM.len()..));
-    let siz = siz.ok_or("its header does not declare a size")?;
-    let word = |at: usize| {
-        let four = siz.get(at..).and_then(<[u8]>::first_chunk);
-        four.map(|four| u32::from_be_bytes(*four))
-    };
+    let at = stream_in(start).ok_or("its header does not declare a size")?;
+    let siz = &start[at + STREAM.len()..];
+    let word = |at: usize| word_of(siz, at);
     // After the length (2) and capabilities (2): the grid, the offset of the image on it, size and offset of tiles, components.
     let side = |at: usize| {
         word(at)?
@@ -40,12 +39,43 @@ pub fn measure(start: &[u8]) -> Result<([u32; 2], u16), String> {
     }
 }
 
+/// Where the code stream begins.
+fn stream_in(start: &[u8]) -> Option<usize> {
+    start.windows(STREAM.len()).position(|four| four == STREAM)
+}
+
+fn word_of(siz: &[u8], at: usize) -> Option<u32> {
+    let four = siz.get(at..).and_then(<[u8]>::first_chunk);
+    four.map(|four| u32::from_be_bytes(*four))
+}
+
+/// Whether the code stream of a file, of which `start` are the first bytes, ends before it is all there. What its box says of
+/// its length does not count, and what stands behind it neither. A file whose start shows no code stream is not judged.
+pub fn is_cut(start: &[u8], file: &mut (impl Read + Seek)) -> bool {
+    let Some(at) = stream_in(start) else {
+        return false;
+    };
+    let siz = &start[at + STREAM.len()..];
+    // The tiles that lie on a side of the grid: the first begins at an offset of its own.
+    let along = |end: usize| {
+        let [end, tile, offset] = [end, end + 16, end + 24].map(|at| word_of(siz, at));
+        Some(u64::from(
+            end?.checked_sub(offset?)?
+                .div_ceil(tile.filter(|tile| *tile > 0)?),
+        ))
+    };
+    let tiles = along(4).zip(along(8)).map(|(across, down)| across * down);
+    // With a damaged header it is not known how many.
+    let tiles = tiles.unwrap_or(u64::MAX);
+    !tile_parts::is_complete(file, at as u64, tiles).unwrap_or(true)
+}
+
 /// Checks all of the header: how the image is coded (COD, QCD) and where its pixels begin (SOT). `start` is the start of a file.
 ///
 /// # Errors
 /// The decoder would refuse it.
 pub fn check_header(start: &[u8]) -> Result<(), String> {
-    let at = start.windows(STREAM.len()).position(|four| four == STREAM);
+    let at = stream_in(start);
     let stream = at.and_then(|at| start.get(at..)).unwrap_or_default();
     match Image::new(stream, &DecodeSettings::default()) {
         Ok(_) => Ok(()),
@@ -56,8 +86,7 @@ pub fn check_header(start: &[u8]) -> Result<(), String> {
 /// Whether a channel is opacity that the colours are stored multiplied by (channel definition, I.5.3.6), which the decoder does not
 /// tell from other opacity.
 fn is_multiplied(bytes: &[u8]) -> bool {
-    let at = bytes.windows(STREAM.len()).position(|four| four == STREAM);
-    let boxes = &bytes[..at.unwrap_or_default()];
+    let boxes = &bytes[..stream_in(bytes).unwrap_or_default()];
     let definition = boxes.windows(4).position(|kind| kind == b"cdef");
     let Some([high, low, channels @ ..]) = definition.map(|at| &boxes[at + 4..]) else {
         return false;
@@ -71,13 +100,17 @@ fn is_multiplied(bytes: &[u8]) -> bool {
 /// Decodes a file of at most `most_pixels` to 8 bits per channel in sRGB.
 ///
 /// # Errors
-/// The image has more pixels, is damaged, or has unsupported channels.
+/// The image has more pixels, is cut short or damaged, or has unsupported channels.
 pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     let ([width, height], _) = measure(bytes)?;
     if u64::from(width) * u64::from(height) > most_pixels {
         return Err(format!(
             "its header declares {width} x {height} pixels, the limit is {most_pixels}"
         ));
+    }
+    // The decoder makes up for what is missing.
+    if is_cut(bytes, &mut Cursor::new(bytes)) {
+        return Err("it is cut short: its end is missing".into());
     }
     let settings = DecodeSettings::default();
     let file = Image::new(bytes, &settings).map_err(|e| e.to_string())?;

@@ -11,7 +11,6 @@ mod decode;
 pub mod encode;
 mod ending;
 mod exif;
-mod extent;
 mod fax;
 mod fingerprint;
 mod frames;
@@ -38,6 +37,7 @@ mod tiff_directory;
 mod tiff_plain;
 mod tiff_whole;
 mod tile;
+mod tile_parts;
 mod verify;
 mod window;
 

@@ -12,7 +12,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::decode::decode;
-use super::extent;
+use super::ending;
 use super::gif;
 use super::guard::guarded;
 use super::header::{Header, measure_bytes, measure_in, sniff};
@@ -79,7 +79,8 @@ const DENSE: u64 = 16;
 /// # Errors
 /// What is wrong with it.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
-    let header = header_of(bytes)?;
+    let header =
+        measure_bytes(bytes).map_err(|cause| unread(bytes, io::Cursor::new(bytes), &cause))?;
     believable(&header, bytes.len() as u64)?;
     guarded(Flaw::Damaged, || match header.media_type {
         "image/jpeg" => check_jpeg(bytes, &header),
@@ -128,30 +129,14 @@ fn check_pixels_of(bytes: &[u8], most_pixels: u64) -> Result<(), Flaw> {
 
 /// The header of an image that has not too many pixels.
 fn measured(bytes: &[u8], most_pixels: u64) -> Result<Header, Flaw> {
-    let header = header_of(bytes)?;
+    let header =
+        measure_bytes(bytes).map_err(|cause| unread(bytes, io::Cursor::new(bytes), &cause))?;
     match pixels_of(&header) <= most_pixels {
         true => Ok(header),
         false => Err(Flaw::Refused(format!(
             "its header declares {} x {} pixels, the limit is {most_pixels}",
             header.width, header.height
         ))),
-    }
-}
-
-fn header_of(bytes: &[u8]) -> Result<Header, Flaw> {
-    measure_bytes(bytes).map_err(|cause| {
-        let flaw = not_an_image(bytes, &cause);
-        not_whole(flaw, io::Cursor::new(bytes), bytes.len() as u64)
-    })
-}
-
-/// What is wrong with a file of a type that is not read: if it is cut short too, it is worth asking for again.
-fn not_whole(flaw: Flaw, file: impl Read + Seek, length: u64) -> Flaw {
-    match flaw {
-        Flaw::Refused(what) if extent::is_whole(file, length) == Some(false) => {
-            Flaw::Damaged(format!("it is cut short: its end is missing; {what}"))
-        }
-        flaw => flaw,
     }
 }
 
@@ -187,7 +172,7 @@ pub fn verify_file(path: &Path) -> Result<VerifiedFile, Flaw> {
             .seek(SeekFrom::Start(0))
             .and_then(|_| file.read(&mut start))
             .unwrap_or(0);
-        not_whole(not_an_image(&start[..got], &cause), &file, length)
+        unread(&start[..got], &file, &cause)
     })?;
     believable(&header, length)?;
     file.seek(SeekFrom::Start(0)).map_err(disk)?;
@@ -252,6 +237,20 @@ fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
         "its bytes do not fit its size: {} of {} x {} pixels in {bytes} bytes",
         header.media_type, header.width, header.height
     )))
+}
+
+/// What is wrong with a file whose header is not read, by its first bytes. One of a type that is not supported may be cut short: it
+/// is no sound file then.
+fn unread(start: &[u8], mut file: impl Read + Seek, cause: &str) -> Flaw {
+    let flaw = not_an_image(start, cause);
+    match unsupported_type(start) {
+        Some(name)
+            if matches!(flaw, Flaw::Refused(_)) && ending::is_cut(&mut file).unwrap_or(false) =>
+        {
+            Flaw::Damaged(format!("{name} that is cut short: its end is missing"))
+        }
+        _ => flaw,
+    }
 }
 
 fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {

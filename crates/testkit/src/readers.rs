@@ -181,7 +181,15 @@ fn voc(work: &Workdir) -> Vec<Sample> {
     let sample = |xml: Vec<u8>| {
         let xml = String::from_utf8(xml).unwrap();
         let edges = ["xmin", "ymin", "xmax", "ymax"].map(|edge| elements(&xml, edge));
-        let names = elements(&xml, "name").into_iter().enumerate();
+        // Attributes, as CVAT writes them, have names too.
+        let own = xml.split("<attributes>");
+        let own = own.map(|part| {
+            part.split_once("</attributes>")
+                .map_or(part, |(_, rest)| rest)
+        });
+        let names = elements(&own.collect::<String>(), "name")
+            .into_iter()
+            .enumerate();
         let boxes = names.map(|(i, name)| {
             (
                 name,

@@ -10,6 +10,7 @@ pub use super::output_folder::OutputFolder;
 use super::state::journal::Journal;
 use crate::contracts::LocalizedImage;
 use crate::files::{SafeName, hex_digest};
+use crate::http::shared_id;
 
 /// Where an image is requested: its service, otherwise its URL.
 pub fn source_uri(image: &LocalizedImage) -> Option<&str> {
@@ -228,7 +229,7 @@ fn value_of(image: &LocalizedImage, field: &str) -> String {
         "manifest" => label(&labels.manifest),
         "file" => base_name(image),
         "group" => image.group.clone(),
-        "id" => image.id.clone(),
+        "id" => shared_id(&image.id).into_owned(),
         _ => String::new(),
     }
 }

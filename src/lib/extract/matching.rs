@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::contracts::{DigestReader, Frame, ImageRef, Observation, Provenance, Space};
 use crate::error::Error;
 use crate::iiif::QuotedRequest;
-use crate::image_names::{FileIndex, IdIndex, NameMatch, is_image, parts, stem};
+use crate::image_names::{FileIndex, IdIndex, NameMatch, Spellings, is_image, parts, stem};
 use crate::sources::boxes::KINDS;
 use crate::{summary::counted, values};
 
@@ -31,8 +31,10 @@ pub struct AddressedImages {
     by_name: IdIndex,
     /// Id of a canvas → images.
     by_canvas: IdIndex,
-    /// URLs of files that archives and tables name → images.
-    by_file_url: IdIndex,
+    /// URLs of files and whole services that archives and tables name → images.
+    by_address: IdIndex,
+    /// Ids, of which those that are spelt alike are one.
+    spellings: Spellings<Arc<str>>,
     /// File name → id of the image.
     by_file: FileIndex<Arc<str>>,
     by_id: HashMap<Arc<str>, usize>,
@@ -131,9 +133,12 @@ impl AddressedImages {
         for name in names {
             self.by_name.add(whole_name(&name), number);
         }
-        if let Some(url) = image.url.as_ref().filter(|_| !is_of_boxes(&observation)) {
-            self.by_file_url.add(url, number);
+        let is_of_archive = !is_of_boxes(&observation);
+        let addresses = image.url.iter().chain(whole.map(|service| &service.id));
+        for address in addresses.filter(|_| is_of_archive) {
+            self.by_address.add(address, number);
         }
+        self.spellings.add(id.clone(), digest, is_of_archive);
         if let Some(canvas) = &observation.source.canvas {
             self.by_canvas.add(canvas.trim(), number);
         }
@@ -152,21 +157,31 @@ impl AddressedImages {
         &self.images[number].1
     }
 
-    /// The id under which an image with an address is known: that of its service, if it is named by a URL of the whole
-    /// image there; else its own.
+    /// The id under which an image with an address is known in all digests, however each of them spells it.
     pub fn id_of<'a>(&'a self, observation: &'a Observation) -> &'a str {
+        let id = self.id_by_address(observation);
+        self.spellings.one(id).unwrap_or(id)
+    }
+
+    /// The id of the image that an observation has the address of: that of its service, if it is named by a URL of the whole
+    /// image there; else its own.
+    fn id_by_address<'a>(&'a self, observation: &'a Observation) -> &'a str {
         let image = &observation.image;
-        let Some(url) = image.url.as_deref().filter(|_| image.service.is_none()) else {
+        if let Some(service) = image.service.as_ref() {
+            let whole = service.region.is_none() && is_of_boxes(observation);
+            let known = whole.then(|| self.at_address(&service.id)).flatten();
+            return known.unwrap_or(&observation.id);
+        }
+        let Some(url) = image.url.as_deref() else {
             return &observation.id;
         };
         if let Some(id) = self.id_by_names(observation) {
             return id;
         }
         // Boxes spell the URL of a file in another way than the archive does.
-        let file = self.by_file_url.find(url).ok().flatten();
-        let file = file.filter(|_| is_of_boxes(observation));
-        if let Some(number) = file.and_then(|numbers| numbers.first()) {
-            return &self.get(*number).id;
+        let known = self.at_address(url).filter(|_| is_of_boxes(observation));
+        if let Some(id) = known {
+            return id;
         }
         let others = |name: &str| {
             let found = self.by_name.find(whole_name(name));
@@ -190,6 +205,12 @@ impl AddressedImages {
         let mut same = same.map(|number| self.get(*number));
         same.find(is_whole)
             .map_or(&observation.id, |other| &other.id)
+    }
+
+    /// The id of the image that an archive or table has at this address.
+    fn at_address(&self, address: &str) -> Option<&str> {
+        let numbers = self.by_address.find(address).ok().flatten()?;
+        Some(&self.get(*numbers.first()?).id)
     }
 
     /// The size of a reduced copy on which boxes were drawn, where its URL states one side and another digest knows the size of
@@ -301,7 +322,7 @@ impl AddressedImages {
     fn each_once(&self, numbers: &[usize]) -> Vec<usize> {
         let mut seen = BTreeSet::new();
         let all = numbers.iter().copied();
-        all.filter(|number| seen.insert(&self.get(*number).id))
+        all.filter(|number| seen.insert(self.id_of(self.get(*number))))
             .collect()
     }
 }
@@ -439,7 +460,7 @@ pub fn find_all(images: &AddressedImages, nameless: &[NamelessImage]) -> Vec<Abo
         Found::Images(images, space) => Ok((images, space)),
         Found::Nothing(problem) => Err(format!("{problem}: {}", with_boxes(nameless))),
         Found::ByFileName(number, agreement) => {
-            let others = claims.get(&(nameless.digest, images.get(number).id.as_str()));
+            let others = claims.get(&(nameless.digest, images.id_of(images.get(number))));
             let is_rival = |(most, other): &&(usize, &Observation)| {
                 *most >= agreement && is_another(other, &nameless.names)
             };
@@ -470,7 +491,7 @@ fn claims<'a>(
     for (nameless, found) in nameless.iter().zip(found) {
         if let Found::ByFileName(number, agreement) = found {
             let claim = (*agreement, &nameless.names);
-            let image = (nameless.digest, images.get(*number).id.as_str());
+            let image = (nameless.digest, images.id_of(images.get(*number)));
             claims.entry(image).or_default().push(claim);
         }
     }

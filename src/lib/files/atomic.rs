@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use super::owner;
-use super::paths::{cannot_write, folder_of, is_dash, is_device};
+use super::paths::{cannot_write, folder_of, is_dash, is_device, landing};
 use super::store::{is_in_store, put_to_store, rehearse_in_store};
 use super::system::sync_folder;
 use crate::error::Error;
@@ -13,29 +13,45 @@ use crate::error::Error;
 /// A file that gets its final name only when it is complete and on the disk.
 #[derive(Debug)]
 pub struct Atomic {
-    temporary: PathBuf,
+    /// None for a device or pipe, which is written to and never replaced.
+    temporary: Option<PathBuf>,
     target: PathBuf,
     file: Option<BufWriter<File>>,
 }
 
 impl Atomic {
-    /// Starts a file that [`Atomic::publish`] will name `target`. Creates the folder if it is missing.
+    /// Starts a file that [`Atomic::publish`] will name `target`; of a symbolic link what it leads to. Creates the folder if it is
+    /// missing.
     ///
     /// # Errors
-    /// The folder or the file cannot be created.
+    /// The folder or the file cannot be created, the link leads nowhere, or a folder has the name.
     pub fn create(target: &Path) -> Result<Self, Error> {
-        let folder = folder_of(target);
+        if is_device(target) {
+            let file = File::options().write(true).open(target);
+            let file = file.map_err(|e| cannot_write(target, e))?;
+            return Ok(Atomic::of(None, target.to_owned(), file));
+        }
+        if target.is_dir() {
+            let what = format!("{}: is a folder, a file is needed", target.display());
+            return Err(Error::new(what));
+        }
+        let target = landing(target)?;
+        let folder = folder_of(&target);
         fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))?;
         let mut name = std::ffi::OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         name.push(format!(".{}.part", owner::mark()));
         let temporary = folder.join(name);
-        let file = File::create(&temporary).map_err(|e| cannot_write(target, e))?;
-        Ok(Atomic {
+        let file = File::create(&temporary).map_err(|e| cannot_write(&target, e))?;
+        Ok(Atomic::of(Some(temporary), target, file))
+    }
+
+    fn of(temporary: Option<PathBuf>, target: PathBuf, file: File) -> Self {
+        Atomic {
             temporary,
-            target: target.to_owned(),
+            target,
             file: Some(BufWriter::with_capacity(1 << 18, file)),
-        })
+        }
     }
 
     /// Flushes to the disk and gives the file its name. A file that is a mount point is written anew in its place.
@@ -48,12 +64,15 @@ impl Atomic {
             return Ok(());
         };
         let file = file.into_inner().map_err(|e| cannot(e.into_error()))?;
+        let Some(temporary) = &self.temporary else {
+            return Ok(());
+        };
         file.sync_all().map_err(cannot)?;
         drop(file);
-        match fs::rename(&self.temporary, &self.target) {
+        match fs::rename(temporary, &self.target) {
             // A mount point, as a container has it, cannot be replaced, and its content can.
             Err(e) if e.kind() == io::ErrorKind::ResourceBusy => {
-                fs::copy(&self.temporary, &self.target).map_err(cannot)?;
+                fs::copy(temporary, &self.target).map_err(cannot)?;
                 let written = File::open(&self.target).and_then(|file| file.sync_all());
                 written.map_err(cannot)?;
             }
@@ -87,8 +106,11 @@ impl io::Seek for Atomic {
 impl Drop for Atomic {
     fn drop(&mut self) {
         // After publishing the temporary name is gone; a file that is not published leaves nothing behind.
-        if self.file.take().is_some() || self.temporary.exists() {
-            let _ = fs::remove_file(&self.temporary);
+        let Some(temporary) = &self.temporary else {
+            return;
+        };
+        if self.file.take().is_some() || temporary.exists() {
+            let _ = fs::remove_file(temporary);
         }
     }
 }
@@ -121,11 +143,6 @@ pub fn write_through(
             Err(e) => Err(Error::new("standard output: cannot be written").because(e)),
             Ok(()) => Ok(()),
         };
-    }
-    if is_device(path) {
-        let file = File::options().write(true).open(path);
-        let written = file.and_then(|mut file| buffered(&mut file));
-        return written.map_err(|e| cannot_write(path, e));
     }
     if is_in_store(path) {
         let cannot = |e| cannot_write(path, e);
@@ -173,10 +190,6 @@ pub fn rehearse(path: &Path) -> Result<(), Error> {
     }
     if is_in_store(path) {
         return rehearse_in_store(path).map_err(|e| cannot_write(path, e));
-    }
-    if path.is_dir() {
-        let what = format!("{}: is a folder, a file is needed", path.display());
-        return Err(Error::new(what));
     }
     Atomic::create(path).map(drop)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::content::Content;
-use super::paths::{cannot_write, folder_of, is_path_within};
+use super::paths::{cannot_write, folder_of, is_path_within, landing, landing_or_path};
 use super::system::sync_folder;
 use super::written::{WrittenFile, WrittenFiles};
 use super::{mount, owner};
@@ -37,14 +37,17 @@ struct OpenFile {
 }
 
 impl Folder {
-    /// Starts a folder that [`Folder::publish`] will name `target`, whatever is there now.
+    /// Starts a folder that [`Folder::publish`] will name `target`, whatever is there now; of a symbolic link what it leads to.
     ///
     /// # Errors
-    /// The folder cannot be created.
+    /// The folder cannot be created, or the link leads nowhere.
     pub fn create(target: &Path) -> Result<Self, Error> {
+        let target = landing(target)?;
+        let target = target.as_path();
         let parent = folder_of(target);
         fs::create_dir_all(parent).map_err(|e| cannot_write(parent, e))?;
-        let is_within = mount::is_mounted(target);
+        // Who stands in a folder that is replaced does not see the new one.
+        let is_within = mount::is_mounted(target) || is_same_file(target, Path::new("."));
         let temporary = match is_within {
             true => within(target, &owner::mark()),
             false => sibling(target, &owner::mark()),
@@ -288,7 +291,7 @@ impl Drop for Folder {
 /// # Errors
 /// It cannot be renamed or removed.
 pub fn remove_helper(folder: &Path, target: &Path) -> Result<(), Error> {
-    let aside = sibling(target, &owner::mark());
+    let aside = sibling(&landing_or_path(target), &owner::mark());
     let removed = fs::rename(folder, &aside).and_then(|()| fs::remove_dir_all(&aside));
     removed.map_err(|e| cannot_write(folder, e))
 }
@@ -323,17 +326,19 @@ pub fn is_same_file(a: &Path, b: &Path) -> bool {
 /// nothing that is not `ours`, which is asked with paths below it.
 ///
 /// # Errors
-/// It holds something else, is a file, or cannot be read.
+/// It holds something else, is a file, cannot be read, or is a symbolic link that leads nowhere.
 pub fn may_replace(
     target: &Path,
     marker: &str,
     ours: impl FnOnce() -> Result<Box<dyn Fn(&str) -> bool>, Error>,
 ) -> Result<(), Error> {
     let what = |problem: &str| Error::new(format!("{}: {problem}", target.display()));
-    if !target.exists() {
+    let place = landing(target)?;
+    // A file with a slash behind its name does not exist.
+    if !place.exists() {
         return Ok(());
     }
-    if !target.is_dir() {
+    if !place.is_dir() {
         return Err(what("is a file, a folder is needed").hint("name a folder with -o"));
     }
     let found = files_below(target).map_err(|e| what("cannot be read").because(e))?;

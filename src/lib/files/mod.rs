@@ -1,7 +1,7 @@
 //! The only module that creates files: atomic publishing, safe names, and reading inputs; on the disk, and in object stores.
 //!
 //! A half-written file never has its final name: bytes go to a temporary name in the same folder, are flushed to the
-//! disk, and are then renamed.
+//! disk, and are then renamed. Where the name is a symbolic link, all that happens where the link leads.
 
 mod atomic;
 pub mod cache_file;
@@ -41,8 +41,8 @@ pub use owner::{is_gone as is_process_gone, mark as process_mark};
 pub use pack::{KnownPack, PackWriter, Packed, is_numbered_pack};
 pub use part::{Held, Part};
 pub use paths::{
-    cannot_write, folder_of, is_dash, is_device, is_path_within, is_there, path_between, real,
-    refuse_overwriting,
+    cannot_write, folder_of, is_dash, is_device, is_path_within, is_there, landing,
+    landing_or_path, path_between, real, refuse_overwriting,
 };
 pub use placed::place;
 pub use read_write::{

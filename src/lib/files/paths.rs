@@ -21,9 +21,10 @@ pub fn is_path_within(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(is_name)
 }
 
-/// Whether a path stands for standard input or output: `-`.
+/// Whether a path stands for standard input or output: `-`, and the names that the system has for the output, which may be a file.
 pub fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
+    let names = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    names.iter().any(|name| path.as_os_str() == *name)
 }
 
 /// Whether a path is a device or pipe, such as `/dev/stdout`: written to, never replaced.
@@ -78,6 +79,27 @@ pub fn real(path: &Path) -> PathBuf {
         .unwrap_or_else(|| path.to_owned())
 }
 
+/// Where what is written under a path will be: where its symbolic link leads, so that what is replaced is not the link. The path
+/// has no slash at its end, and a name.
+///
+/// # Errors
+/// The link leads nowhere.
+pub fn landing(path: &Path) -> Result<PathBuf, Error> {
+    if is_in_store(path) {
+        return Ok(path.to_owned());
+    }
+    let plain: PathBuf = path.components().collect();
+    match plain.is_symlink() || plain.file_name().is_none() {
+        true => fs::canonicalize(&plain).map_err(|e| cannot_write(path, e)),
+        false => Ok(plain),
+    }
+}
+
+/// The same for what lies beside an output; of a link that leads nowhere the path itself.
+pub fn landing_or_path(path: &Path) -> PathBuf {
+    landing(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// Refuses to overwrite an input and to write two outputs into one file. `outputs` are the options that name files,
 /// with the files.
 ///
@@ -123,10 +145,7 @@ pub fn refuse_overwriting<'a>(
 
 /// Refuses to write two outputs to standard output, where nothing would tell them apart.
 fn refuse_two_on_stdout(outputs: &[(&str, Option<&Path>)]) -> Result<(), Error> {
-    let is_stdout = |path: &&Path| is_dash(path) || *path == Path::new("/dev/stdout");
-    let mut on_stdout = outputs
-        .iter()
-        .filter(|(_, path)| path.as_ref().is_some_and(is_stdout));
+    let mut on_stdout = outputs.iter().filter(|(_, path)| path.is_some_and(is_dash));
     match (on_stdout.next(), on_stdout.next()) {
         (Some((one, _)), Some((other, _))) => {
             let what = format!("{one} and {other} both write to standard output");
@@ -152,8 +171,22 @@ pub fn cannot_write(path: &Path, e: io::Error) -> Error {
         _ => None,
     };
     let error = Error::new(format!("{}: cannot be written", path.display())).because(e);
-    match hint {
+    match leads_nowhere(path).or(hint) {
         Some(hint) => error.hint(hint),
         None => error,
     }
+}
+
+/// The hint for a path on whose way a symbolic link leads nowhere.
+fn leads_nowhere(path: &Path) -> Option<String> {
+    // With a slash at its end a link is what it leads to.
+    let plain: PathBuf = path.components().collect();
+    let mut on_the_way = plain.ancestors();
+    let link = on_the_way.find(|above| above.is_symlink() && !above.exists())?;
+    let to = fs::read_link(link).ok()?;
+    Some(format!(
+        "{} is a link to {}, which is not there: make that, or remove the link",
+        link.display(),
+        to.display()
+    ))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::SpooledTempFile;
 
-use super::paths::{cannot_write, folder_of, is_dash, is_device};
+use super::paths::{cannot_write, folder_of, is_dash, is_device, landing_or_path};
 use crate::error::Error;
 
 /// What is kept in memory before anything is written to the disk, in bytes.
@@ -34,7 +34,7 @@ impl Scratch {
     pub fn beside(output: &Path) -> Self {
         match is_dash(output) || is_device(output) {
             true => Scratch::new(&std::env::temp_dir()),
-            false => Scratch::new(folder_of(output)),
+            false => Scratch::new(folder_of(&landing_or_path(output))),
         }
     }
 
@@ -90,7 +90,7 @@ impl Scratch {
 /// # Errors
 /// Neither folder can be written to.
 pub fn unnamed(beside: &Path) -> std::io::Result<std::fs::File> {
-    tempfile::tempfile_in(folder_of(beside)).or_else(|_| tempfile::tempfile())
+    tempfile::tempfile_in(folder_of(&landing_or_path(beside))).or_else(|_| tempfile::tempfile())
 }
 
 /// A folder for a while, removed when it is dropped.

@@ -499,7 +499,7 @@ fn what_filters(options: &Options) -> &'static str {
 
 /// Whether the output is a single file, by its suffix.
 fn is_single(formats: &[&dyn Format], output: &Path) -> Result<bool, Error> {
-    if output.file_name().is_none() || files::is_dash(output) {
+    if output.as_os_str().is_empty() || files::is_dash(output) {
         let what = format!("{}: is not a valid folder name", output.display());
         return Err(Error::usage(what).hint("set the folder with -o"));
     }
@@ -528,6 +528,8 @@ fn refuse_overwriting(options: &Options, single: bool) -> Result<(), Error> {
         .chain(&classes.taxonomy_file)
         .chain(&classes.classes)
         .chain(&options.splits.split_like);
+    // Parts of workers lie beside what a link leads to.
+    files::landing(&options.output)?;
     let output = single.then_some(options.output.as_path());
     let outputs = [
         ("-o", output),
@@ -539,7 +541,8 @@ fn refuse_overwriting(options: &Options, single: bool) -> Result<(), Error> {
         let what = "--previous: a single file has no version";
         return Err(Error::usage(what).hint("name a folder with -o"));
     }
-    match output.filter(|path| contracts::is_contract(path)) {
+    // A pipe is not read: it would never answer.
+    match output.filter(|path| !files::is_device(path) && contracts::is_contract(path)) {
         None => Ok(()),
         Some(path) => {
             let what = format!(

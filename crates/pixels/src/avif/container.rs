@@ -111,31 +111,31 @@ pub fn measure(start: &[u8]) -> Result<([u32; 2], u8), String> {
     Ok((rotated_size(size, orientation(item)?), channels))
 }
 
-/// How many bytes a file must have for all parts of what it holds to be there, from its start; none if that does not tell.
-pub fn reach(start: &[u8]) -> Option<u64> {
-    let meta = Meta::of_file(start).ok()?;
-    let in_file = meta.items.values().filter(|item| !item.in_data_box);
-    let parts = in_file.flat_map(|item| &item.parts);
-    let ends = parts.map(|(at, length)| at.saturating_add((*length).max(1)));
-    ends.chain(end_of_meta(start)).max()
-}
-
-/// Where the box `meta` of a file ends; none if that is where the file does.
-fn end_of_meta(start: &[u8]) -> Option<u64> {
-    let mut at: u64 = 0;
-    loop {
-        let mut rest = Reader(start.get(usize::try_from(at).ok()?..)?);
-        let (short, kind) = (rest.number(4)?, rest.take(4)?);
-        let length = match short {
-            0 => return None,
-            1 => rest.number(8)?,
-            _ => short,
+/// Whether what is coded, by the start of a file, lies within its `length` bytes. What the start does not tell is not judged.
+pub fn lies_within(start: &[u8], length: u64) -> bool {
+    let Ok(meta) = Meta::of_file(start) else {
+        return true;
+    };
+    let shown: Vec<u32> = [Some(meta.primary), meta.opacity()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let has_tiles =
+        |(kind, from, _): &&([u8; 4], u32, Vec<u32>)| kind == b"dimg" && shown.contains(from);
+    let tiles = meta.references.iter().filter(has_tiles);
+    let items = shown.iter().chain(tiles.flat_map(|(.., tiles)| tiles));
+    items.filter_map(|id| meta.items.get(id)).all(|item| {
+        let whole = match item.in_data_box {
+            true if start.len() as u64 == length => meta.data.len() as u64,
+            // The start may not have all of that box.
+            true => u64::MAX,
+            false => length,
         };
-        at = at.checked_add(length.max(8))?;
-        if kind == b"meta" {
-            return Some(at);
-        }
-    }
+        // A part of length 0 reaches to the end.
+        let end = |(offset, length): &(u64, u64)| offset.checked_add((*length).max(1));
+        let mut ends = item.parts.iter().map(end);
+        ends.all(|end| end.is_some_and(|end| end <= whole))
+    })
 }
 
 impl<'a> Container<'a> {

@@ -12,7 +12,7 @@ use image::DynamicImage;
 
 #[cfg(feature = "avif")]
 pub use container::measure;
-pub use container::{is_avif, reach};
+pub use container::{is_avif, lies_within};
 #[cfg(feature = "avif")]
 pub use decoder::decode;
 

@@ -65,6 +65,14 @@ fn lines(name: &str, bytes: &[u8]) -> Result<Vec<String>, Error> {
         ));
     }
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // It would be a class of its own, and every class behind it would have another id.
+    let is_comment = |line: &&str| *line == "#" || line.starts_with("# ");
+    if let Some(comment) = lines.clone().find(is_comment) {
+        let what = format!("{name}: `{comment}` is a comment, not the name of a class");
+        return Err(Error::new(what).hint(
+            "remove that line; if it is the name of a class, list the classes in a data.yaml",
+        ));
+    }
     let lines = lines.filter(|line| class_names::is_class(line));
     Ok(lines.map(str::to_owned).collect())
 }

@@ -54,6 +54,10 @@ fn parse(bytes: &[u8], name: &str) -> Result<Remap, Error> {
     let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let pairs = match json.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{') => from_json(json, name)?,
+        Some(b'[') if is_list(json) => {
+            let what = format!("{name}: is a JSON list, an object was expected");
+            return Err(Error::new(what).hint(MAP));
+        }
         _ => from_csv(bytes, name)?,
     };
     let mut map = BTreeMap::new();
@@ -70,11 +74,21 @@ fn parse(bytes: &[u8], name: &str) -> Result<Remap, Error> {
     Ok(Remap(map))
 }
 
+/// Whether a text is a JSON list, and not a table whose first name is in brackets.
+fn is_list(text: &[u8]) -> bool {
+    let inner = text.trim_ascii_start().get(1..).unwrap_or_default();
+    let is_of_objects = inner.trim_ascii_start().starts_with(b"{");
+    is_of_objects || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// The hint for JSON that is no map.
+const MAP: &str = "a map is {\"old name\": \"new name\", \"unwanted\": null}";
+
 type Pairs = Vec<(String, Option<String>)>;
 
 fn from_json(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
-    let map: BTreeMap<String, Option<String>> = contracts::parse_json(bytes, name)
-        .map_err(|e| e.hint("a map is {\"old name\": \"new name\", \"unwanted\": null}"))?;
+    let map: BTreeMap<String, Option<String>> =
+        contracts::parse_json(bytes, name).map_err(|e| e.hint(MAP))?;
     Ok(map.into_iter().collect())
 }
 
@@ -154,6 +168,12 @@ mod tests {
     }
 
     #[test]
+    fn a_name_in_brackets_begins_a_table() {
+        let map = parse(b"[sic],sic\na,b\n", "m").unwrap();
+        assert_eq!(map.get("[sic]"), Some(Some("sic")));
+    }
+
+    #[test]
     fn an_invalid_map_is_an_error() {
         let cases = [
             (
@@ -168,6 +188,18 @@ mod tests {
             (
                 "{\"a\": 3}",
                 "m:1:7: `a`: invalid type: integer `3`, expected a string",
+            ),
+            (
+                "[{\"from\": \"a\", \"to\": \"b\"}]",
+                "m: is a JSON list, an object was expected",
+            ),
+            (
+                " [\n [\"a\", \"b\"]]\n",
+                "m: is a JSON list, an object was expected",
+            ),
+            (
+                "[{\"from\": \"a\",",
+                "m: is a JSON list, an object was expected",
             ),
             ("", "m:1: the columns are , from and to were expected"),
         ];

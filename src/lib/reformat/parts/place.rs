@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files;
+
 /// The name of the file in which a part says what it was made of.
 pub const MARK: &str = "part.json";
 
-/// The folder of all parts of a set: beside it.
+/// The folder of all parts of a set: beside it, where it really is.
 pub fn folder_of_parts(output: &Path) -> PathBuf {
+    let output = files::landing_or_path(output);
     let mut name = output.file_name().unwrap_or_default().to_owned();
     name.push(".shards");
     output.with_file_name(name)

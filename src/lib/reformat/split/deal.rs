@@ -322,19 +322,19 @@ fn every_way(dealing: &Dealing) -> Vec<usize> {
             }
         }
         let asked = misplaced(&held, &dealing.asked);
-        (asked, misplaced(&held, &dealing.wanted), moved)
+        ([asked, misplaced(&held, &dealing.wanted)], moved)
     };
-    let measures: Vec<(f64, f64, u64)> = (0..ways).map(measure).collect();
+    let measures: Vec<([f64; 2], u64)> = (0..ways).map(measure).collect();
     let mut good: Vec<usize> = (0..ways).collect();
-    let numbers: [fn(&(f64, f64, u64)) -> f64; 2] = [|found| found.0, |found| found.1];
-    for number in numbers {
-        let found = good.iter().map(|&way| number(&measures[way]));
-        let least = found.fold(f64::INFINITY, f64::min);
-        good.retain(|&way| number(&measures[way]) <= least + dealing.tolerance);
+    for which in [0, 1] {
+        let found = |way: usize| measures[way].0[which];
+        let least = good.iter().map(|&way| found(way));
+        let least = least.fold(f64::INFINITY, f64::min);
+        good.retain(|&way| found(way) <= least + dealing.tolerance);
     }
     let way = good.into_iter().min_by(|&a, &b| {
         let (a, b) = (measures[a], measures[b]);
-        a.2.cmp(&b.2).then(a.1.total_cmp(&b.1))
+        a.1.cmp(&b.1).then(a.0[1].total_cmp(&b.0[1]))
     });
     let (mut of, mut digits) = (dealing.of.clone(), way.unwrap_or(0));
     for &unit in &free {

@@ -298,7 +298,9 @@ fn of_table(bytes: &[u8], name: &str) -> Result<Earlier, Error> {
             let text = column.and_then(|column| row.get(column));
             text.map(files::plain_cell).filter(|text| !text.is_empty())
         };
-        let Some(split) = cell(Some(split)) else {
+        // Blanks that a spreadsheet does not show.
+        let split = cell(Some(split)).map(str::trim);
+        let Some(split) = split.filter(|split| !split.is_empty()) else {
             continue;
         };
         if let Some(image) = cell(image) {

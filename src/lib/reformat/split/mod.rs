@@ -488,8 +488,9 @@ mod tests {
 
     #[test]
     fn what_is_new_goes_where_most_of_its_group_is_then_to_what_it_is_joined_to() {
-        // By group: each old image with its split, and new ones with their files.
-        let cases: [(&[(u32, Option<char>, u8)], &str); 3] = [
+        /// A group, its split if it is old, its file.
+        type Placed = (u32, Option<char>, u8);
+        let cases: [(&[Placed], &str); 3] = [
             // Two in one split, three in the other, joined: what is new in the first stays with the first.
             (
                 &[

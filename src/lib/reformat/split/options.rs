@@ -1,5 +1,6 @@
 //! The options that distribute images to splits.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use super::Splits;
@@ -27,7 +28,7 @@ pub struct SplitOptions {
     pub split_by: Option<String>,
     /// Images with the same value of these keys are a group, in place of the groups of the source: metadata, or one of
     /// group, image, source, manifest, canvas, rights, attribution, label
-    #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',', value_parser = key)]
     pub group_by: Vec<String>,
     /// Give every split its share of each class too, as far as whole groups allow
     #[arg(long, value_name = "BY", value_enum)]
@@ -39,6 +40,11 @@ pub struct SplitOptions {
     /// --near-duplicates: how many of 64 bits may differ between images that look alike
     #[arg(long, value_name = "BITS", default_value_t = 6, value_parser = clap::value_parser!(u32).range(0..=16))]
     pub near_duplicates_distance: u32,
+}
+
+/// A key of a list, without the blank behind a comma.
+fn key(text: &str) -> Result<String, Infallible> {
+    Ok(text.trim().to_owned())
 }
 
 /// What every split gets its share of.

@@ -419,7 +419,6 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused() {
         for text in [
-            "origins = [\"https://a.example/\"]",
             "origins = [\"ftp://a.example\"]",
             "origins = [\"*\"]",
             "trusted_proxies = [\"all\"]",
