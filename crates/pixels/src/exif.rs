@@ -17,10 +17,8 @@ pub fn orientation(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> u8 {
     let of_exif = exif.and_then(|exif| Some(number(exif, &entry(exif)?)));
     let of_xmp = || xmp.and_then(|xmp| Some(u32::from(xmp[place_in_xmp(xmp)?] - b'0')));
     let stated = of_exif.or_else(of_xmp).unwrap_or(1);
-    match u8::try_from(stated) {
-        Ok(turn @ 1..=8) => turn,
-        _ => 1,
-    }
+    let turn = u8::try_from(stated).ok();
+    turn.filter(|turn| (1..=8).contains(turn)).unwrap_or(1)
 }
 
 /// The orientation of a PNG, 1 to 8, by what stands before its pixels.
@@ -168,7 +166,9 @@ mod tests {
         let big = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06".to_vec();
         let attribute = b"<rdf:Description tiff:Orientation=\"6\"/>";
         let element = b"<tiff:Orientation>6</tiff:Orientation>";
-        let cases: [(Option<Vec<u8>>, Option<&[u8]>, u8); 9] = [
+        /// EXIF, XMP, and the orientation.
+        type Stated<'a> = (Option<Vec<u8>>, Option<&'a [u8]>, u8);
+        let cases: [Stated; 9] = [
             (Some(exif(3, [6, 0, 9, 9])), None, 6),
             (Some(exif(4, [6, 0, 0, 0])), None, 6),
             (Some(exif(1, [6, 9, 9, 9])), None, 6),
