@@ -436,8 +436,11 @@ fn an_image_is_one_however_documents_spell_its_address() {
         let work = Workdir::new();
         work.write("t.csv", format!("url\n{url}\n"))
             .write_json("a.json", &document);
-        work.run("digest", &["table", "t.csv", "-o", "t.d.json"])
-            .exits(0);
+        work.run(
+            "digest",
+            &["table", "t.csv", "--url-column", "url", "-o", "t.d.json"],
+        )
+        .exits(0);
         work.run("digest", &["iiif", "a.json", "-o", "a.d.json"])
             .exits(0);
         for digests in [["t.d.json", "a.d.json"], ["a.d.json", "t.d.json"]] {
