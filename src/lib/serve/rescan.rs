@@ -72,7 +72,7 @@ impl Rescan {
             // It waits for files. If one of them hangs, so does this, and nothing else.
             let done = tokio::task::spawn_blocking(move || rescan.read_again(is_told)).await;
             if let Ok(Err(e)) = done {
-                notice::print(&format!("what is served stays as it was: {e}"));
+                notice::print(&format!("what is served stays as it was: {}", reason(&e)));
             }
         }
     }
@@ -80,7 +80,7 @@ impl Rescan {
     /// Reads everything again and replaces the catalogue if anything changed.
     fn read_again(&self, is_told: bool) -> Result<(), Error> {
         if is_told && let Err(e) = self.read_rules() {
-            notice::print(&format!("who may see what stays as it was: {e}"));
+            notice::print(&format!("who may see what stays as it was: {}", reason(&e)));
         }
         let prober = Prober::new(self.pdf, self.options.most_cost());
         let prober = prober
@@ -189,4 +189,10 @@ pub fn remember(options: &Options, catalogue: &mut Catalogue) -> Result<(), Erro
     let served = catalogue::read_served(path)?;
     catalogue.remember_all(served, jiff::Timestamp::now());
     catalogue::write_served(path, catalogue)
+}
+
+/// An error with its hint, as the reason of a sentence.
+fn reason(error: &Error) -> String {
+    let text = error.to_string();
+    text.strip_prefix("error: ").unwrap_or(&text).to_owned()
 }
